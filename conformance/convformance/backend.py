@@ -1,0 +1,65 @@
+"""What a backend is: a name, a version and a way to run a problem."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from convformance.problem import Problem
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Arrays = Mapping[str, Array]
+
+
+class Unsupported(Exception):  # noqa: N818  an answer, not an error
+    """Raised by an adapter where the framework's API has no way to say the problem."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an adapter gives back when it has more to say than the arrays.
+
+    `arrays` maps "y" (and "indices" where the problem asks for them) to NCHW arrays;
+    `how` is one line on the path that was taken, such as "NCHW, default flags";
+    `recipe` marks a composition of calls where the framework has no single one.
+    """
+
+    arrays: Mapping[str, Array]
+    how: str = ""
+    recipe: bool = False
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """One way of computing the ops.
+
+    An adapter may also have
+    `accumulators`: {dtype: dtype in which its sums are kept}, for the accuracy bound;
+    `libraries`: {distribution: version}, shown in the report;
+    `script(problem, arrays)`: plain code of the framework that repeats the call.
+    """
+
+    name: str
+    version: str
+
+    def run(self, problem: Problem, arrays: dict[str, Array]) -> Array | Mapping[str, Array] | Result:
+        """Return y, or {"y": ..., "indices": ...}, or a `Result`; raise `Unsupported(reason)`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a backend did with a case: one of the kinds below.
+
+    `kind` is "arrays", "refused", "unsupported" or "crashed"; `message` holds the
+    framework's own words for the last three.
+    """
+
+    kind: str
+    arrays: Mapping[str, Array] = field(default_factory=dict)
+    message: str = ""
+    how: str = ""
+    recipe: bool = False

@@ -1,0 +1,1 @@
+"""The built-in adapters; importing this package imports no framework."""

@@ -1,0 +1,39 @@
+"""Adapters whose call is source text: what is printed as a script is what was run."""
+
+from __future__ import annotations
+
+import functools
+from types import CodeType
+from typing import Any
+
+import numpy as np
+
+from convformance.backend import Array
+
+
+def execute(source: str, names: dict[str, Any]) -> dict[str, Any]:
+    """Run `source` with `names` as its globals; return the globals afterwards.
+
+    The text is written by our adapters from a problem's numbers, never from user input.
+    """
+    scope = dict(names)
+    exec(_compiled(source), scope)  # noqa: S102  the printed script must be the code that ran
+    return scope
+
+
+@functools.lru_cache(maxsize=1024)
+def _compiled(source: str) -> CodeType:
+    return compile(source, "<call>", "exec")
+
+
+def nested(array: Array) -> str:
+    """Write an array's values as nested Python lists; `nan` and `inf` are names in it."""
+    if array.dtype.kind not in "iub":
+        array = array.astype(np.float64)  # exact for every dtype of the suite
+    return repr(array.tolist())
+
+
+def call(function: str, *arguments: str, **options: object) -> str:
+    """Write a call: positional arguments as they stand, options by repr."""
+    words = [*arguments, *(f"{name}={value!r}" for name, value in options.items())]
+    return f"{function}({', '.join(words)})"

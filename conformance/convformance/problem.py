@@ -1,0 +1,326 @@
+"""Problem and Case: frozen data, and one canonical line of text, both ways without loss.
+
+    conv x=1x6x8x8 w=4x3x3x3 stride=2x2 padding=1+2x0 groups=2 bias float32 fill=integers#7
+
+Sizes are joined by "x"; a padding of one axis is "before+after", or one number where both
+are equal. An attribute at its default is left out. The dtype always stands there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, fields
+from typing import Any
+
+Padding = str | tuple[tuple[int, int], ...]
+
+DTYPES = ("float16", "bfloat16", "float32", "float64", "int8", "int32", "int64")
+PADDINGS = ("valid", "same_upper", "same_lower")
+FILLS = ("integers", "special", "real")
+DEFAULT_DTYPE = "float32"
+
+_CONV = ("x", "w", "stride", "padding", "dilation", "groups", "bias")
+_POOL = ("x", "kernel", "stride", "padding", "dilation", "ceil_mode")
+OPS: dict[str, tuple[str, ...]] = {
+    "conv": _CONV,
+    "conv1x1": ("x", "w", "bias"),
+    "max_pool": (*_POOL, "indices"),
+    "avg_pool": (*_POOL, "count_include_pad"),
+    "lp_pool": (*_POOL, "p"),
+    "distance_pool": (*_POOL, "count_include_pad"),
+}
+SIZES = ("x", "w", "kernel", "stride", "dilation")  # attributes written as 1x2x3
+FLAGS = ("bias", "ceil_mode", "count_include_pad", "indices")
+_KEYS = {
+    "x": "x", "w": "w", "kernel": "kernel", "stride": "stride", "padding": "padding",
+    "dilation": "dilation", "groups": "groups", "p": "p", "fill": "fill",
+}  # fmt: skip
+
+
+class LineError(ValueError):
+    """Raised for a line that is no problem or case; the message points at the place."""
+
+    def __init__(self, line: str, start: int, end: int, message: str) -> None:
+        marks = " " * start + "^" * max(1, end - start)
+        super().__init__(f"{message}\n  {line}\n  {marks}")
+        self.line, self.start, self.end, self.message = line, start, end, message
+
+
+def _broadcast(values: tuple[Any, ...], rank: int, default: Any) -> tuple[Any, ...]:
+    """One value stands for every axis; none for the default on every axis."""
+    if len(values) == 1:
+        return values * rank
+    return values or (default,) * rank
+
+
+@dataclass(frozen=True)
+class Problem:
+    """An op, its sizes, its attributes and its dtype; no data. It may be invalid.
+
+    x is (N, C, *spatial). w is (M, C/groups, *kernel) for conv and (M, C) for conv1x1;
+    pools have `kernel` instead, and the weights of distance_pool have its shape.
+    stride, dilation and explicit padding have one entry per spatial axis; one entry stands
+    for all axes. padding is "valid", "same_upper" (odd sample after), "same_lower" (odd
+    sample before) or ((before, after), ...).
+    Adapters read `kernel_size`, `rank` and the fields.
+    """
+
+    op: str
+    x: tuple[int, ...]
+    w: tuple[int, ...] = ()
+    kernel: tuple[int, ...] = ()
+    stride: tuple[int, ...] = ()
+    padding: Padding = "valid"
+    dilation: tuple[int, ...] = ()
+    groups: int = 1
+    bias: bool = False
+    ceil_mode: bool = False
+    count_include_pad: bool = False
+    indices: bool = False
+    p: float = 2
+    dtype: str = DEFAULT_DTYPE
+
+    def __post_init__(self) -> None:
+        if self.op not in OPS:
+            raise ValueError(f"op {self.op!r} is none of {', '.join(OPS)}")
+        if self.dtype not in DTYPES:
+            raise ValueError(f"dtype {self.dtype!r} is none of {', '.join(DTYPES)}")
+        if isinstance(self.padding, str) and self.padding not in PADDINGS:
+            raise ValueError(f"padding {self.padding!r} is none of {', '.join(PADDINGS)}")
+        put = object.__setattr__  # frozen from here on
+        put(self, "stride", _broadcast(tuple(self.stride), self.rank, 1))
+        put(self, "dilation", _broadcast(tuple(self.dilation), self.rank, 1))
+        if self.kernel:
+            put(self, "kernel", _broadcast(tuple(self.kernel), self.rank, 1))
+        if not isinstance(self.padding, str):
+            pairs = tuple((before, after) for before, after in self.padding)
+            put(self, "padding", _broadcast(pairs, self.rank, (0, 0)))
+        for one in fields(self):
+            if one.name in ("op", "dtype") or one.name in OPS[self.op]:
+                continue
+            if getattr(self, one.name) != _default(one.name, self.rank):
+                raise ValueError(f"{self.op} takes no {one.name}")
+
+    @property
+    def rank(self) -> int:
+        """Number of spatial axes."""
+        return max(0, len(self.x) - 2)
+
+    @property
+    def kernel_size(self) -> tuple[int, ...]:
+        """Taps along each spatial axis."""
+        if self.op == "conv":
+            return self.w[2:]
+        return (1,) * self.rank if self.op == "conv1x1" else self.kernel
+
+    @property
+    def is_float(self) -> bool:
+        """Whether the elements are floating-point numbers."""
+        return not self.dtype.startswith("int")
+
+    @property
+    def line(self) -> str:
+        """The one canonical line of this problem."""
+        words = [self.op]
+        for name in OPS[self.op]:
+            value = getattr(self, name)
+            if name not in ("x", "w", "kernel", "p") and value == _default(name, self.rank):
+                continue
+            words.append(name if name in FLAGS else f"{name}={_write(name, value)}")
+        return " ".join([*words, self.dtype])
+
+    @property
+    def id(self) -> str:
+        """A stable name made from the line."""
+        return "p-" + _digest(self.line)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields that are not at their default, as JSON values."""
+        out: dict[str, Any] = {"op": self.op, "dtype": self.dtype}
+        for name in OPS[self.op]:
+            value = getattr(self, name)
+            if name == "p":
+                out[name] = "inf" if value == float("inf") else value
+            elif value != _default(name, self.rank):
+                out[name] = _as_lists(value)
+        return out
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Problem:
+        """Return the problem that `to_json` wrote."""
+        values = {name: _as_tuples(value) for name, value in data.items()}
+        if values.get("p") == "inf":
+            values["p"] = float("inf")
+        return cls(**values)
+
+    @classmethod
+    def parse(cls, line: str) -> Problem:
+        """Read a line; raise `LineError` with the place of what is wrong."""
+        words = _words(line)
+        for word in words:
+            if word.text.startswith("fill="):
+                raise word.error(line, "a problem has no fill; this is the line of a case")
+        return _problem(line, words)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A problem and a fill: `fill` names one or more fills, "+" between them, for the batch."""
+
+    problem: Problem
+    fill: str = "integers"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        names = self.fill.split("+")
+        for name in names:
+            if name not in FILLS:
+                raise ValueError(f"fill {name!r} is none of {', '.join(FILLS)}")
+        if "real" in names and len(names) > 1:
+            raise ValueError("fill real is judged by a bound and cannot share a batch")
+        if self.seed < 0:
+            raise ValueError(f"seed {self.seed} is negative")
+
+    @property
+    def line(self) -> str:
+        """The one canonical line of this case."""
+        return f"{self.problem.line} fill={self.fill}#{self.seed}"
+
+    @property
+    def id(self) -> str:
+        """A stable name made from the line."""
+        return "c-" + _digest(self.line)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the case as JSON values."""
+        return {"problem": self.problem.to_json(), "fill": self.fill, "seed": self.seed}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Case:
+        """Return the case that `to_json` wrote."""
+        return cls(Problem.from_json(data["problem"]), data["fill"], data["seed"])
+
+    @classmethod
+    def parse(cls, line: str) -> Case:
+        """Read a line; raise `LineError` with the place of what is wrong."""
+        fills, rest = [], []
+        for word in _words(line):
+            (fills if word.text.startswith("fill=") else rest).append(word)
+        if len(fills) > 1:
+            raise fills[1].error(line, "fill stands there twice")
+        problem = _problem(line, rest)
+        if not fills:
+            return cls(problem)
+        match = re.fullmatch(r"fill=([a-z+]+)(?:#(\d+))?", fills[0].text)
+        if not match:
+            raise fills[0].error(line, "a fill looks like integers#7")
+        try:
+            return cls(problem, match[1], int(match[2] or 0))
+        except ValueError as error:
+            raise fills[0].error(line, str(error)) from None
+
+
+@dataclass(frozen=True)
+class _Word:
+    text: str
+    start: int
+
+    def error(self, line: str, message: str) -> LineError:
+        return LineError(line, self.start, self.start + len(self.text), message)
+
+
+def _words(line: str) -> list[_Word]:
+    words = [_Word(match[0], match.start()) for match in re.finditer(r"\S+", line)]
+    if not words:
+        raise LineError(line, 0, 1, f"an empty line; a case starts with {', '.join(OPS)}")
+    return words
+
+
+def _problem(line: str, words: list[_Word]) -> Problem:
+    op = words[0].text if words else ""
+    if op not in OPS:
+        place = words[0] if words else _Word("", 0)
+        raise place.error(line, f"op {op!r} is none of {', '.join(OPS)}")
+    values: dict[str, Any] = {}
+    for word in words[1:]:
+        name, value = _read(line, op, word)
+        if name in values:
+            raise word.error(line, f"{name} stands there twice")
+        values[name] = value
+    needed = [name for name in ("x", "w", "kernel") if name in OPS[op] and name not in values]
+    if needed:
+        raise LineError(line, len(line), len(line) + 1, f"{op} needs {' and '.join(needed)}")
+    return Problem(op, **values)
+
+
+def _read(line: str, op: str, word: _Word) -> tuple[str, Any]:
+    name, equals, text = word.text.partition("=")
+    if not equals:
+        if name in DTYPES:
+            return "dtype", name
+        if name not in FLAGS:
+            raise word.error(line, f"{name!r} is no flag and no dtype")
+    if name not in FLAGS and name not in _KEYS:
+        raise word.error(line, f"{name!r} is no attribute")
+    if name not in OPS[op]:
+        raise word.error(line, f"{op} takes no {name}; it takes {', '.join(OPS[op])}")
+    if name in FLAGS:
+        if equals:
+            raise word.error(line, f"{name} is a flag: write it without a value")
+        return name, True
+    try:
+        return name, _value(name, text)
+    except ValueError as error:
+        raise word.error(line, str(error)) from None
+
+
+def _value(name: str, text: str) -> Any:
+    if name == "groups":
+        return _integer(text)
+    if name == "p":
+        return float("inf") if text == "inf" else _integer(text)
+    if name in ("x", "w"):
+        if not re.fullmatch(r"\d+(x\d+)*", text):
+            raise ValueError(f"{name} looks like {name}=1x3x8x8")
+        return tuple(map(int, text.split("x")))
+    if name == "padding":
+        if text in PADDINGS:
+            return text
+        if not re.fullmatch(r"-?\d+(\+-?\d+)?(x-?\d+(\+-?\d+)?)*", text):
+            raise ValueError(f"padding looks like 1x2 or 1+2x0+1, or is one of {', '.join(PADDINGS)}")
+        sides = [axis.split("+") for axis in text.split("x")]
+        return tuple((int(pair[0]), int(pair[-1])) for pair in sides)
+    if not re.fullmatch(r"-?\d+(x-?\d+)*", text):
+        raise ValueError(f"{name} looks like {name}=3x3")
+    return tuple(map(int, text.split("x")))
+
+
+def _integer(text: str) -> int:
+    if not re.fullmatch(r"-?\d+", text):
+        raise ValueError(f"{text!r} is no whole number")
+    return int(text)
+
+
+def _write(name: str, value: Any) -> str:
+    if name == "padding" and not isinstance(value, str):
+        return "x".join(f"{a}+{b}" if a != b else f"{a}" for a, b in value)
+    return "x".join(map(str, value)) if name in SIZES else str(value)
+
+
+def _default(name: str, rank: int) -> Any:
+    if name in ("stride", "dilation"):
+        return (1,) * rank
+    return next(one.default for one in fields(Problem) if one.name == name)
+
+
+def _as_lists(value: Any) -> Any:
+    return [_as_lists(part) for part in value] if isinstance(value, tuple) else value
+
+
+def _as_tuples(value: Any) -> Any:
+    return tuple(_as_tuples(part) for part in value) if isinstance(value, list) else value
+
+
+def _digest(line: str) -> str:
+    return hashlib.sha256(line.encode()).hexdigest()[:10]
