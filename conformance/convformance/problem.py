@@ -16,7 +16,7 @@ from typing import Any
 Padding = str | tuple[tuple[int, int], ...]
 
 DTYPES = ("float16", "bfloat16", "float32", "float64", "int8", "int32", "int64")
-PADDINGS = ("valid", "same_upper", "same_lower")
+PADDINGS = ("valid", "same", "same_upper", "same_lower")
 FILLS = ("integers", "special", "real")
 DEFAULT_DTYPE = "float32"
 
@@ -61,8 +61,8 @@ class Problem:
     x is (N, C, *spatial). w is (M, C/groups, *kernel) for conv and (M, C) for conv1x1;
     pools have `kernel` instead, and the weights of distance_pool have its shape.
     stride, dilation and explicit padding have one entry per spatial axis; one entry stands
-    for all axes. padding is "valid", "same_upper" (odd sample after), "same_lower" (odd
-    sample before) or ((before, after), ...).
+    for all axes. padding is "valid", "same" (the framework's own), "same_upper" (odd sample
+    after), "same_lower" (odd sample before) or ((before, after), ...).
     Adapters read `kernel_size`, `rank` and the fields.
     """
 

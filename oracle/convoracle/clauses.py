@@ -51,8 +51,9 @@ _ALL = (
     Clause("padding.same", "Same padding gives ceil(size / stride) windows with the least total padding."),
     Clause(
         "padding.same_side",
-        "Of an odd total of same padding, same_upper puts the extra sample after and same_lower before.",
-        (("named", "the side that the name says"), ("opposite", "the other side")),
+        "Of an odd total of same padding, same_upper puts the extra sample after and same_lower before; "
+        "plain same leaves the side to the framework.",
+        (("after", "the extra sample after the input"), ("before", "the extra sample before the input")),
     ),
     Clause("padding.explicit", "Explicit padding adds before and after samples to each axis on its own."),
     Clause("padding.negative", "Explicit padding is not negative."),

@@ -1,0 +1,240 @@
+"""Named, seeded ways of making a problem's input arrays.
+
+`integers`: whole numbers whose products' magnitudes add up, for every output, to no more than
+the significand of the output dtype holds, so that any order of summation gives the same bits.
+`special`: NaN, infinities, signed zeros, subnormals and the largest numbers, placed so that the
+answer still does not depend on the order. `real`: normal, positive, cancelling, wide-exponent
+and spiky numbers, for accuracy.
+
+A fill that names several ("integers+special") deals them out over the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import isqrt, prod
+from typing import Any
+
+import numpy as np
+from convoracle.exact import BITS, FORMATS
+
+from convformance.backend import Array
+from convformance.expect import input_shapes, numpy_dtype, terms_each
+from convformance.problem import Case, Problem
+
+Random = np.random.Generator
+LARGEST_INTEGER = 99  # exact in bfloat16 and TF32: a cut of the inputs is not a difference of meaning
+DIVIDING = ("avg_pool", "lp_pool", "distance_pool")
+
+# The largest sum of magnitudes of one output. A sum: what the significand holds. An average or
+# a root is judged by a bound of about three roundings; these limits keep a sum that is off by
+# one at least a hundred such bounds away in float32 and float64, and more than one bound away
+# in the 16-bit formats, whose significand cannot hold more.
+SUM_LIMIT = {
+    "float16": 2**11, "bfloat16": 2**8, "float32": 2**24, "float64": 2**53,
+    "int8": 2**7 - 1, "int32": 2**24, "int64": 2**53,
+}  # fmt: skip
+AVERAGE_LIMIT = {"float16": 2**7, "bfloat16": 2**4, "float32": 2**15, "float64": 2**40}
+ROOT_LIMIT = {"float16": 28, "bfloat16": 9, "float32": 2**12, "float64": 2**36}
+
+
+def make_arrays(case: Case) -> dict[str, Array]:
+    """Return the input arrays of the case: the same on every machine.
+
+    Raises `ValueError` if the problem's sizes cannot be those of an array.
+    """
+    problem = case.problem
+    random = np.random.Generator(np.random.PCG64(case.seed))
+    names = case.fill.split("+")
+    shapes = input_shapes(problem)
+    dtype = numpy_dtype(problem.dtype)
+    arrays: dict[str, Any] = {}
+    if "w" in shapes:
+        arrays["w"] = _weights(problem, shapes["w"], names, random)
+    if "bias" in shapes:
+        arrays["bias"] = _bias(problem, names, random)
+    samples = [_sample(problem, names[n % len(names)], random) for n in range(problem.x[0])]
+    arrays["x"] = np.stack(samples) if samples else np.zeros(problem.x)
+    return {name: np.ascontiguousarray(arrays[name].astype(dtype)) for name in shapes}
+
+
+def limit(problem: Problem) -> int:
+    """Return the largest sum of magnitudes that an output of the fill `integers` may have."""
+    table = {"lp_pool": ROOT_LIMIT, "avg_pool": AVERAGE_LIMIT, "distance_pool": AVERAGE_LIMIT}
+    return table.get(problem.op, SUM_LIMIT).get(problem.dtype, SUM_LIMIT[problem.dtype])
+
+
+def _sample(problem: Problem, name: str, random: Random) -> Array:
+    """Return one item of the batch."""
+    shape = problem.x[1:]
+    if name == "real":
+        return _real(problem, shape, random)
+    if name == "integers":
+        return _integers(problem, shape, random)
+    return _special(problem, shape, random)
+
+
+def _weights(problem: Problem, shape: tuple[int, ...], names: list[str], random: Random) -> Array:
+    if problem.op == "distance_pool":
+        return random.integers(1, 3 if problem.dtype == "bfloat16" else 5, shape)
+    if names == ["real"]:
+        return _real(problem, shape, random)
+    if names == ["integers"]:
+        return _sparse_rows(random, shape, *_weight_budget(problem))
+    if not problem.is_float:
+        return _whole_range(problem.dtype, shape, random)
+    w = random.integers(-2, 3, shape).astype(float)
+    if names == ["special"] and random.integers(4) == 0:
+        _scatter(w, [np.nan, np.inf, -np.inf][: 1 + int(random.integers(3))], random)
+    return w
+
+
+def _bias(problem: Problem, names: list[str], random: Random) -> Array:
+    M = problem.w[:1]
+    if names == ["real"]:
+        return random.standard_normal(M)
+    return random.integers(-3, 4, M)
+
+
+def _weight_budget(problem: Problem) -> tuple[int, int]:
+    """Return (largest weight, non-zero weights of one output channel) that fit the limit.
+
+    With samples up to a, weights up to a and s of them, a * a * s + 3 for the bias fits.
+    """
+    room = limit(problem) - 3
+    terms = terms_each(problem)
+    a = _amplitude(problem)
+    return a, min(terms, room // (a * a))
+
+
+def _amplitude(problem: Problem) -> int:
+    """Return the largest sample of an integer convolution."""
+    room = limit(problem) - 3
+    return max(1, min(LARGEST_INTEGER, isqrt(room // terms_each(problem))))
+
+
+def _sparse_rows(random: Random, shape: tuple[int, ...], a: int, most: int) -> Array:
+    """Return whole numbers in [-a, a] with at most `most` of them not zero in each row."""
+    w = _nonzero(random, shape, a)
+    row = prod(shape[1:])
+    if row > most:
+        order = random.permuted(np.broadcast_to(np.arange(row), (shape[0], row)), axis=1)
+        w = np.where(order.reshape(shape) < most, w, 0)
+    return w
+
+
+def _nonzero(random: Random, shape: tuple[int, ...], a: int) -> Array:
+    """Return whole numbers in [-a, a] without 0: a lost tap always shows."""
+    return random.integers(1, a + 1, shape) * random.choice((-1, 1), shape)
+
+
+def _integers(problem: Problem, shape: tuple[int, ...], random: Random) -> Array:
+    if problem.op in ("conv", "conv1x1"):
+        return _nonzero(random, shape, _amplitude(problem))
+    if problem.op == "max_pool" or not problem.is_float:
+        a = (2, LARGEST_INTEGER)[int(random.integers(2))]  # 2 makes many ties
+        return random.integers(-a, a + 1, shape)
+    heaviest = (2 if problem.dtype == "bfloat16" else 4) if problem.op == "distance_pool" else 1
+    power = int(problem.p) if problem.op == "lp_pool" and problem.p != np.inf else 1
+    room = limit(problem) // heaviest
+    a = min(LARGEST_INTEGER, _root(room // max(1, terms_each(problem)), power))
+    if a >= 1:
+        return _nonzero(random, shape, a)
+    return _sparse_planes(random, shape, room)
+
+
+def _root(number: int, power: int) -> int:
+    """Return the largest whole number whose power is at most `number`."""
+    a = 0
+    while (a + 1) ** power <= number and a < LARGEST_INTEGER:
+        a += 1
+    return a
+
+
+def _sparse_planes(random: Random, shape: tuple[int, ...], most: int) -> Array:
+    """Return ones and minus ones among zeros, at most `most` of them in each plane."""
+    x = np.zeros((shape[0], prod(shape[1:])))
+    count = min(most, x.shape[1])
+    for plane in x:
+        places = random.choice(plane.size, count, replace=False)
+        plane[places] = random.choice((-1, 1), count)
+    return x.reshape(shape)
+
+
+def _special(problem: Problem, shape: tuple[int, ...], random: Random) -> Array:
+    """Return a sample of one theme, drawn by the seed."""
+    if not problem.is_float:
+        return _whole_range(problem.dtype, shape, random)
+    themes: list[Callable[[Problem, tuple[int, ...], Random], Array]] = [_nan, _infinite, _zeros]
+    if problem.op != "lp_pool":  # a power of these leaves the range: no meaning is at stake
+        themes += [_subnormal, _largest]
+    return themes[int(random.integers(len(themes)))](problem, shape, random)
+
+
+def _small(problem: Problem, shape: tuple[int, ...], random: Random) -> Array:
+    if problem.op in DIVIDING:
+        return _integers(problem, shape, random).astype(float)
+    # Sums of products with weights up to 2: sparse, so that they stay whole in every format.
+    x = random.integers(-2, 3, shape).astype(float)
+    most = max(1, (SUM_LIMIT[problem.dtype] - 3) // 4)
+    if problem.op.startswith("conv") and terms_each(problem) > most:
+        x *= random.random(shape) < most / terms_each(problem) / 4
+    return x
+
+
+def _nan(problem: Problem, shape: tuple[int, ...], random: Random) -> Array:
+    return _scatter(_small(problem, shape, random), [np.nan], random)
+
+
+def _infinite(problem: Problem, shape: tuple[int, ...], random: Random) -> Array:
+    which = ([np.inf], [-np.inf], [np.inf, -np.inf])[int(random.integers(3))]
+    return _scatter(_small(problem, shape, random), which, random)
+
+
+def _zeros(_problem: Problem, shape: tuple[int, ...], random: Random) -> Array:
+    return random.choice((0.0, -0.0, 0.0, -0.0, 1.0, -1.0), shape)
+
+
+def _subnormal(problem: Problem, shape: tuple[int, ...], random: Random) -> Array:
+    tiny = float(FORMATS[problem.dtype].subnormal)
+    return random.integers(-3, 4, shape) * tiny
+
+
+def _largest(problem: Problem, shape: tuple[int, ...], random: Random) -> Array:
+    """Return zeros and a single largest number: beside others the order of the sum would count."""
+    x = np.zeros(shape)
+    if x.size:
+        largest = float(FORMATS[problem.dtype].largest)
+        x.flat[random.integers(x.size)] = random.choice((largest, -largest))
+    return x
+
+
+def _scatter(x: Array, values: list[float], random: Random) -> Array:
+    """Put the values at about an eighth of the places, at least one; change and return x."""
+    if x.size:
+        places = random.choice(x.size, max(1, x.size // 8), replace=False)
+        x.flat[places] = random.choice(values, places.size)
+    return x
+
+
+def _whole_range(dtype: str, shape: tuple[int, ...], random: Random) -> Array:
+    """Return integers over the whole range of the dtype, its ends among them."""
+    half = 2 ** (BITS[dtype] - 1)
+    x = random.integers(-half, half, shape, dtype=np.int64, endpoint=False)
+    return _scatter(x, [-half, half - 1], random)
+
+
+def _real(problem: Problem, shape: tuple[int, ...], random: Random) -> Array:
+    theme = int(random.integers(5))
+    x = random.standard_normal(shape)
+    width = {"float16": 3, "bfloat16": 12, "float32": 12, "float64": 40}[problem.dtype]
+    if theme == 1:
+        x = np.abs(x)
+    elif theme == 2 and x.size:  # cancelling: neighbours of nearly equal size and opposite sign
+        x = (1 + 1e-3 * x) * np.where(np.arange(x.size).reshape(shape) % 2, 1, -1)
+    elif theme == 3:
+        x = x * 2.0 ** random.integers(-width, width + 1, shape)
+    elif theme == 4 and x.size:
+        x = x * 1e-2
+        x.flat[random.integers(x.size)] = 2.0**width
+    return x

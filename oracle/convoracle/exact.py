@@ -1,0 +1,173 @@
+"""Exact numbers and the one rounding at the end.
+
+A number here is an int, a `Fraction`, or a float; sums and quotients of finite numbers are
+exact, and what is not finite follows IEEE 754.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+Number = int | float | Fraction
+
+
+@dataclass(frozen=True)
+class Format:
+    """A binary floating-point format of IEEE 754's kind."""
+
+    precision: int  # bits of the significand, the implicit one included
+    least_exponent: int  # of a normal number
+
+    @property
+    def unit(self) -> Fraction:
+        """The unit roundoff: half the distance from 1 to the next number."""
+        return Fraction(1, 2**self.precision)
+
+    @property
+    def normal(self) -> Fraction:
+        """The smallest normal number."""
+        return Fraction(2) ** self.least_exponent
+
+    @property
+    def subnormal(self) -> Fraction:
+        """The smallest number above zero."""
+        return self.normal / 2 ** (self.precision - 1)
+
+    @property
+    def largest(self) -> Fraction:
+        """The largest finite number."""
+        return (2 - Fraction(2) ** (1 - self.precision)) * Fraction(2) ** (1 - self.least_exponent)
+
+
+FORMATS = {
+    "float16": Format(11, -14),
+    "bfloat16": Format(8, -126),
+    "float32": Format(24, -126),
+    "float64": Format(53, -1022),
+}
+BITS = {"int8": 8, "int32": 32, "int64": 64}
+
+
+def is_finite(number: Number) -> bool:
+    """Whether the number is neither infinite nor NaN."""
+    return not isinstance(number, float) or math.isfinite(number)
+
+
+def lift(number: Number) -> Number:
+    """Return the same number as an int or `Fraction`, whose products are exact; inf and NaN stay."""
+    if not isinstance(number, float) or not math.isfinite(number):
+        return number
+    return int(number) if number.is_integer() else Fraction(number)
+
+
+def operand(number: Number, dtype: str) -> Number:
+    """Return the number as it enters a product: float64 is lifted, the rest is exact in a float."""
+    return lift(number) if dtype == "float64" else number
+
+
+def exact_sum(terms: Sequence[Number]) -> Number:
+    """Return the exact sum; [value.nan] and [value.infinity] decide where it is not finite."""
+    special = [float(term) for term in terms if not is_finite(term)]
+    if special:
+        return sum(special)  # NaN, or inf - inf = NaN, or that infinity
+    if not all(isinstance(term, float) for term in terms):
+        return sum(map(lift, terms))
+    total = math.fsum(terms)
+    if math.fsum([*terms, -total]) == 0:
+        return total
+    return sum(map(Fraction, terms), Fraction(0))  # the sum has more bits than a float
+
+
+def quotient(total: Number, divisor: Number) -> Number:
+    """Return total / divisor exactly; IEEE 754 for a zero or an infinite operand."""
+    if not is_finite(total) or not is_finite(divisor):
+        return _ieee_quotient(float(total), float(divisor))
+    if divisor == 0:
+        return math.nan if total == 0 else math.copysign(math.inf, total)
+    return Fraction(total) / Fraction(divisor)
+
+
+def _ieee_quotient(total: float, divisor: float) -> float:
+    if divisor == 0:
+        return math.nan if math.isnan(total) else math.copysign(math.inf, total)
+    return total / divisor
+
+
+def root(total: Number, p: int) -> Number:
+    """Return the p-th root of a number that is not negative, ready to be rounded once.
+
+    What is not exact comes back cut to 80 bits with a sticky last bit ("round to odd"), so
+    that rounding it to any format gives what rounding the true root would give.
+    """
+    if p == 1 or total == 0 or not is_finite(total):
+        return total
+    total = Fraction(total)
+    shift = 80 - floor_log2(total) // p
+    scaled = total * Fraction(2) ** (p * shift)
+    whole = _integer_root(math.floor(scaled), p)
+    sticky = whole**p != scaled
+    return (2 * whole + sticky) * Fraction(2) ** (-shift - 1)
+
+
+def _integer_root(number: int, p: int) -> int:
+    """Return the largest whole number whose p-th power is at most `number`, by bisection."""
+    if p == 2:
+        return math.isqrt(number)
+    low, high = 0, 1 << (number.bit_length() // p + 1)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if middle**p <= number else (low, middle)
+    return low
+
+
+def floor_log2(number: Fraction) -> int:
+    """Return the exponent e with 2**e <= number < 2**(e + 1), for number > 0."""
+    guess = number.numerator.bit_length() - number.denominator.bit_length()
+    return guess if Fraction(2) ** guess <= number else guess - 1
+
+
+def largest(terms: Iterable[Number], lowest: Number) -> Number:
+    """[max.value] Return the largest term, `lowest` if there is none; [max.nan] NaN if one is NaN."""
+    best = lowest
+    for term in terms:
+        if term != term:
+            return math.nan
+        best = max(best, term)
+    return best
+
+
+def lowest(dtype: str) -> Number:
+    """Return minus infinity, or the least integer of the dtype."""
+    return -math.inf if dtype in FORMATS else -(2 ** (BITS[dtype] - 1))
+
+
+def rounded(number: Number, dtype: str) -> Number:
+    """[value.dtype] Return the number as an element of `dtype`, as a Python float or int."""
+    if dtype in BITS:
+        half = 2 ** (BITS[dtype] - 1)
+        return (int(number) + half) % (2 * half) - half  # [value.wrap]
+    return round_float(number, FORMATS[dtype])
+
+
+def round_float(number: Number, form: Format) -> float:
+    """[value.round] Round once, ties to even; [value.overflow] past the largest is infinite."""
+    if not is_finite(number):
+        return float(number)
+    if number == int(number) and abs(number) <= 2**form.precision:
+        return float(number)  # already an element, and the common case
+    number = Fraction(number)
+    exponent = max(floor_log2(abs(number)), form.least_exponent)
+    quantum = Fraction(2) ** (exponent - form.precision + 1)  # [value.subnormal] never below that
+    nearest = round(number / quantum) * quantum  # Python rounds a Fraction's ties to even
+    if abs(nearest) > form.largest:
+        return math.copysign(math.inf, number)
+    return float(nearest)
+
+
+def flushed(number: Number, dtype: str) -> Number:
+    """[value.subnormal] The choice "flush": a subnormal is taken for zero."""
+    form = FORMATS.get(dtype)
+    return 0.0 if form and is_finite(number) and abs(number) < form.normal else number

@@ -1,0 +1,45 @@
+"""The taps of one window, split by what lies under them: samples, padding, or neither."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from convoracle.axis import Axis
+from convoracle.tensor import Position, flat_index, positions
+
+
+@dataclass(frozen=True)
+class Window:
+    """Taps are flat kernel positions, samples flat positions in an input plane."""
+
+    samples: tuple[tuple[int, int], ...]  # (tap, sample), row-major
+    padding: tuple[int, ...]  # taps over padding
+    overrun: tuple[int, ...]  # taps past the padded input, which only ceil_mode makes
+
+    @property
+    def padded(self) -> int:
+        """How many taps lie in the padded input."""
+        return len(self.samples) + len(self.padding)
+
+
+def windows(axes: Sequence[Axis]) -> Callable[[Position], Window]:
+    """Return a function from an output position to its window."""
+    spatial = [axis.size for axis in axes]
+    taps = list(positions([axis.kernel_size for axis in axes]))
+
+    @lru_cache(maxsize=4096)
+    def at(o: Position) -> Window:
+        samples, padding, overrun = [], [], []
+        for tap, k in enumerate(taps):
+            i = [axis.position(*ok) for axis, *ok in zip(axes, o, k, strict=True)]
+            if all(axis.holds(j) for axis, j in zip(axes, i, strict=True)):
+                samples.append((tap, flat_index(i, spatial)))
+            elif all(axis.pads(j) for axis, j in zip(axes, i, strict=True)):
+                padding.append(tap)
+            else:
+                overrun.append(tap)
+        return Window(tuple(samples), tuple(padding), tuple(overrun))
+
+    return at
