@@ -18,6 +18,13 @@ class Unsupported(Exception):  # noqa: N818  an answer, not an error
     """Raised by an adapter where the framework's API has no way to say the problem."""
 
 
+class Aborts(Exception):  # noqa: N818  an answer, not an error
+    """Raised by an adapter in place of a call that is known to end the whole process.
+
+    The message quotes the framework's last words; the verdict is "crashed".
+    """
+
+
 @dataclass(frozen=True)
 class Result:
     """What an adapter gives back when it has more to say than the arrays.
@@ -45,7 +52,9 @@ class Backend(Protocol):
     name: str
     version: str
 
-    def run(self, problem: Problem, arrays: dict[str, Array]) -> Array | Mapping[str, Array] | Result:
+    def run(
+        self, problem: Problem, arrays: dict[str, Array]
+    ) -> Array | Mapping[str, Array] | Result:
         """Return y, or {"y": ..., "indices": ...}, or a `Result`; raise `Unsupported(reason)`."""
         ...
 
@@ -55,7 +64,7 @@ class Outcome:
     """What a backend did with a case: one of the kinds below.
 
     `kind` is "arrays", "refused", "unsupported" or "crashed"; `message` holds the
-    framework's own words for the last three.
+    framework's own words for the last three; `changed` names inputs that it wrote to.
     """
 
     kind: str
@@ -63,3 +72,4 @@ class Outcome:
     message: str = ""
     how: str = ""
     recipe: bool = False
+    changed: tuple[str, ...] = ()

@@ -23,7 +23,9 @@ from convformance.expect import input_shapes, numpy_dtype, terms_each
 from convformance.problem import Case, Problem
 
 Random = np.random.Generator
-LARGEST_INTEGER = 99  # exact in bfloat16 and TF32: a cut of the inputs is not a difference of meaning
+LARGEST_INTEGER = (
+    99  # exact in bfloat16 and TF32: a cut of the inputs is not a difference of meaning
+)
 DIVIDING = ("avg_pool", "lp_pool", "distance_pool")
 
 # The largest sum of magnitudes of one output. A sum: what the significand holds. An average or
@@ -83,7 +85,9 @@ def _weights(problem: Problem, shape: tuple[int, ...], names: list[str], random:
         return _sparse_rows(random, shape, *_weight_budget(problem))
     if not problem.is_float:
         return _whole_range(problem.dtype, shape, random)
-    w = random.integers(-2, 3, shape).astype(float)
+    # Weights and samples up to 2 fit beside the samples of the fill `integers` too; some are 0.
+    w = _sparse_rows(random, shape, 2, (limit(problem) - 3) // 4) * (random.random(shape) < 0.8)
+    w = w.astype(float)
     if names == ["special"] and random.integers(4) == 0:
         _scatter(w, [np.nan, np.inf, -np.inf][: 1 + int(random.integers(3))], random)
     return w
@@ -174,12 +178,7 @@ def _special(problem: Problem, shape: tuple[int, ...], random: Random) -> Array:
 def _small(problem: Problem, shape: tuple[int, ...], random: Random) -> Array:
     if problem.op in DIVIDING:
         return _integers(problem, shape, random).astype(float)
-    # Sums of products with weights up to 2: sparse, so that they stay whole in every format.
-    x = random.integers(-2, 3, shape).astype(float)
-    most = max(1, (SUM_LIMIT[problem.dtype] - 3) // 4)
-    if problem.op.startswith("conv") and terms_each(problem) > most:
-        x *= random.random(shape) < most / terms_each(problem) / 4
-    return x
+    return random.integers(-2, 3, shape).astype(float)
 
 
 def _nan(problem: Problem, shape: tuple[int, ...], random: Random) -> Array:

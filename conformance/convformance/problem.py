@@ -288,7 +288,9 @@ def _value(name: str, text: str) -> Any:
         if text in PADDINGS:
             return text
         if not re.fullmatch(r"-?\d+(\+-?\d+)?(x-?\d+(\+-?\d+)?)*", text):
-            raise ValueError(f"padding looks like 1x2 or 1+2x0+1, or is one of {', '.join(PADDINGS)}")
+            raise ValueError(
+                f"padding looks like 1x2 or 1+2x0+1, or is one of {', '.join(PADDINGS)}"
+            )
         sides = [axis.split("+") for axis in text.split("x")]
         return tuple((int(pair[0]), int(pair[-1])) for pair in sides)
     if not re.fullmatch(r"-?\d+(x-?\d+)*", text):

@@ -88,7 +88,9 @@ def slide(
     for a in range(rank):
         axis = Axis(spatial[a], kernel_size[a], stride[a], dilation[a])
         before, after = _sides(axis, padding, a)
-        axes.append(Axis(spatial[a], kernel_size[a], stride[a], dilation[a], before, after, ceil_mode))
+        axes.append(
+            Axis(spatial[a], kernel_size[a], stride[a], dilation[a], before, after, ceil_mode)
+        )
     return tuple(axes)
 
 
@@ -104,7 +106,9 @@ def _sides(axis: Axis, padding: Padding, a: int) -> tuple[int, int]:
 
 def _check_lengths(rank: int, **attributes: Sequence[int]) -> None:
     if rank < 1:
-        raise InvalidProblem("problem.rank", "the input has no spatial axis: it must be (N, C, *spatial)")
+        raise InvalidProblem(
+            "problem.rank", "the input has no spatial axis: it must be (N, C, *spatial)"
+        )
     for name, values in attributes.items():
         if len(values) != rank:
             text = f"{name} has {len(values)} entries for {rank} spatial axes"

@@ -142,4 +142,3 @@ def _fit(x: Tensor, w: Tensor) -> str:
 def _check_bias(bias: Tensor | None, M: int) -> None:
     if bias is not None and bias.shape != (M,):
         raise InvalidProblem("conv.bias", f"bias {bias.shape} is not ({M},)")
-

@@ -86,13 +86,13 @@ def quotient(total: Number, divisor: Number) -> Number:
     if not is_finite(total) or not is_finite(divisor):
         return _ieee_quotient(float(total), float(divisor))
     if divisor == 0:
-        return math.nan if total == 0 else math.copysign(math.inf, total)
+        return math.nan if total == 0 else _infinity(total)
     return Fraction(total) / Fraction(divisor)
 
 
 def _ieee_quotient(total: float, divisor: float) -> float:
     if divisor == 0:
-        return math.nan if math.isnan(total) else math.copysign(math.inf, total)
+        return math.nan if math.isnan(total) else _infinity(total)
     return total / divisor
 
 
@@ -163,7 +163,7 @@ def round_float(number: Number, form: Format) -> float:
     quantum = Fraction(2) ** (exponent - form.precision + 1)  # [value.subnormal] never below that
     nearest = round(number / quantum) * quantum  # Python rounds a Fraction's ties to even
     if abs(nearest) > form.largest:
-        return math.copysign(math.inf, number)
+        return _infinity(number)
     return float(nearest)
 
 
@@ -171,3 +171,8 @@ def flushed(number: Number, dtype: str) -> Number:
     """[value.subnormal] The choice "flush": a subnormal is taken for zero."""
     form = FORMATS.get(dtype)
     return 0.0 if form and is_finite(number) and abs(number) < form.normal else number
+
+
+def _infinity(sign: Number) -> float:
+    """Return the infinity of that sign."""
+    return math.inf if sign > 0 else -math.inf

@@ -120,7 +120,11 @@ def average(total: Number, divisor: int, dtype: str, choices: Choices) -> Number
     exact = quotient(total, divisor)
     if dtype in FORMATS:
         return exact
-    how: dict[str, Callable[[Number], int]] = {"truncate": math.trunc, "floor": math.floor, "nearest": round}
+    how: dict[str, Callable[[Number], int]] = {
+        "truncate": math.trunc,
+        "floor": math.floor,
+        "nearest": round,
+    }
     return how[chosen(choices, "avg.integer")](exact)
 
 
@@ -208,4 +212,3 @@ def distance_pool(
 def _check_float(op: str, dtype: str) -> None:
     if dtype not in FORMATS:
         raise InvalidProblem("problem.float", f"{op} has no meaning for {dtype} elements")
-

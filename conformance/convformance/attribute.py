@@ -1,0 +1,249 @@
+"""Which clause a discrepancy contradicts, and which variant point explains an outcome.
+
+A feature of the case (a dtype, groups, a dilation ...) is taken away, one at a time; the
+first without which the discrepancy is gone names the clause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import combinations
+from math import prod
+
+import numpy as np
+from convoracle import VARIANTS, Axis, InvalidProblem, slide
+from convoracle.exact import FORMATS
+
+from convformance.backend import Arrays
+from convformance.expect import broken_clause, expectation, output_shape
+from convformance.judge import Trial, judge
+from convformance.problem import Case, Problem
+from convformance.verdict import Kind, Verdict
+
+TryOut = Callable[[Case], Verdict]  # runs a case and judges it by the standard meaning
+
+CORE = {
+    "conv": "conv.sum",
+    "conv1x1": "conv1x1.product",
+    "max_pool": "max.value",
+    "avg_pool": "avg.value",
+    "lp_pool": "lp.value",
+    "distance_pool": "distance.value",
+}
+PADDED = {
+    "conv": "padding.zero",
+    "max_pool": "max.padding",
+    "avg_pool": "avg.divisor",
+    "lp_pool": "lp.padding",
+    "distance_pool": "distance.divisor",
+}
+# The variant points whose choice changes the elements, by op.
+VALUE_POINTS = {
+    "conv": ("padding.same_side", "padding.product", "value.subnormal"),
+    "conv1x1": ("value.subnormal",),
+    "max_pool": ("padding.same_side", "max.tie", "max.nan_index", "value.subnormal"),
+    "avg_pool": ("padding.same_side", "avg.empty", "avg.integer", "value.subnormal"),
+    "lp_pool": ("padding.same_side", "value.subnormal"),
+    "distance_pool": ("padding.same_side", "value.subnormal"),
+}
+
+
+def alternatives(problem: Problem) -> Iterator[dict[str, str]]:
+    """Yield the non-standard choices at one variant point, then at two, that may change values."""
+    others = [
+        (label, name) for label in VALUE_POINTS[problem.op] for name, _ in VARIANTS[label].choices[1:]
+        if name != "refuse"
+    ]  # fmt: skip
+    for many in (1, 2):
+        for chosen in combinations(others, many):
+            if len(dict(chosen)) == many:
+                yield dict(chosen)
+
+
+def variant_choices(trial: Trial, arrays: Arrays) -> dict[str, str] | None:
+    """Return the choices under which the outcome is what the oracle expects, if there are any."""
+    if trial.case.fill == "real" or isinstance(trial.expected, InvalidProblem):
+        return None
+    for choices in alternatives(trial.case.problem):
+        expected = expectation(trial.case.problem, arrays, choices, trial.case.seed)
+        if judge(replace(trial, expected=expected)).kind is Kind.AGREES:
+            return choices
+    return None
+
+
+def refusal_choice(case: Case, try_out: TryOut) -> dict[str, str] | None:
+    """Return the variant points at which a backend refuses, proven by a neighbour it answers.
+
+    The neighbour lacks what one point is about, or what all of them are about.
+    """
+    repairs = _repairs(case.problem)
+    labels = [label for label, _ in repairs]
+    for tried in [*([label] for label in labels), labels]:
+        problem = case.problem
+        for label, repair in repairs:
+            problem = repair(problem) if label in tried else problem
+        if problem != case.problem and _answered(replace(case, problem=problem), try_out):
+            return {label: "half" if label == "padding.limit" else "refuse" for label in tried}
+    return None
+
+
+def _answered(case: Case, try_out: TryOut) -> bool:
+    refused = (Kind.REFUSES, Kind.CRASHED, Kind.UNSUPPORTED)
+    return broken_clause(case.problem) is None and try_out(case).kind not in refused
+
+
+def _repairs(problem: Problem) -> list[tuple[str, Callable[[Problem], Problem]]]:
+    """Return (variant point, how to take away what it is about) for the points that apply."""
+    axes, found = _axes(problem), []
+    if problem.x[0] == 0:
+        found.append(("size.batch", _with_batch))
+    if problem.x[1] == 0 or problem.w[:1] == (0,):
+        found.append(("size.channels", _with_channels))
+    if 0 in problem.x[2:]:
+        found.append(("size.spatial", _with_room))
+    if any(axis.count == 0 for axis in axes):
+        found.append(("window.none", _with_room))
+    if any(2 * max(axis.before, axis.after) > axis.extent for axis in axes):
+        found.append(("padding.limit", _with_less_padding))
+    if problem.op in ("max_pool", "avg_pool") and _sees_only_padding(axes):
+        label = "max.empty" if problem.op == "max_pool" else "avg.empty"
+        found.append((label, _with_samples_everywhere))
+    return found
+
+
+def _axes(problem: Problem) -> tuple[Axis, ...]:
+    return slide(
+        problem.x[2:],
+        problem.kernel_size,
+        stride=problem.stride,
+        padding=problem.padding,
+        dilation=problem.dilation,
+        ceil_mode=problem.ceil_mode,
+    )
+
+
+def _with_channels(problem: Problem) -> Problem:
+    groups = problem.groups
+    x = (problem.x[0], problem.x[1] or groups, *problem.x[2:])
+    if not problem.w:
+        return replace(problem, x=x)
+    depth = x[1] // groups
+    return replace(problem, x=x, w=(problem.w[0] or groups, depth, *problem.w[2:]))
+
+
+def _with_batch(problem: Problem) -> Problem:
+    return replace(problem, x=(1, *problem.x[1:]))
+
+
+def _with_room(problem: Problem) -> Problem:
+    sizes = (max(axis.size, axis.extent) for axis in _axes(problem))
+    return replace(problem, x=(*problem.x[:2], *sizes))
+
+
+def _with_less_padding(problem: Problem) -> Problem:
+    if isinstance(problem.padding, str):
+        return _with_room(problem)
+    half = tuple(
+        (min(axis.before, axis.extent // 2), min(axis.after, axis.extent // 2))
+        for axis in _axes(problem)
+    )
+    return replace(_with_room(problem), padding=half)
+
+
+def _with_samples_everywhere(problem: Problem) -> Problem:
+    return replace(_with_room(problem), padding="valid")
+
+
+def _sees_only_padding(axes: tuple[Axis, ...]) -> bool:
+    """Whether some window has no sample: it is so if that holds along one axis."""
+    return any(
+        not any(axis.holds(axis.position(o, k)) for k in range(axis.kernel_size))
+        for axis in axes
+        for o in range(axis.count)
+    )
+
+
+def clause_of(trial: Trial, verdict: Verdict, try_out: TryOut) -> str:
+    """Return the clause that a discrepancy contradicts."""
+    case = trial.case
+    if verdict.kind not in (Kind.VALUE, Kind.SHAPE, Kind.REFUSES):
+        return verdict.clause
+    if verdict.kind is Kind.VALUE and case.fill != "integers":
+        plain = replace(case, fill="integers")
+        if try_out(plain).kind is not Kind.VALUE:
+            return _content_clause(trial, verdict)
+        case = plain
+    for label, simpler in _simpler(case.problem):
+        if _comparable(case.problem, simpler):
+            other = try_out(replace(case, problem=simpler))
+            if other.kind is not verdict.kind:
+                return label
+    if verdict.kind is Kind.SHAPE:
+        return "window.count"
+    return "backend.refusal" if verdict.kind is Kind.REFUSES else CORE[case.problem.op]
+
+
+def _comparable(problem: Problem, simpler: Problem) -> bool:
+    """Whether the simpler problem is another, valid, and not empty where this one is not."""
+    if simpler == problem or broken_clause(simpler):
+        return False
+    return prod(output_shape(simpler)) > 0 or prod(output_shape(problem)) == 0
+
+
+def _simpler(problem: Problem) -> Iterator[tuple[str, Problem]]:
+    """Yield (clause, the problem without the feature that the clause is about)."""
+    if problem.indices:
+        yield "max.index", replace(problem, indices=False)
+    if problem.dtype != "float32":
+        label = "value.dtype" if problem.is_float else "value.wrap"
+        yield label, replace(problem, dtype="float32")
+    if problem.bias:
+        yield "conv.bias", replace(problem, bias=False)
+    if problem.groups > 1:
+        yield "conv.groups", replace(problem, groups=1, w=(problem.w[0], problem.x[1], *problem.w[2:]))
+    if problem.ceil_mode:
+        yield "window.ceil", replace(problem, ceil_mode=False)
+    if problem.count_include_pad:
+        label = "avg.divisor" if problem.op == "avg_pool" else "distance.divisor"
+        yield label, replace(problem, count_include_pad=False)
+    if problem.op == "lp_pool" and problem.p != 2:
+        yield "lp.value", replace(problem, p=2)
+    yield from _simpler_windows(problem)
+
+
+def _simpler_windows(problem: Problem) -> Iterator[tuple[str, Problem]]:
+    ones = (1,) * problem.rank
+    if isinstance(problem.padding, str):
+        yield "padding.same", replace(problem, padding="valid")
+    else:
+        even = tuple((min(pair), min(pair)) for pair in problem.padding)
+        yield "padding.explicit", replace(problem, padding=even)
+        yield PADDED.get(problem.op, "padding.explicit"), replace(problem, padding="valid")
+    if problem.op != "conv1x1":
+        yield "window.dilation", replace(problem, dilation=ones)
+        yield "window.stride", replace(problem, stride=ones)
+
+
+def _content_clause(trial: Trial, verdict: Verdict) -> str:
+    """Name the clause by what stands under the window of the first differing element."""
+    problem = trial.case.problem
+    if isinstance(trial.expected, InvalidProblem) or not verdict.wrong:
+        return CORE[problem.op]
+    operation = trial.expected.operation
+    output, position = verdict.wrong[0]
+    if not problem.is_float:
+        return {"avg_pool": "avg.integer", "max_pool": "max.value"}.get(problem.op, "value.wrap")
+    terms = np.array([float(term) for term in operation.terms(position)])
+    if output == "indices":
+        return "max.nan_index" if np.isnan(terms).any() else "max.tie"
+    if np.isnan(terms).any():
+        return "max.nan" if problem.op == "max_pool" else "value.nan"
+    if np.isinf(terms).any():
+        return "value.infinity"
+    sizes = np.abs(terms[terms != 0])
+    if sizes.size and sizes.min() < float(FORMATS[problem.dtype].normal):
+        return "value.subnormal"
+    if sizes.size and sizes.max() >= float(FORMATS[problem.dtype].largest):
+        return "value.overflow"
+    return CORE[problem.op]

@@ -1,0 +1,75 @@
+"""How far from the exact result an element may lie: derived, never tuned.
+
+u is the unit roundoff of the accumulator, gamma(n) = n u / (1 - n u) bounds n roundings in
+any order (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., lemma 3.1).
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+from convoracle.exact import FORMATS, Number, is_finite
+from convoracle.operation import Operation
+
+from convformance.problem import Problem
+
+Position = tuple[int, ...]
+EXACT_OPS = ("max_pool",)
+DIVIDING_OPS = ("avg_pool", "distance_pool")
+
+
+def gamma(n: Fraction | int, u: Fraction) -> Fraction:
+    """Return n u / (1 - n u): the relative error of n roundings; infinite error has no bound."""
+    if n * u >= 1:
+        return Fraction(10**9)  # the accumulator is too narrow for that many terms: no bound
+    return n * u / (1 - n * u)
+
+
+def meaning_bound(problem: Problem, exact: Number) -> Fraction:
+    """Return the bound on the fills `integers` and `special`, where sums are exact.
+
+    0 but for the ops that divide or take a root: an average is sum, reciprocal, product; a
+    root may be a power whose exponent 1/p is rounded, which costs ln(sum) / p more.
+    """
+    if not problem.is_float or not is_finite(exact):
+        return Fraction(0)
+    rounds = _finishing_roundings(problem, exact)
+    if not rounds:
+        return Fraction(0)
+    form = FORMATS[problem.dtype]
+    return gamma(rounds, form.unit) * abs(Fraction(exact)) + form.subnormal
+
+
+def _finishing_roundings(problem: Problem, exact: Number) -> Fraction:
+    if problem.op in DIVIDING_OPS:
+        return Fraction(3)
+    if problem.op == "lp_pool" and problem.p not in (1, math.inf):
+        # sum = exact^p, so ln(sum) / p = |ln(exact)|; the power itself may be two roundings off
+        logarithm = abs(math.log(exact)) if exact else 0.0
+        return 4 + Fraction(math.ceil(logarithm))
+    return Fraction(0)
+
+
+def accuracy_bound(
+    problem: Problem, operation: Operation, position: Position, accumulator: str
+) -> Fraction:
+    """Return the bound on the fill `real`.
+
+    gamma(n + 2) * sum |terms| at the accumulator's unit roundoff, plus half an ulp of the
+    output, plus the underflow of each term. Dividing and root-taking add their roundings.
+    """
+    if problem.op in EXACT_OPS:
+        return Fraction(0)
+    out, form = FORMATS[problem.dtype], FORMATS[accumulator]
+    exact, n = operation.exact(position), len(operation.terms(position))
+    roundings = n + 2 + _finishing_roundings(problem, exact)
+    if problem.op == "lp_pool":
+        roundings += n * max(0, int(min(problem.p, 3)) - 1)  # |x|^p by repeated products
+    magnitude = operation.magnitude(position)
+    if not is_finite(magnitude) or not is_finite(exact):
+        return Fraction(0)
+    summing = gamma(roundings, form.unit) * Fraction(magnitude)
+    half_ulp = out.unit * (abs(Fraction(exact)) + summing)
+    underflow = (n + 1) * form.subnormal + out.subnormal
+    return summing + half_ulp + underflow

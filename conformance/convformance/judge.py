@@ -1,0 +1,135 @@
+"""The judge: an outcome beside its expectation. Tolerance zero but for derived bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from convoracle import InvalidProblem
+from convoracle.exact import is_finite
+
+from convformance.backend import Array, Outcome
+from convformance.bounds import accuracy_bound, meaning_bound
+from convformance.expect import Expectation, numpy_dtype
+from convformance.problem import Case
+from convformance.verdict import Kind, Verdict
+
+MOST_WRONG = 64  # differing positions kept in a verdict; `message` counts them all
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A case, what the oracle says of it and what the backend did with it."""
+
+    case: Case
+    expected: Expectation | InvalidProblem
+    outcome: Outcome
+    accumulators: Mapping[str, str]
+
+
+def judge(trial: Trial) -> Verdict:
+    """Return the verdict by the standard meaning; its clause is the most general that fits."""
+    outcome, expected = trial.outcome, trial.expected
+    if outcome.kind == "unsupported":
+        return Verdict(Kind.UNSUPPORTED, message=outcome.message)
+    if outcome.kind == "crashed":
+        return Verdict(Kind.CRASHED, "backend.answer", outcome.message)
+    if outcome.changed:
+        return Verdict(Kind.INPUT, "backend.input", f"wrote to {', '.join(outcome.changed)}")
+    if isinstance(expected, InvalidProblem):
+        if outcome.kind == "refused":
+            return Verdict(Kind.AGREES, expected.label, outcome.message)
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in outcome.arrays.items())
+        return Verdict(Kind.ACCEPTS, expected.label, f"{expected.message}; it answered {shapes}")
+    if outcome.kind == "refused":
+        return Verdict(Kind.REFUSES, "backend.refusal", outcome.message)
+    return _judge_arrays(trial, expected)
+
+
+def _judge_arrays(trial: Trial, expected: Expectation) -> Verdict:
+    wanted = {"y": numpy_dtype(trial.case.problem.dtype)}
+    if trial.case.problem.indices:
+        wanted["indices"] = np.dtype(np.int64)
+    arrays = trial.outcome.arrays
+    if set(arrays) != set(wanted):
+        text = f"expected the arrays {', '.join(wanted)}, got {', '.join(arrays) or 'none'}"
+        return Verdict(Kind.ANSWER, "backend.answer", text)
+    for name, dtype in wanted.items():
+        if arrays[name].shape != expected.shape:
+            text = f"{name}: expected shape {_sizes(expected.shape)}, got {_sizes(arrays[name].shape)}"
+            return Verdict(Kind.SHAPE, "window.count", text)
+        if arrays[name].dtype != dtype:
+            text = f"{name}: expected {dtype}, got {arrays[name].dtype}"
+            return Verdict(Kind.DTYPE, "value.dtype", text)
+    if trial.case.fill == "real":
+        return _judge_accuracy(trial, expected)
+    return _judge_meaning(trial, expected)
+
+
+def _sizes(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape)) or "()"
+
+
+def _judge_meaning(trial: Trial, expected: Expectation) -> Verdict:
+    got = trial.outcome.arrays["y"][expected.selector]
+    wrong = [("y", place) for place in _differing(got, expected)]
+    if expected.indices is not None:
+        chosen = trial.outcome.arrays["indices"][expected.selector]
+        unequal = np.flatnonzero(chosen != expected.indices)
+        wrong += [("indices", expected.positions[i]) for i in unequal]
+    compared = len(expected.positions)
+    if not wrong:
+        return Verdict(Kind.AGREES, compared=compared)
+    text = f"{len(wrong)} of {compared} compared elements differ"
+    return Verdict(Kind.VALUE, "", text, wrong=tuple(wrong[:MOST_WRONG]), compared=compared)
+
+
+def _differing(got: Array, expected: Expectation) -> list[tuple[int, ...]]:
+    """Return the positions whose element is not the expected one; NaN equals NaN."""
+    same = (got == expected.y) | ((got != got) & (expected.y != expected.y))
+    return [
+        expected.positions[i]
+        for i in np.flatnonzero(~same)
+        if not _within_roundings(got[i], expected, expected.positions[i])
+    ]
+
+
+def _within_roundings(got: float, expected: Expectation, position: tuple[int, ...]) -> bool:
+    exact = expected.operation.exact(position)
+    bound = meaning_bound(expected.problem, exact)
+    return bound > 0 and _error(got, expected, position) <= bound
+
+
+def _error(got: float, expected: Expectation, position: tuple[int, ...]) -> Fraction | float:
+    """Return |got - exact|; infinite where only one of them is finite."""
+    exact = expected.operation.exact(position)
+    if not is_finite(exact) or not np.isfinite(got):
+        value = expected.operation.value(position)
+        return 0.0 if value == got or (value != value and got != got) else float("inf")
+    return abs(Fraction(float(got)) - Fraction(exact))
+
+
+def _judge_accuracy(trial: Trial, expected: Expectation) -> Verdict:
+    problem = trial.case.problem
+    accumulator = trial.accumulators.get(problem.dtype, problem.dtype)
+    got = trial.outcome.arrays["y"][expected.selector]
+    margins = []
+    for element, position in zip(got, expected.positions, strict=True):
+        error = _error(element, expected, position)
+        bound = accuracy_bound(problem, expected.operation, position, accumulator)
+        margins.append(_margin(error, bound))
+    wrong = [i for i, margin in enumerate(margins) if not margin <= 1]
+    worst = max(margins, default=0.0)
+    if not wrong:
+        return Verdict(Kind.AGREES, compared=len(margins), margin=worst)
+    text = f"{len(wrong)} of {len(margins)} compared elements exceed the bound, the worst {worst:.3g} times"
+    places = tuple(("y", expected.positions[i]) for i in wrong[:MOST_WRONG])
+    return Verdict(Kind.BOUND, "backend.accuracy", text, {}, places, len(margins), worst)
+
+
+def _margin(error: Fraction | float, bound: Fraction) -> float:
+    if error == 0:
+        return 0.0
+    return float(error / bound) if bound else float("inf")

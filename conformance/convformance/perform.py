@@ -1,0 +1,53 @@
+"""Run a backend on a problem and say what it did; no exception of a backend passes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from convformance.backend import Aborts, Array, Backend, Outcome, Result, Unsupported
+from convformance.problem import Problem
+
+LONGEST_MESSAGE = 2000
+# Errors that no framework uses to refuse a problem: something broke.
+BROKEN = (
+    NameError, AttributeError, ImportError, LookupError, AssertionError, MemoryError,
+    RecursionError, SystemError, SystemExit, UnboundLocalError,
+)  # fmt: skip
+
+
+def perform(backend: Backend, problem: Problem, arrays: Mapping[str, Array]) -> Outcome:
+    """Return the outcome of `backend.run`; the backend gets copies of the arrays."""
+    copies = {name: array.copy() for name, array in arrays.items()}
+    try:
+        answer = backend.run(problem, copies)
+        result = answer if isinstance(answer, Result) else Result(_named(answer))
+        got = {name: np.asarray(array) for name, array in result.arrays.items()}
+    except Unsupported as reason:
+        return Outcome("unsupported", message=_text(reason))
+    except Aborts as last_words:
+        return Outcome("crashed", message=_text(last_words))
+    except BROKEN as error:
+        return Outcome("crashed", message=f"{type(error).__name__}: {_text(error)}")
+    except Exception as error:  # the framework's refusal, whatever its type
+        return Outcome("refused", message=f"{type(error).__name__}: {_text(error)}")
+    changed = tuple(name for name in arrays if not _same_bytes(arrays[name], copies[name]))
+    return Outcome("arrays", got, how=result.how, recipe=result.recipe, changed=changed)
+
+
+def _named(answer: Any) -> Mapping[str, Array]:
+    return answer if isinstance(answer, Mapping) else {"y": answer}
+
+
+def _same_bytes(before: Array, after: Array) -> bool:
+    return before.shape == after.shape and before.tobytes() == after.tobytes()
+
+
+def _text(error: BaseException) -> str:
+    try:
+        text = str(getattr(error, "message", None) or error)
+    except Exception as trouble:  # a backend's own exception class may be broken too
+        text = f"(its message cannot be read: {type(trouble).__name__})"
+    return text[:LONGEST_MESSAGE]
