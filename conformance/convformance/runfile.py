@@ -1,0 +1,249 @@
+"""The run file: JSON lines, header to footer, that hold everything a report needs.
+
+While a run goes on the lines stand in FILE.partial; the finished file takes the name at the
+end, so that no partial run is ever taken for a whole one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TextIO, TypeVar
+
+FORMAT = 1
+_T = TypeVar("_T")
+
+
+class RunFileError(ValueError):
+    """Raised for a file that is no complete run file; the message names file and line."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """Who was asked, by what release, with which seed."""
+
+    backend: str
+    version: str
+    adapter: str  # module:attribute
+    convformance: str
+    seed: int
+    started: str  # UTC, ISO 8601
+    python: str
+    system: str
+    libraries: Mapping[str, str] = field(default_factory=dict)
+    accumulators: Mapping[str, str] = field(default_factory=dict)
+    max_examples: int | None = None
+    selection: str = ""  # what was left out by -k or paths; "" for a whole run
+    format: int = FORMAT
+
+
+@dataclass(frozen=True)
+class CaseRecord:
+    """One case and its verdict. `clauses` are those that the case asks about."""
+
+    line: str
+    id: str
+    source: str  # explored, invalid, corpus, probe, ledger or replayed
+    verdict: str
+    clauses: Sequence[str] = ()
+    clause: str = ""  # the one that a discrepancy contradicts
+    message: str = ""
+    choices: Mapping[str, str] = field(default_factory=dict)
+    signature: str = ""  # of a discrepancy
+    compared: int = 0
+    sampled: bool = False
+    margin: float | None = None
+    how: str = ""
+    recipe: bool = False
+
+
+@dataclass(frozen=True)
+class ArrayText:
+    """An array as text: nested lists of its elements' words, or None if it is too large."""
+
+    shape: Sequence[int]
+    dtype: str
+    values: Any = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A discrepancy: its smallest case and all that a reader needs to believe it."""
+
+    id: str  # d- and a hash of the signature
+    signature: str
+    status: str  # new or known
+    line: str
+    op: str
+    verdict: str
+    clause: str
+    message: str
+    sizes: Sequence[str] = ()  # the derivation of the output size, axis by axis
+    inputs: Mapping[str, ArrayText] = field(default_factory=dict)
+    expected: Mapping[str, ArrayText] = field(default_factory=dict)
+    got: Mapping[str, ArrayText] = field(default_factory=dict)
+    wrong: Sequence[tuple[str, Sequence[int]]] = ()
+    terms: str = ""  # the terms of the first differing element, and what they make
+    script: str = ""
+    entry: Mapping[str, Any] | None = None  # the ledger's entry, if it is known
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a probe measured: the choice that the backend follows at a variant point."""
+
+    point: str
+    op: str
+    choice: str  # a named choice, "none of them", or "unsupported"
+    line: str
+
+
+@dataclass(frozen=True)
+class Footer:
+    """The closing line: what a reader checks the rest against."""
+
+    cases: int
+    problems: int  # distinct
+    findings: int
+    seconds: float
+    stale: Sequence[Mapping[str, Any]] = ()  # ledger entries that no longer occur
+    failed: Sequence[str] = ()  # tests that failed for another reason than a discrepancy
+
+
+_TYPES: dict[str, type[Any]] = {
+    "header": Header,
+    "case": CaseRecord,
+    "finding": Finding,
+    "choice": Choice,
+    "footer": Footer,
+}
+_NAMES = {kind: name for name, kind in _TYPES.items()}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A complete run, as read from its file."""
+
+    header: Header
+    cases: Sequence[CaseRecord]
+    findings: Sequence[Finding]
+    choices: Sequence[Choice]
+    footer: Footer
+
+    @property
+    def is_red(self) -> bool:
+        """Whether the run found something new, or missed something known."""
+        new = any(finding.status == "new" for finding in self.findings)
+        return bool(new or self.footer.stale or self.footer.failed)
+
+
+def to_line(record: Any) -> str:
+    """Return one line of JSON, without its newline."""
+    return json.dumps({"type": _NAMES[type(record)], **asdict(record)}, allow_nan=False)
+
+
+def from_json(data: Mapping[str, Any]) -> Any:
+    """Return the record of a parsed line; raise `RunFileError` if it is none."""
+    values = dict(data)
+    kind = _TYPES.get(values.pop("type", ""))
+    if kind is None:
+        raise RunFileError(f"type {data.get('type')!r} is none of {', '.join(_TYPES)}")
+    unknown = set(values) - {one.name for one in fields(kind)}
+    if unknown:
+        raise RunFileError(f"{data['type']} has no {', '.join(sorted(unknown))}")
+    if kind is Finding:
+        for name in ("inputs", "expected", "got"):
+            values[name] = {key: ArrayText(**text) for key, text in values.get(name, {}).items()}
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise RunFileError(f"{data['type']}: {error}") from None
+
+
+class RunWriter:
+    """Write records as they come; `close` with a footer gives the file its name."""
+
+    def __init__(self, path: Path, header: Header) -> None:
+        self.path = path
+        self.partial = path.with_name(path.name + ".partial")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)  # an older run must not pass for this one
+        self._file: TextIO = self.partial.open("w", encoding="utf-8")
+        self.write(header)
+
+    def write(self, record: Any) -> None:
+        """Append one record and flush it."""
+        self._file.write(to_line(record) + "\n")
+        self._file.flush()
+
+    def close(self, footer: Footer) -> None:
+        """Write the footer and move the file into place."""
+        self.write(footer)
+        self._file.close()
+        os.replace(self.partial, self.path)
+
+    def abandon(self) -> None:
+        """Leave the partial file as it is."""
+        self._file.close()
+
+    def __enter__(self) -> RunWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.abandon()
+
+
+def load(path: Path) -> Run:
+    """Read a run file; raise `RunFileError` if it is not complete and whole."""
+    records = list(_records(path))
+    if not records or not isinstance(records[0], Header):
+        raise RunFileError(f"{path}: the first line is no header: this is no run file")
+    header = records[0]
+    if header.format != FORMAT:
+        raise RunFileError(f"{path}: format {header.format}; this release reads format {FORMAT}")
+    footer = records[-1]
+    if not isinstance(footer, Footer):
+        raise RunFileError(
+            f"{path}: no footer after {len(records)} lines: the run did not finish; run it again"
+        )
+    run = Run(
+        header,
+        [one for one in records if isinstance(one, CaseRecord)],
+        [one for one in records if isinstance(one, Finding)],
+        [one for one in records if isinstance(one, Choice)],
+        footer,
+    )
+    for name, counted, said in (
+        ("cases", len(run.cases), footer.cases),
+        ("findings", len(run.findings), footer.findings),
+    ):
+        if counted != said:
+            raise RunFileError(f"{path}: {counted} {name} where the footer says {said}: lines are missing")
+    return run
+
+
+def _records(path: Path) -> Iterator[Any]:
+    try:
+        with path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                yield _record(path, number, line)
+    except OSError as error:
+        raise RunFileError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise RunFileError(f"{path}: byte {error.start} is not UTF-8: this is no run file") from None
+
+
+def _record(path: Path, number: int, line: str) -> Any:
+    try:
+        data = json.loads(line)
+        if not isinstance(data, dict):
+            raise RunFileError("not a JSON object")
+        return from_json(data)
+    except (json.JSONDecodeError, RunFileError) as error:
+        raise RunFileError(f"{path}, line {number}: {error}") from None
