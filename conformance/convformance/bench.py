@@ -1,0 +1,150 @@
+"""The bench: one backend under test, what was seen so far, and the records of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from convoracle import InvalidProblem
+
+from convformance.attribute import clause_of, refusal_choice, variant_choices
+from convformance.backend import Arrays, Backend
+from convformance.evidence import finding
+from convformance.expect import Expectation, expectation
+from convformance.fills import make_arrays
+from convformance.judge import Trial, judge
+from convformance.ledger import Entry
+from convformance.perform import perform
+from convformance.problem import Case
+from convformance.runfile import CaseRecord, Finding
+from convformance.touched import touched
+from convformance.verdict import Kind, Verdict
+
+DETAIL = 60  # characters of a refusal's message that tell it from another
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A case, judged: everything that was computed on the way."""
+
+    trial: Trial
+    arrays: Arrays
+    verdict: Verdict
+    signature: str = ""
+    entry: Entry | None = None
+
+    @property
+    def case(self) -> Case:
+        """The case that was judged."""
+        return self.trial.case
+
+
+@dataclass
+class Bench:
+    """A backend, its part of the ledger and the signatures that were seen.
+
+    `records` collects what goes into the run file; whoever writes it takes them away.
+    """
+
+    backend: Backend
+    ledger: Sequence[Entry] = ()
+    seed: int = 1
+    seen: dict[str, str] = field(default_factory=dict)  # signature -> smallest case line
+    records: list[CaseRecord | Finding] = field(default_factory=list)
+
+    def examine(self, case: Case) -> Examined:
+        """Run the case and judge it, with the variant points and the clause told."""
+        trial, arrays = self.trial(case)
+        verdict = self._explained(trial, arrays, judge(trial))
+        if not verdict.is_discrepancy:
+            return Examined(trial, arrays, verdict)
+        entry = next((one for one in self.ledger if one.matches(case.problem, verdict)), None)
+        return Examined(trial, arrays, verdict, signature(self.backend, case, verdict, entry), entry)
+
+    def trial(self, case: Case) -> tuple[Trial, Arrays]:
+        """Run the case: its expectation and its outcome, not yet judged."""
+        arrays = make_arrays(case)
+        expected: Expectation | InvalidProblem
+        try:
+            expected = expectation(case.problem, arrays, seed=case.seed)
+        except InvalidProblem as broken:
+            expected = broken
+        outcome = perform(self.backend, case.problem, arrays)
+        accumulators: Mapping[str, str] = getattr(self.backend, "accumulators", {})
+        return Trial(case, expected, outcome, accumulators), arrays
+
+    def by_standard(self, case: Case) -> Verdict:
+        """Return the verdict by the standard meaning alone."""
+        return judge(self.trial(case)[0])
+
+    def _explained(self, trial: Trial, arrays: Arrays, verdict: Verdict) -> Verdict:
+        if not verdict.is_discrepancy:
+            return verdict
+        choices = None
+        if verdict.kind is Kind.VALUE:
+            choices = variant_choices(trial, arrays)
+        elif verdict.kind is Kind.REFUSES:
+            choices = refusal_choice(trial.case, self.by_standard)
+        if choices:
+            text = ", ".join(f"{label} = {name}" for label, name in choices.items())
+            message = verdict.message if verdict.kind is Kind.REFUSES else text
+            return Verdict(Kind.VARIANT, message=message, choices=choices, compared=verdict.compared)
+        return replace(verdict, clause=clause_of(trial, verdict, self.by_standard))
+
+    def check(self, case: Case, source: str) -> Examined:
+        """Examine the case and record it; a new signature becomes a finding here."""
+        examined = self.examine(case)
+        self.record(examined, source)
+        return examined
+
+    def record(self, examined: Examined, source: str) -> None:
+        """Put the case among the records, and its discrepancy if its signature is new."""
+        self.records.append(record_of(examined, source))
+        if examined.signature and examined.signature not in self.seen:
+            self.keep(examined)
+
+    def is_news(self, examined: Examined) -> bool:
+        """Whether this is a discrepancy that is neither in the ledger nor seen before."""
+        return bool(examined.signature and not examined.entry and examined.signature not in self.seen)
+
+    def keep(self, examined: Examined) -> None:
+        """Make the discrepancy a finding, by its ledger's case if it is known."""
+        self.seen[examined.signature] = examined.case.line
+        self.records.append(finding(self.backend, examined))
+
+
+def signature(backend: Backend, case: Case, verdict: Verdict, entry: Entry | None) -> str:
+    """Return what makes two discrepancies the same row of the report."""
+    if entry:
+        return f"{backend.name} {case.problem.op} {verdict.kind} [{verdict.clause}] {entry.id}"
+    words = [backend.name, case.problem.op, str(verdict.kind), f"[{verdict.clause}]"]
+    if verdict.kind in (Kind.REFUSES, Kind.CRASHED):
+        words.append(re.sub(r"\d+", "#", verdict.message)[:DETAIL])
+    if verdict.kind in (Kind.BOUND, Kind.DTYPE):
+        words.append(case.problem.dtype)
+    if verdict.wrong and all(name == "indices" for name, _ in verdict.wrong):
+        words.append("indices only")
+    return " ".join(words)
+
+
+def record_of(examined: Examined, source: str) -> CaseRecord:
+    """Return what the run file keeps of a case."""
+    trial, verdict = examined.trial, examined.verdict
+    expected = trial.expected
+    return CaseRecord(
+        line=trial.case.line,
+        id=trial.case.id,
+        source=source,
+        verdict=str(verdict.kind),
+        clauses=touched(trial.case, examined.arrays, expected),
+        clause=verdict.clause,
+        message=verdict.message if verdict.kind is not Kind.AGREES else "",
+        choices=dict(verdict.choices),
+        signature=examined.signature,
+        compared=verdict.compared,
+        sampled=isinstance(expected, Expectation) and expected.sampled,
+        margin=verdict.margin if verdict.margin is None or verdict.margin < 1e300 else 1e300,
+        how=trial.outcome.how,
+        recipe=trial.outcome.recipe,
+    )

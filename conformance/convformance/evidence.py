@@ -1,0 +1,150 @@
+"""All that a reader needs to believe a discrepancy: sizes, arrays, terms, a script."""
+
+from __future__ import annotations
+
+import hashlib
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from convoracle import Axis, InvalidProblem, slide
+
+from convformance.backend import Array, Backend
+from convformance.expect import Expectation
+from convformance.problem import Problem
+from convformance.runfile import ArrayText, Finding
+
+if TYPE_CHECKING:  # the bench makes findings of what it examined; only the type comes from there
+    from convformance.bench import Examined
+
+LARGEST_SHOWN = 400  # elements of an array that a report can show
+MOST_TERMS = 24
+AXIS_NAMES = {1: ("W",), 2: ("H", "W"), 3: ("D", "H", "W")}
+
+
+def finding(backend: Backend, examined: Examined) -> Finding:
+    """Return the finding of an examined discrepancy."""
+    trial, verdict, entry = examined.trial, examined.verdict, examined.entry
+    expected = trial.expected
+    valid = isinstance(expected, Expectation)
+    return Finding(
+        id="d-" + hashlib.sha256(examined.signature.encode()).hexdigest()[:8],
+        signature=examined.signature,
+        status="known" if entry else "new",
+        line=trial.case.line,
+        op=trial.case.problem.op,
+        verdict=str(verdict.kind),
+        clause=verdict.clause,
+        message=verdict.message,
+        sizes=size_lines(trial.case.problem) if valid else (),
+        inputs={name: array_text(array) for name, array in examined.arrays.items()},
+        expected=expected_text(expected) if isinstance(expected, Expectation) else {},
+        got={name: array_text(array) for name, array in trial.outcome.arrays.items()},
+        wrong=verdict.wrong,
+        terms=_terms(examined),
+        script=script(backend, examined),
+        entry=entry.to_json() if entry else None,
+    )
+
+
+def axes_of(problem: Problem) -> tuple[Axis, ...]:
+    """Return the axes of a valid problem."""
+    return slide(
+        problem.x[2:],
+        problem.kernel_size,
+        stride=problem.stride,
+        padding=problem.padding,
+        dilation=problem.dilation,
+        ceil_mode=problem.ceil_mode,
+    )
+
+
+def size_lines(problem: Problem) -> tuple[str, ...]:
+    """Return the derivation of the output size with the problem's numbers, a line an axis."""
+    names = AXIS_NAMES.get(problem.rank) or tuple(f"axis {a}" for a in range(problem.rank))
+    return tuple(
+        _size_line(name, axis, problem.padding)
+        for name, axis in zip(names, axes_of(problem), strict=True)
+    )
+
+
+def _size_line(name: str, axis: Axis, padding: Any) -> str:
+    words = f"{axis.size} + {axis.before} + {axis.after} - {axis.extent}"
+    text = f"{name}: "
+    if axis.dilation > 1:
+        text += f"extent {axis.dilation} * ({axis.kernel_size} - 1) + 1 = {axis.extent}; "
+    if isinstance(padding, str) and padding != "valid":
+        text += f"{padding} pads {axis.before} + {axis.after}; "
+    floor = axis.room // axis.stride + 1
+    text += f"floor(({words}) / {axis.stride}) + 1 = {floor}"
+    if floor < 0:
+        text += ", and less than none is 0 [window.none]"
+    elif axis.count != floor:
+        text += f"; ceil_mode keeps the last window: {axis.count} [window.ceil]"
+    return text
+
+
+def array_text(array: Array) -> ArrayText:
+    """Return the array as words; without values if it is too large to show."""
+    values = None if array.size > LARGEST_SHOWN else _words(array).tolist()
+    return ArrayText(array.shape, str(array.dtype), values)
+
+
+def expected_text(expected: Expectation) -> dict[str, ArrayText]:
+    """Return the expected arrays as words; a sampled expectation has no whole array."""
+    shown = not expected.sampled and prod(expected.shape) <= LARGEST_SHOWN
+    found = {"y": expected.y}
+    if expected.indices is not None:
+        found["indices"] = expected.indices
+    return {
+        name: ArrayText(
+            expected.shape,
+            str(array.dtype),
+            _words(array).reshape(expected.shape).tolist() if shown else None,
+        )
+        for name, array in found.items()
+    }
+
+
+def _words(array: Array) -> Any:
+    """Return an object array of the shortest words that tell the elements apart."""
+    words = np.empty(array.shape, dtype=object)
+    for position in np.ndindex(*array.shape):
+        words[position] = word(array[position])
+    return words
+
+
+def word(element: Any) -> str:
+    """Write one element: whole numbers without a point."""
+    if isinstance(element, (np.floating, float)) or getattr(element, "dtype", None) is not None:
+        number = float(element) if getattr(element, "dtype", np.dtype(float)).kind not in "iub" else int(element)
+        if isinstance(number, float) and number.is_integer() and abs(number) < 1e16:
+            return "-0" if number == 0 and np.signbit(number) else str(int(number))
+        return str(element) if not isinstance(number, int) else str(number)
+    return str(element)
+
+
+def _terms(examined: Examined) -> str:
+    """Return the terms of the first differing element, and what they make."""
+    expected = examined.trial.expected
+    if isinstance(expected, InvalidProblem) or not examined.verdict.wrong:
+        return ""
+    name, position = examined.verdict.wrong[0]
+    terms = [word(float(term)) for term in expected.operation.terms(position)]
+    more = f", ... {len(terms) - MOST_TERMS} more" if len(terms) > MOST_TERMS else ""
+    listed = ", ".join(terms[:MOST_TERMS]) + more
+    row = expected.positions.index(position)
+    table = expected.indices if name == "indices" and expected.indices is not None else expected.y
+    place = ", ".join(map(str, position))
+    return f"{name}[{place}]: the terms {listed or 'none'} make {word(table[row])}"
+
+
+def script(backend: Backend, examined: Examined) -> str:
+    """Return code that repeats the call with the framework alone, if the adapter can tell."""
+    write = getattr(backend, "script", None)
+    if write is None or any(array.size > LARGEST_SHOWN for array in examined.arrays.values()):
+        return ""
+    try:
+        return str(write(examined.case.problem, dict(examined.arrays)))
+    except Exception as trouble:  # an adapter's script must not cost the run its finding
+        return f"# the adapter could not write a script: {type(trouble).__name__}: {trouble}"

@@ -1,0 +1,100 @@
+"""Explore a strategy past every discrepancy that is known or was seen; shrink only news."""
+
+from __future__ import annotations
+
+import zlib
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import seed as seeded
+from hypothesis.database import ExampleDatabase
+from hypothesis.strategies import SearchStrategy
+
+from convformance.bench import Bench, Examined
+from convformance.problem import Case, LineError
+
+SHRINK_PHASES = (Phase.generate, Phase.shrink)
+
+
+class _News(Exception):  # noqa: N818  tells Hypothesis to shrink; it is no error
+    """A discrepancy of a signature that nobody has seen."""
+
+
+def explore(bench: Bench, strategy: SearchStrategy[Case], examples: int, name: str) -> list[Examined]:
+    """Try `examples` cases of the strategy; return the smallest case of each new signature.
+
+    `name` and the bench's seed decide what is drawn.
+    """
+    news: list[Examined] = []
+    left, turn = examples, 0
+    while left > 0:
+        hunt = _Hunt(bench, left)
+        found = hunt.go(strategy, zlib.crc32(f"{name} {bench.seed} {turn}".encode()))
+        left, turn = left - hunt.drawn, turn + 1
+        if found is None:
+            break
+        bench.record(found, "explored")
+        news.append(found)
+    return news
+
+
+class _Hunt:
+    """One pass of Hypothesis: it ends with the first new signature, shrunk, or with none."""
+
+    def __init__(self, bench: Bench, examples: int) -> None:
+        self.bench, self.examples = bench, examples
+        self.drawn = 0
+        self.target = ""
+        self.smallest: Examined | None = None
+
+    def go(self, strategy: SearchStrategy[Case], seed: int) -> Examined | None:
+        @seeded(seed)
+        @settings(
+            max_examples=self.examples,
+            phases=SHRINK_PHASES,
+            database=None,  # what is found is kept as a case line, which outlives the strategies
+            deadline=None,
+            report_multiple_bugs=False,
+            print_blob=False,
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(strategy)
+        def property_holds(case: Case) -> None:
+            self._try(case)
+
+        try:
+            property_holds()
+        except _News:
+            return self.smallest
+        return None
+
+    def _try(self, case: Case) -> None:
+        examined = self.bench.examine(case)
+        if not self.target:
+            self.drawn += 1
+            if not self.bench.is_news(examined):
+                self.bench.record(examined, "explored")
+                return
+            self.target = examined.signature
+        if examined.signature == self.target:
+            self.smallest = examined  # Hypothesis ends on the smallest it found
+            raise _News
+
+
+def keep(database: ExampleDatabase, backend: str, line: str) -> None:
+    """Keep the line of a discrepancy, to be replayed first by the next run."""
+    database.save(_key(backend), line.encode())
+
+
+def kept(database: ExampleDatabase, backend: str) -> list[Case]:
+    """Return the cases that earlier runs kept, in a stable order; stale lines are dropped."""
+    found = []
+    for value in sorted(database.fetch(_key(backend))):
+        try:
+            found.append(Case.parse(value.decode()))
+        except (LineError, UnicodeDecodeError):
+            database.delete(_key(backend), value)
+    return found
+
+
+def _key(backend: str) -> bytes:
+    return f"convformance {backend}".encode()

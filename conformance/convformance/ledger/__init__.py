@@ -1,0 +1,135 @@
+"""The ledger: discrepancies that are already known, one TOML file per backend.
+
+An entry says which backend and versions, which op, clause and verdict, what kind of deviation
+it is (bug, limitation or documented difference), why in a sentence, a link where upstream
+speaks of it, and a case line that shows it. `message` is a regular expression that the
+framework's words must contain; `dtypes` and `when` narrow an entry further.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from typing import Any
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import InvalidVersion, Version
+
+from convformance.problem import Case, Problem
+from convformance.verdict import Kind, Verdict
+
+KINDS = ("bug", "limitation", "documented difference")
+# Facts about a problem that an entry's `when` may ask for.
+FACTS: Mapping[str, Any] = {
+    "ceil_mode": lambda problem: problem.ceil_mode,
+    "dilated": lambda problem: max(problem.dilation, default=1) > 1,
+    "grouped": lambda problem: problem.groups > 1,
+    "odd p": lambda problem: problem.p in (1, 3),
+    "p inf": lambda problem: problem.p == float("inf"),
+    "padded": lambda problem: problem.padding != "valid",
+    "rank 1": lambda problem: problem.rank == 1,
+    "rank 2": lambda problem: problem.rank == 2,
+    "rank 3": lambda problem: problem.rank == 3,
+    "strided": lambda problem: max(problem.stride, default=1) > 1,
+    "zero size": lambda problem: 0 in (*problem.x, *problem.w),
+}
+
+
+class LedgerError(ValueError):
+    """Raised for an entry that cannot be right; the message names file and entry."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One known deviation."""
+
+    id: str
+    backend: str
+    versions: str
+    op: str
+    clause: str
+    verdict: str
+    kind: str
+    reason: str
+    case: str
+    link: str = ""
+    message: str = ""
+    dtypes: Sequence[str] = ()
+    when: Sequence[str] = ()
+
+    def covers(self, backend: str, version: str) -> bool:
+        """Whether the entry speaks of this release."""
+        try:
+            found = Version(version)
+        except InvalidVersion:
+            return False
+        return backend == self.backend and SpecifierSet(self.versions).contains(found, prereleases=True)
+
+    def matches(self, problem: Problem, verdict: Verdict) -> bool:
+        """Whether the entry tells of this discrepancy."""
+        return (
+            self.op == problem.op
+            and self.clause == verdict.clause
+            and self.verdict == verdict.kind
+            and (not self.dtypes or problem.dtype in self.dtypes)
+            and all(FACTS[fact](problem) for fact in self.when)
+            and re.search(self.message, verdict.message) is not None
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry as JSON values."""
+        return asdict(self)
+
+
+def load(backend: str, version: str) -> tuple[Entry, ...]:
+    """Return the entries that speak of this release of the backend, in file order."""
+    return tuple(entry for entry in load_all() if entry.covers(backend, version))
+
+
+def load_all() -> tuple[Entry, ...]:
+    """Return every entry of the shipped ledger."""
+    folder = files("convformance.ledger")
+    found = sorted(
+        (one for one in folder.iterdir() if one.name.endswith(".toml")), key=lambda one: one.name
+    )
+    return read((one.name, one.read_text(encoding="utf-8")) for one in found)
+
+
+def read(texts: Iterable[tuple[str, str]]) -> tuple[Entry, ...]:
+    """Return the entries of (file name, TOML text) pairs; raise `LedgerError`."""
+    entries: list[Entry] = []
+    for name, text in texts:
+        try:
+            tables = tomllib.loads(text).get("entry", [])
+        except tomllib.TOMLDecodeError as error:
+            raise LedgerError(f"{name}: {error}") from None
+        entries += [_entry(name, table) for table in tables]
+    ids = [entry.id for entry in entries]
+    twice = {one for one in ids if ids.count(one) > 1}
+    if twice:
+        raise LedgerError(f"two entries are called {', '.join(sorted(twice))}")
+    return tuple(entries)
+
+
+def _entry(name: str, table: Mapping[str, Any]) -> Entry:
+    place = f"{name}, entry {table.get('id', '?')}"
+    try:
+        entry = Entry(**table)
+        SpecifierSet(entry.versions)
+        re.compile(entry.message)
+        case = Case.parse(entry.case)
+    except (TypeError, InvalidSpecifier, re.error, ValueError) as error:
+        raise LedgerError(f"{place}: {error}") from None
+    if entry.kind not in KINDS:
+        raise LedgerError(f"{place}: kind {entry.kind!r} is none of {', '.join(KINDS)}")
+    if entry.verdict not in set(Kind):
+        raise LedgerError(f"{place}: verdict {entry.verdict!r} is none of {', '.join(Kind)}")
+    for fact in entry.when:
+        if fact not in FACTS:
+            raise LedgerError(f"{place}: fact {fact!r} is none of {', '.join(FACTS)}")
+    if case.line != entry.case or case.problem.op != entry.op:
+        raise LedgerError(f"{place}: the case is not the canonical line of an {entry.op}: {case.line}")
+    return entry
