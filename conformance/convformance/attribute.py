@@ -6,6 +6,7 @@ first without which the discrepancy is gone names the clause.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import combinations
@@ -21,6 +22,7 @@ from convformance.judge import Trial, judge
 from convformance.problem import Case, Problem
 from convformance.verdict import Kind, Verdict
 
+TEMPLATE = 60  # characters of a refusal that tell its reason from another
 TryOut = Callable[[Case], Verdict]  # runs a case and judges it by the standard meaning
 
 CORE = {
@@ -72,25 +74,41 @@ def variant_choices(trial: Trial, arrays: Arrays) -> dict[str, str] | None:
     return None
 
 
-def refusal_choice(case: Case, try_out: TryOut) -> dict[str, str] | None:
-    """Return the variant points at which a backend refuses, proven by a neighbour it answers.
+def refusal_choice(case: Case, message: str, try_out: TryOut) -> dict[str, str] | None:
+    """Return the variant points at which a backend refuses, proven by a neighbour.
 
-    The neighbour lacks what one point is about, or what all of them are about.
+    The neighbour lacks what one point is about, or what the fewest of them are about, and is
+    answered, or refused for another reason.
     """
-    repairs = _repairs(case.problem)
-    labels = [label for label, _ in repairs]
-    for tried in [*([label] for label in labels), labels]:
-        problem = case.problem
-        for label, repair in repairs:
-            problem = repair(problem) if label in tried else problem
-        if problem != case.problem and _answered(replace(case, problem=problem), try_out):
-            return {label: "half" if label == "padding.limit" else "refuse" for label in tried}
+    repairs = dict(_repairs(case.problem))
+    for many in range(1, len(repairs) + 1):
+        for labels in combinations(repairs, many):
+            problem = case.problem
+            for label in labels:
+                problem = repairs[label](problem)
+            other = replace(case, problem=problem)
+            if problem != case.problem and _overcome(other, message, try_out):
+                return {one: "half" if one == "padding.limit" else "refuse" for one in labels}
     return None
 
 
-def _answered(case: Case, try_out: TryOut) -> bool:
-    refused = (Kind.REFUSES, Kind.CRASHED, Kind.UNSUPPORTED)
-    return broken_clause(case.problem) is None and try_out(case).kind not in refused
+def _overcome(case: Case, message: str, try_out: TryOut) -> bool:
+    """Whether the refusal with that message is gone."""
+    if broken_clause(case.problem) is not None:
+        return False
+    return not _same_trouble(try_out(case), Verdict(Kind.REFUSES, message=message))
+
+
+def _same_trouble(one: Verdict, other: Verdict) -> bool:
+    """Whether two verdicts are of one kind and, for a refusal, of one reason."""
+    if one.kind is not other.kind:
+        return False
+    return one.kind is not Kind.REFUSES or template(one.message) == template(other.message)
+
+
+def template(message: str) -> str:
+    """Return the message without its numbers, cut: what refusals for one reason share."""
+    return re.sub(r"-?\d+", "#", message)[:TEMPLATE]
 
 
 def _repairs(problem: Problem) -> list[tuple[str, Callable[[Problem], Problem]]]:
@@ -177,8 +195,9 @@ def clause_of(trial: Trial, verdict: Verdict, try_out: TryOut) -> str:
     for label, simpler in _simpler(case.problem):
         if _comparable(case.problem, simpler):
             other = try_out(replace(case, problem=simpler))
-            if other.kind is not verdict.kind:
-                return label
+            if not _same_trouble(other, verdict):
+                refused = verdict.kind is Kind.REFUSES and label == "value.wrap"
+                return "value.dtype" if refused else label
     if verdict.kind is Kind.SHAPE:
         return "window.count"
     return "backend.refusal" if verdict.kind is Kind.REFUSES else CORE[case.problem.op]
@@ -201,7 +220,10 @@ def _simpler(problem: Problem) -> Iterator[tuple[str, Problem]]:
     if problem.bias:
         yield "conv.bias", replace(problem, bias=False)
     if problem.groups > 1:
-        yield "conv.groups", replace(problem, groups=1, w=(problem.w[0], problem.x[1], *problem.w[2:]))
+        yield (
+            "conv.groups",
+            replace(problem, groups=1, w=(problem.w[0], problem.x[1], *problem.w[2:])),
+        )
     if problem.ceil_mode:
         yield "window.ceil", replace(problem, ceil_mode=False)
     if problem.count_include_pad:

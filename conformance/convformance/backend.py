@@ -44,7 +44,8 @@ class Backend(Protocol):
     """One way of computing the ops.
 
     An adapter may also have
-    `accumulators`: {dtype: dtype in which its sums are kept}, for the accuracy bound;
+    `accumulators`: {dtype: dtype in which its sums are kept}, for the accuracy bound; a key
+    such as "avg_pool float16" speaks of one op;
     `libraries`: {distribution: version}, shown in the report;
     `script(problem, arrays)`: plain code of the framework that repeats the call.
     """

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from convoracle import InvalidProblem
 
-from convformance.attribute import clause_of, refusal_choice, variant_choices
+from convformance.attribute import clause_of, refusal_choice, template, variant_choices
 from convformance.backend import Arrays, Backend
 from convformance.evidence import finding
 from convformance.expect import Expectation, expectation
@@ -17,11 +16,9 @@ from convformance.judge import Trial, judge
 from convformance.ledger import Entry
 from convformance.perform import perform
 from convformance.problem import Case
-from convformance.runfile import CaseRecord, Finding
+from convformance.runfile import CaseRecord, Choice, Finding
 from convformance.touched import touched
 from convformance.verdict import Kind, Verdict
-
-DETAIL = 60  # characters of a refusal's message that tell it from another
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,7 @@ class Bench:
     ledger: Sequence[Entry] = ()
     seed: int = 1
     seen: dict[str, str] = field(default_factory=dict)  # signature -> smallest case line
-    records: list[CaseRecord | Finding] = field(default_factory=list)
+    records: list[CaseRecord | Finding | Choice] = field(default_factory=list)
 
     def examine(self, case: Case) -> Examined:
         """Run the case and judge it, with the variant points and the clause told."""
@@ -60,7 +57,9 @@ class Bench:
         if not verdict.is_discrepancy:
             return Examined(trial, arrays, verdict)
         entry = next((one for one in self.ledger if one.matches(case.problem, verdict)), None)
-        return Examined(trial, arrays, verdict, signature(self.backend, case, verdict, entry), entry)
+        return Examined(
+            trial, arrays, verdict, signature(self.backend, case, verdict, entry), entry
+        )
 
     def trial(self, case: Case) -> tuple[Trial, Arrays]:
         """Run the case: its expectation and its outcome, not yet judged."""
@@ -85,11 +84,13 @@ class Bench:
         if verdict.kind is Kind.VALUE:
             choices = variant_choices(trial, arrays)
         elif verdict.kind is Kind.REFUSES:
-            choices = refusal_choice(trial.case, self.by_standard)
+            choices = refusal_choice(trial.case, verdict.message, self.by_standard)
         if choices:
             text = ", ".join(f"{label} = {name}" for label, name in choices.items())
             message = verdict.message if verdict.kind is Kind.REFUSES else text
-            return Verdict(Kind.VARIANT, message=message, choices=choices, compared=verdict.compared)
+            return Verdict(
+                Kind.VARIANT, message=message, choices=choices, compared=verdict.compared
+            )
         return replace(verdict, clause=clause_of(trial, verdict, self.by_standard))
 
     def check(self, case: Case, source: str) -> Examined:
@@ -106,7 +107,9 @@ class Bench:
 
     def is_news(self, examined: Examined) -> bool:
         """Whether this is a discrepancy that is neither in the ledger nor seen before."""
-        return bool(examined.signature and not examined.entry and examined.signature not in self.seen)
+        return bool(
+            examined.signature and not examined.entry and examined.signature not in self.seen
+        )
 
     def keep(self, examined: Examined) -> None:
         """Make the discrepancy a finding, by its ledger's case if it is known."""
@@ -116,11 +119,12 @@ class Bench:
 
 def signature(backend: Backend, case: Case, verdict: Verdict, entry: Entry | None) -> str:
     """Return what makes two discrepancies the same row of the report."""
+    words = [backend.name, case.problem.op, str(verdict.kind)]
     if entry:
-        return f"{backend.name} {case.problem.op} {verdict.kind} [{verdict.clause}] {entry.id}"
-    words = [backend.name, case.problem.op, str(verdict.kind), f"[{verdict.clause}]"]
+        return " ".join([*words, entry.id])
     if verdict.kind in (Kind.REFUSES, Kind.CRASHED):
-        words.append(re.sub(r"\d+", "#", verdict.message)[:DETAIL])
+        return " ".join([*words, template(verdict.message)])  # the message is the reason
+    words.append(f"[{verdict.clause}]")
     if verdict.kind in (Kind.BOUND, Kind.DTYPE):
         words.append(case.problem.dtype)
     if verdict.wrong and all(name == "indices" for name, _ in verdict.wrong):

@@ -117,7 +117,11 @@ def _words(array: Array) -> Any:
 def word(element: Any) -> str:
     """Write one element: whole numbers without a point."""
     if isinstance(element, (np.floating, float)) or getattr(element, "dtype", None) is not None:
-        number = float(element) if getattr(element, "dtype", np.dtype(float)).kind not in "iub" else int(element)
+        number = (
+            float(element)
+            if getattr(element, "dtype", np.dtype(float)).kind not in "iub"
+            else int(element)
+        )
         if isinstance(number, float) and number.is_integer() and abs(number) < 1e16:
             return "-0" if number == 0 and np.signbit(number) else str(int(number))
         return str(element) if not isinstance(number, int) else str(number)

@@ -19,7 +19,9 @@ class _News(Exception):  # noqa: N818  tells Hypothesis to shrink; it is no erro
     """A discrepancy of a signature that nobody has seen."""
 
 
-def explore(bench: Bench, strategy: SearchStrategy[Case], examples: int, name: str) -> list[Examined]:
+def explore(
+    bench: Bench, strategy: SearchStrategy[Case], examples: int, name: str
+) -> list[Examined]:
     """Try `examples` cases of the strategy; return the smallest case of each new signature.
 
     `name` and the bench's seed decide what is drawn.

@@ -47,7 +47,9 @@ def make_backend(name: str) -> Backend:
     except ImportError as error:
         raise BackendError(f"backend {name!r}: {error}; {_hint(name)}") from None
     except Exception as error:
-        raise BackendError(f"backend {name!r} cannot be made: {type(error).__name__}: {error}") from None
+        raise BackendError(
+            f"backend {name!r} cannot be made: {type(error).__name__}: {error}"
+        ) from None
     _check(name, backend)
     return backend
 

@@ -37,7 +37,7 @@ class Header:
     libraries: Mapping[str, str] = field(default_factory=dict)
     accumulators: Mapping[str, str] = field(default_factory=dict)
     max_examples: int | None = None
-    selection: str = ""  # what was left out by -k or paths; "" for a whole run
+    selection: str = ""  # pytest options that narrowed the run, such as -k conv; "" for a whole one
     format: int = FORMAT
 
 
@@ -194,7 +194,10 @@ class RunWriter:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.abandon()
 
@@ -224,7 +227,9 @@ def load(path: Path) -> Run:
         ("findings", len(run.findings), footer.findings),
     ):
         if counted != said:
-            raise RunFileError(f"{path}: {counted} {name} where the footer says {said}: lines are missing")
+            raise RunFileError(
+                f"{path}: {counted} {name} where the footer says {said}: lines are missing"
+            )
     return run
 
 
@@ -236,7 +241,9 @@ def _records(path: Path) -> Iterator[Any]:
     except OSError as error:
         raise RunFileError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
-        raise RunFileError(f"{path}: byte {error.start} is not UTF-8: this is no run file") from None
+        raise RunFileError(
+            f"{path}: byte {error.start} is not UTF-8: this is no run file"
+        ) from None
 
 
 def _record(path: Path, number: int, line: str) -> Any:

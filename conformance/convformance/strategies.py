@@ -45,13 +45,21 @@ def axis(draw: Draw, padding: str, pool: bool) -> dict[str, Any]:
     elif padding == "asymmetric":
         before, after = draw(small(0, extent)), draw(small(0, extent))
     # Extents that only just fit, strides that leave 0, 1 or stride - 1 samples over, and a little more.
-    spare = draw(st.sampled_from((0, 1, stride, stride - 1, stride + 1, 2 * stride, 5, 3, 2, 4, 6, 7)))
+    spare = draw(
+        st.sampled_from((0, 1, stride, stride - 1, stride + 1, 2 * stride, 5, 3, 2, 4, 6, 7))
+    )
     size = extent + spare - before - after
     if size < 1:
         size = 1 + draw(small(0, 2))
     elif draw(ONE_IN_32):
         size = draw(st.sampled_from((0, max(0, size - spare - 1))))  # no sample, or one too few
-    return {"kernel": kernel, "dilation": dilation, "stride": stride, "pad": (before, after), "size": size}
+    return {
+        "kernel": kernel,
+        "dilation": dilation,
+        "stride": stride,
+        "pad": (before, after),
+        "size": size,
+    }
 
 
 PAD_KINDS = ("valid", "symmetric", "same", "asymmetric", "same_upper", "same_lower", "symmetric")
@@ -72,7 +80,9 @@ def problems(draw: Draw, op: str, dtypes: Sequence[str] = FLOATS + INTEGERS) -> 
     common: dict[str, Any] = {
         "stride": tuple(one["stride"] for one in axes),
         "dilation": tuple(one["dilation"] for one in axes),
-        "padding": kind if kind.startswith(("valid", "same")) else tuple(one["pad"] for one in axes),
+        "padding": kind
+        if kind.startswith(("valid", "same"))
+        else tuple(one["pad"] for one in axes),
         "dtype": dtype,
     }
     kernel = tuple(one["kernel"] for one in axes)
@@ -98,7 +108,9 @@ def _channels(draw: Draw, most: int) -> int:
     return draw(st.sampled_from([C for C in CHANNELS if C <= max(1, most)]))
 
 
-def _conv(draw: Draw, spatial: tuple[int, ...], kernel: tuple[int, ...], common: dict[str, Any]) -> Problem:
+def _conv(
+    draw: Draw, spatial: tuple[int, ...], kernel: tuple[int, ...], common: dict[str, Any]
+) -> Problem:
     most = max(1, BUDGET // max(1, prod(spatial) * prod(kernel)))
     kind = draw(st.sampled_from(("one", "one", "depthwise", "groups", "multiplier")))
     if kind == "one":
@@ -148,12 +160,18 @@ def _pool(
 
 
 @st.composite
-def large_problems(draw: Draw, op: str, dtypes: Sequence[str] = ("float32", "float16", "bfloat16")) -> Problem:
+def large_problems(
+    draw: Draw, op: str, dtypes: Sequence[str] = ("float32", "float16", "bfloat16")
+) -> Problem:
     """Draw a problem past the oracle's budget: wide, or of hundreds of channels; it is sampled."""
     dtype = draw(st.sampled_from(dtypes))
     wide = draw(st.booleans())
     spatial = (draw(small(3, 9)), draw(small(65, 140))) if wide else (draw(small(3, 8)),) * 2
-    C = draw(small(1, 12)) if wide else draw(st.sampled_from((63, 64, 65, 96, 127, 128, 129, 200, 256)))
+    C = (
+        draw(small(1, 12))
+        if wide
+        else draw(st.sampled_from((63, 64, 65, 96, 127, 128, 129, 200, 256)))
+    )
     kernel = (draw(small(1, 3)), draw(st.sampled_from((1, 2, 3, 5))))
     common: dict[str, Any] = {
         "stride": (draw(small(1, 2)), draw(small(1, 3))),
@@ -171,7 +189,10 @@ def large_problems(draw: Draw, op: str, dtypes: Sequence[str] = ("float32", "flo
 
 @st.composite
 def cases(
-    draw: Draw, op: str, dtypes: Sequence[str] = FLOATS + INTEGERS, fills: Sequence[str] = MEANING_FILLS
+    draw: Draw,
+    op: str,
+    dtypes: Sequence[str] = FLOATS + INTEGERS,
+    fills: Sequence[str] = MEANING_FILLS,
 ) -> Case:
     """Draw a case of a valid problem; about one in sixteen is large."""
     large = draw(st.integers(0, 15)) == 9
@@ -194,9 +215,15 @@ def _spoilt(problem: Problem) -> list[Problem]:
     ones = (1,) * (problem.rank - 1)
     if problem.op != "conv1x1":
         for value in (0, -1):
-            found += [replace(problem, stride=(*ones, value)), replace(problem, dilation=(value, *ones))]
+            found += [
+                replace(problem, stride=(*ones, value)),
+                replace(problem, dilation=(value, *ones)),
+            ]
         padding = ((-1, 0), *((0, 0),) * (problem.rank - 1))
-        found += [replace(problem, padding=padding), replace(problem, padding=((1, -1),) * problem.rank)]
+        found += [
+            replace(problem, padding=padding),
+            replace(problem, padding=((1, -1),) * problem.rank),
+        ]
         found += [replace(problem, stride=(1,) * (problem.rank + 1))]
         found += [replace(problem, padding=((0, 0),) * (problem.rank + 1))]
     if problem.op == "conv":

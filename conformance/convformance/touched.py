@@ -26,7 +26,13 @@ def touched(case: Case, arrays: Arrays, expected: Expectation | InvalidProblem) 
     if isinstance(expected, InvalidProblem):
         return (expected.label,)
     problem = case.problem
-    labels = {*OP_CLAUSES[problem.op], "value.dtype", "backend.answer", "backend.input", "problem.rank"}
+    labels = {
+        *OP_CLAUSES[problem.op],
+        "value.dtype",
+        "backend.answer",
+        "backend.input",
+        "problem.rank",
+    }
     labels |= _window_clauses(problem) | _size_clauses(problem, expected.shape)
     if case.fill == "real":
         labels.add("backend.accuracy")
@@ -98,4 +104,3 @@ def _content_clauses(problem: Problem, arrays: Arrays) -> set[str]:
 
 def _any_between(x: Array, low: float, high: float) -> bool:
     return bool(((np.abs(x) > low) & (np.abs(x) < high)).any())
-

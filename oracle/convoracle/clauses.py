@@ -143,7 +143,8 @@ _ALL = (
     ),
     Clause(
         "max.index",
-        "An index is the flat row-major position of the maximum in its input plane, without padding.",
+        "An index is the flat row-major position of the maximum in its input plane, without padding; "
+        "of a window without a sample it is left open.",
     ),
     Clause(
         "max.tie",

@@ -1,0 +1,256 @@
+"""TensorFlow, eager: each problem as the one tf.nn function that can say it.
+
+Only documented parameters are used. TensorFlow computes channels last, so the arrays are
+moved there and back, in NumPy; nothing else is done to them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from convformance.backend import Aborts, Array, Arrays, Result, Unsupported
+from convformance.backends.source import call, execute, nested
+from convformance.problem import Problem
+
+_RANKS = (1, 2, 3)
+
+
+class TensorFlowBackend:
+    """tf.nn.conv1d/2d/3d, bias_add, max_pool, max_pool_with_argmax, avg_pool and pool."""
+
+    name = "tensorflow"
+
+    def __init__(self) -> None:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        with _silent_stderr():
+            import tensorflow as tf
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
+        self._tf: Any = tf
+        self.version: str = tf.__version__
+        self.libraries = {"tensorflow": self.version, "numpy": np.__version__}
+        self.accumulators = {
+            "float16": "float32",
+            "bfloat16": "float32",
+            "float32": "float32",
+            "float64": "float64",
+            "int8": "int8",
+            "int32": "int32",
+            "int64": "int64",
+        }
+
+    def run(self, problem: Problem, arrays: dict[str, Array]) -> Result:
+        """Return NCHW arrays in the dtype that TensorFlow gave."""
+        lines = _lines(problem)
+        inputs = {name: self._tf.constant(one) for name, one in _moved(problem, arrays).items()}
+        scope = execute("\n".join(lines), {"tf": self._tf, **inputs})
+        return Result(_outputs(problem, scope), how=_how(lines))
+
+    def script(self, problem: Problem, arrays: Arrays) -> str:
+        """Return a script that repeats the call of `run` and prints what it gives, NHWC."""
+        lines = _lines(problem)
+        constants = [
+            f"{name} = tf.constant({nested(one)}, tf.{one.dtype.name}, shape={one.shape})"
+            for name, one in _moved(problem, arrays).items()
+        ]
+        prints = [f"print({name})" for name in ("y", "indices") if name in _names(problem)]
+        head = [f"# {problem.line}", "from math import inf, nan", "", "import tensorflow as tf", ""]
+        return "\n".join([*head, *constants, *lines, *prints]) + "\n"
+
+
+@contextlib.contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Keep TensorFlow's import from writing to descriptor 2.
+
+    It logs that oneDNN is on before it reads TF_CPP_MIN_LOG_LEVEL; a failing import still
+    raises. See github.com/tensorflow/tensorflow/issues/100442.
+    """
+    kept, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(sink, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(sink)
+
+
+def _moved(problem: Problem, arrays: Arrays) -> dict[str, Array]:
+    """Return the arrays channels last: x (N, *spatial, C), w (*kernel, C/groups, M)."""
+    moved = {}
+    for name, one in arrays.items():
+        if name == "x" and one.ndim > 2:
+            one = np.moveaxis(one, 1, -1)
+        if name == "w" and one.ndim > 1:
+            one = np.moveaxis(one, (0, 1), (-1, -2))
+            if problem.op == "conv1x1":
+                one = one.reshape((1,) * problem.rank + one.shape)
+        moved[name] = np.ascontiguousarray(one) if one.ndim else one
+    return moved
+
+
+def _outputs(problem: Problem, scope: dict[str, Any]) -> dict[str, Array]:
+    """Return y and indices as (N, C, *output); an index loses its channel."""
+    found = {name: np.asarray(scope[name].numpy()) for name in _names(problem)}
+    if "indices" in found:
+        # (row * W + column) * C + channel, and the channel is the element's own
+        found["indices"] = found["indices"] // max(1, problem.x[1])
+    return {name: np.ascontiguousarray(np.moveaxis(one, -1, 1)) for name, one in found.items()}
+
+
+def _names(problem: Problem) -> tuple[str, ...]:
+    return ("y", "indices") if problem.indices else ("y",)
+
+
+def _how(lines: list[str]) -> str:
+    functions = [line.partition(" = ")[2].partition("(")[0] for line in lines]
+    return f"{' then '.join(functions)}, channels last, eager"
+
+
+def _lines(problem: Problem) -> list[str]:
+    """Return the call; raise `Unsupported` where no documented parameter can say it."""
+    if problem.rank not in _RANKS:
+        raise Unsupported(f"tf.nn has no {problem.op} for {problem.rank} spatial axes, only 1 to 3")
+    if problem.padding == "same_lower":
+        raise Unsupported("tf.nn has no same_lower: 'SAME' puts the odd sample after")
+    if problem.op in ("conv", "conv1x1"):
+        lines = [_conv(problem)]
+        if problem.bias:
+            lines.append("y = tf.nn.bias_add(y, bias)")  # no convolution of tf.nn has a bias
+    elif problem.op in ("max_pool", "avg_pool"):
+        lines = [_pool(problem)]
+    else:
+        raise Unsupported(f"tf.nn has no {problem.op}")
+    for aborts, words in _ABORTS:
+        if aborts(problem):
+            raise Aborts(words)
+    return lines
+
+
+def _padding(problem: Problem) -> str | list[list[int]]:
+    if isinstance(problem.padding, str):
+        return "VALID" if problem.padding == "valid" else "SAME"
+    return [[0, 0], *map(list, problem.padding), [0, 0]]
+
+
+def _explicit(problem: Problem) -> bool:
+    return not isinstance(problem.padding, str)
+
+
+def _full(sizes: tuple[int, ...]) -> list[int]:
+    """Add the batch and channel axes."""
+    return [1, *sizes, 1]
+
+
+def _conv(problem: Problem) -> str:
+    function = f"tf.nn.conv{problem.rank}d"
+    if _explicit(problem) and problem.rank != 2:
+        raise Unsupported(f"{function} documents padding 'SAME' and 'VALID' only")
+    channels, depth = problem.x[1], (*problem.w, 0, 0)[1]
+    if channels and depth and channels % depth == 0 and channels // depth != problem.groups:
+        raise Unsupported(
+            f"{function} takes its groups from the filter's depth: {channels} channels over "
+            f"depth {depth} always means groups={channels // depth}, never {problem.groups}"
+        )
+    return "y = " + call(
+        function,
+        "x",
+        "w",
+        **{"stride" if problem.rank == 1 else "strides": _full(problem.stride)},
+        padding=_padding(problem),
+        dilations=_full(problem.dilation),
+    )
+
+
+def _pool(problem: Problem) -> str:
+    kind = problem.op.removesuffix("_pool")
+    if problem.ceil_mode:
+        raise Unsupported("the pools of tf.nn have no ceil_mode")
+    if problem.count_include_pad:
+        raise Unsupported("tf.nn.avg_pool has no count_include_pad: it never counts padding")
+    dilated = any(one != 1 for one in problem.dilation)
+    if problem.indices:
+        if problem.rank != 2 or dilated or _explicit(problem):
+            raise Unsupported(
+                "tf.nn.max_pool_with_argmax has 2 spatial axes, padding 'SAME' or 'VALID', "
+                "and no dilations"
+            )
+        function = "tf.nn.max_pool_with_argmax"
+    elif dilated:
+        if _explicit(problem):
+            raise Unsupported("tf.nn.pool, the pool with dilations, documents 'SAME' and 'VALID' only")
+        return "y = " + call(
+            "tf.nn.pool",
+            "x",
+            window_shape=list(problem.kernel),
+            pooling_type=kind.upper(),
+            strides=list(problem.stride),
+            padding=_padding(problem),
+            dilations=list(problem.dilation),
+        )
+    else:
+        if kind == "avg" and _explicit(problem):
+            raise Unsupported("tf.nn.avg_pool documents padding 'SAME' and 'VALID' only")
+        function = f"tf.nn.{kind}_pool"
+    sizes = {"ksize": _full(problem.kernel), "strides": _full(problem.stride)}
+    results = "y, indices = " if problem.indices else "y = "
+    return results + call(function, "x", **sizes, padding=_padding(problem))
+
+
+def _pool_has_no_window(problem: Problem) -> bool:
+    """Whether oneDNN divides by the zero windows along the last axis of a maximum pool."""
+    if problem.op != "max_pool" or problem.indices or problem.padding != "valid":
+        return False
+    if problem.dtype not in _ONEDNN or 0 in problem.x or len(problem.kernel) != problem.rank:
+        return False
+    sizes, dilations = problem.x[2:], problem.dilation
+    blocks = [-(-size // dilation) for size, dilation in zip(sizes, dilations, strict=False)]
+    rooms = [size - kernel for size, kernel in zip(blocks, problem.kernel, strict=True)]
+    return -2 * problem.stride[-1] < rooms[-1] <= -problem.stride[-1]
+
+
+def _half_window_after_input(problem: Problem) -> bool:
+    """Whether a half-precision window starts behind the last sample of a row."""
+    if problem.op != "conv" or problem.dtype not in ("float16", "bfloat16"):
+        return False
+    if isinstance(problem.padding, str) or problem.rank != 2 or len(problem.w) != 4:
+        return False
+    size, kernel, stride = problem.x[-1], problem.w[-1], problem.stride[-1]
+    (before, after), extent = problem.padding[-1], problem.dilation[-1] * (kernel - 1) + 1
+    if min(stride, before + 1, after + 1, *problem.x, *problem.w) < 1:
+        return False
+    last = (size + before + after - extent) // stride
+    return last >= 0 and last * stride - before >= size
+
+
+def _past_int32(problem: Problem) -> bool:
+    """Whether an attribute that oneDNN's graph pass reads does not fit 32 bits."""
+    if problem.dtype not in _ONEDNN or problem.indices or problem.op == "avg_pool":
+        return False
+    return any(abs(one) >= 2**31 for one in (*problem.kernel, *problem.stride, *problem.dilation))
+
+
+# What ends the whole process, with the last words of TensorFlow 2.21.0 on x86-64 with oneDNN.
+_ONEDNN = ("float16", "bfloat16", "float32")
+_ABORTS: tuple[tuple[Callable[[Problem], bool], str], ...] = (
+    (
+        _past_int32,
+        "F mkl_layout_pass.cc Check failed: GetNodeAttr(...) is OK (INVALID_ARGUMENT: Attr has a "
+        "value out of range for an int32); Aborted (signal 6)",
+    ),
+    (
+        _pool_has_no_window,
+        "Floating point exception (signal 8): tf.nn.max_pool with no window along the last axis; "
+        "see github.com/tensorflow/tensorflow/issues/125509",
+    ),
+    (
+        _half_window_after_input,
+        "Segmentation fault (signal 11): a float16 or bfloat16 tf.nn.conv2d with a window wholly in "
+        "the padding after a row; many such sizes end the process, the others are not tried",
+    ),
+)

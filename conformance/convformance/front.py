@@ -1,0 +1,51 @@
+"""The thin front on pytest: what `convformance run` starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from convformance.plugin import DEFAULT_SEED
+
+
+def run_suite(
+    backend: str,
+    run_file: Path,
+    *,
+    seed: int = DEFAULT_SEED,
+    max_examples: int | None = None,
+    use_ledger: bool = True,
+    pytest_arguments: Sequence[str] = (),
+    plugins: Sequence[object] = (),
+    verbose: bool = False,
+) -> int:
+    """Run the suite against a backend and write its run file; return pytest's exit status.
+
+    pytest's own options (-k, -x, -n, --junitxml ...) go through `pytest_arguments`.
+    """
+    suite = Path(str(files("convformance.suite")))
+    arguments = [
+        str(suite), "-c", str(suite / "pytest.ini"), "--rootdir", str(suite),
+        "-p", "convformance.plugin",
+        "--backend", backend,
+        "--run-file", str(run_file.resolve()),
+        "--convformance-seed", str(seed),
+        f"--selection={narrowed_by(pytest_arguments)}",
+        *pytest_arguments,
+    ]  # fmt: skip
+    if max_examples is not None:
+        arguments += ["--max-examples", str(max_examples)]
+    if not use_ledger:
+        arguments.append("--no-ledger")
+    if not verbose:
+        arguments += ["-p", "no:terminal"]
+    return int(pytest.main(arguments, plugins=list(plugins)))
+
+
+def narrowed_by(arguments: Sequence[str]) -> str:
+    """Return the pytest arguments if one of them leaves tests out, else nothing."""
+    narrowing = ("-k", "-m", "-x", "--deselect", "--maxfail", "--exitfirst", "--lf", "--sw")
+    return " ".join(arguments) if any(one.startswith(narrowing) for one in arguments) else ""

@@ -1,0 +1,153 @@
+"""Average, Lp and distance-weighted pooling.
+
+Each is a loop over the taps of the kernel; what lies under one tap, for all windows, is a view.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from convformance.kernel.geometry import ArgumentError, Array, Axis, Padding, Sizes, axes_of
+from convformance.kernel.maximum import largest
+from convformance.kernel.scaling import headroom, power, root, unit
+from convformance.kernel.windows import (
+    combined,
+    is_float,
+    narrow,
+    output_shape,
+    same_dtype,
+    taps,
+    windows,
+)
+
+# Holds the sums of pools for every floating-point dtype; products of float32 are exact in it.
+_WIDE = np.dtype(np.float64)
+_LOW = 0xFFFFFFFF  # the low half of an int64
+
+
+@np.errstate(all="ignore")
+def avg_pool(
+    x: Array,
+    kernel_size: Sizes,
+    *,
+    stride: Sizes = 1,
+    padding: Padding = "valid",
+    dilation: Sizes = 1,
+    ceil_mode: bool = False,
+    count_include_pad: bool = False,
+) -> Array:
+    """Return the mean of each window of x (N, C, *spatial): (N, C, *output).
+
+    Integers give the exact quotient cut towards zero. Raises `ArgumentError`.
+    """
+    floating = is_float(x)
+    axes = axes_of(
+        x, kernel_size, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
+    )
+    per_axis = (axis.counting(count_include_pad).sum(axis=1) for axis in axes)
+    divisor = functools.reduce(np.multiply.outer, per_axis)  # [avg.divisor] (*count)
+    if floating:
+        shrink = _shrink(x, axes)
+        total = _sum(windows(x, axes, 0, _WIDE), axes, shrink)
+        return narrow(total / divisor / shrink, x.dtype)  # [avg.empty] 0 / 0
+    return _integer_mean(x.astype(np.int64), axes, divisor).astype(x.dtype)
+
+
+@np.errstate(all="ignore")
+def lp_pool(
+    x: Array,
+    kernel_size: Sizes,
+    *,
+    p: float = 2,
+    stride: Sizes = 1,
+    padding: Padding = "valid",
+    dilation: Sizes = 1,
+    ceil_mode: bool = False,
+) -> Array:
+    """Return the p-norm of each window of x (N, C, *spatial), p = 1, 2, ... or inf.
+
+    Raises `ArgumentError`.
+    """
+    _only_floats("lp_pool", x)
+    if not (p >= 1 and (p == math.inf or p == int(p))):
+        raise ArgumentError("lp.p", f"{p=} is not a whole number of at least 1, and not inf")
+    axes = axes_of(
+        x, kernel_size, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
+    )
+    view = windows(np.abs(x.astype(_WIDE)), axes, 0, _WIDE)  # [lp.padding]
+    peak = largest(view, axes)
+    if p == math.inf:
+        return narrow(peak, x.dtype)
+    scale = unit(peak, p)
+    total = np.zeros_like(scale)
+    for _, samples in taps(view, axes):
+        total += power(samples / scale, p)
+    return narrow(root(total, p) * scale, x.dtype)
+
+
+@np.errstate(all="ignore")
+def distance_pool(
+    x: Array,
+    weights: Array,
+    *,
+    stride: Sizes = 1,
+    padding: Padding = "valid",
+    dilation: Sizes = 1,
+    ceil_mode: bool = False,
+    count_include_pad: bool = False,
+) -> Array:
+    """Return sum(weight * sample) / sum(weight) over each window of x (N, C, *spatial).
+
+    weights has the shape of the kernel and the dtype of x. Raises `ArgumentError`.
+    """
+    _only_floats("distance_pool", x)
+    same_dtype(x, weights=weights)
+    axes = axes_of(
+        x, weights.shape, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
+    )
+    counting = [axis.counting(count_include_pad) for axis in axes]
+    shrink, wide = _shrink(x, axes), weights.astype(_WIDE)
+    wide /= unit(abs(wide).max(), 1)  # cancels in the quotient
+    total = np.zeros(output_shape(x, axes), _WIDE)
+    divisor = np.zeros(total.shape[2:], _WIDE)
+    for k, samples in taps(windows(x, axes, 0, _WIDE), axes):
+        counts = combined(np.logical_and, counting, k)  # [distance.divisor]
+        # Left out, not added as zero: the weight may be infinite or NaN.
+        total += np.where(counts, wide[k] * (samples * shrink), 0.0)
+        divisor += np.where(counts, wide[k], 0.0)
+    return narrow(total / divisor / shrink, x.dtype)
+
+
+def _only_floats(op: str, x: Array) -> None:
+    if not is_float(x):
+        raise ArgumentError("problem.float", f"{op} is not defined for {x.dtype}")
+
+
+def _shrink(x: Array, axes: Sequence[Axis]) -> Array | int:
+    """Return the `headroom` of each window, or 1: only float64 can fill a float64."""
+    return headroom(largest(windows(abs(x), axes, 0, _WIDE), axes)) if x.dtype == _WIDE else 1
+
+
+def _sum(view: Array, axes: Sequence[Axis], shrink: Array | int = 1) -> Array:
+    total = np.zeros(view.shape[: -len(axes)], view.dtype)
+    for _, samples in taps(view, axes):
+        total += samples * shrink
+    return total
+
+
+def _integer_mean(x: Array, axes: Sequence[Axis], divisor: Array) -> Array:
+    """[avg.integer] Return the exact quotient of each window, cut towards zero.
+
+    The sum of int64 samples may need more than 64 bits, so it is kept as
+    high * 2^32 + low; both halves are safe up to 2^30 taps.
+    """
+    high, low = (_sum(windows(half, axes, 0, x.dtype), axes) for half in (x >> 32, x & _LOW))
+    count = np.maximum(divisor, 1)  # over no tap the sum is 0, and so is 0 / 1
+    whole, rest = np.divmod(high, count)
+    part, rest = np.divmod((rest << 32) + low, count)
+    floor = (whole << 32) + part
+    return np.asarray(floor + ((floor < 0) & (rest > 0)))

@@ -1,0 +1,216 @@
+"""The pytest plug-in: --backend, the bench of a session, and the run file.
+
+Each test hands its records to pytest as user properties of its report, so that the run file
+is written by one process whether xdist is in use or not.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase
+
+from convformance import __version__, ledger
+from convformance.bench import Bench
+from convformance.explore import keep
+from convformance.news import NewDiscrepancies
+from convformance.problem import Case
+from convformance.registry import BackendError, adapter_path, make_backend
+from convformance.runfile import CaseRecord, Finding, Footer, Header, RunWriter, from_json, to_line
+
+DEFAULT_SEED = 1
+DATABASE = Path(".hypothesis") / "convformance"
+PROPERTY = "convformance"  # user properties of a report: the records of a test,
+NEWS = "convformance-news"  # and that it failed by new discrepancies
+BENCH = pytest.StashKey[Bench]()
+COLLECTOR = pytest.StashKey["Collector"]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of a run."""
+    group = parser.getgroup("convformance")
+    group.addoption("--backend", help="backend under test: a registered name or module:attribute")
+    group.addoption("--run-file", help="where to write the run file (JSON lines)")
+    group.addoption("--convformance-seed", type=int, default=DEFAULT_SEED, help="what is drawn")
+    group.addoption("--max-examples", type=int, help="examples of each exploring test")
+    group.addoption("--selection", default="", help="what the run was narrowed by, for its header")
+    group.addoption("--no-ledger", action="store_true", help="take no discrepancy as known")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the backend's bench, and the collector of records in the writing process."""
+    name = config.getoption("backend")
+    if not name:
+        return
+    try:
+        backend = make_backend(name)
+    except BackendError as error:
+        raise pytest.UsageError(str(error)) from None
+    entries = () if config.getoption("no_ledger") else ledger.load(backend.name, backend.version)
+    seed = config.getoption("convformance_seed")
+    config.stash[BENCH] = Bench(backend, entries, seed)
+    if not hasattr(config, "workerinput"):  # the controller, or the only process
+        config.stash[COLLECTOR] = Collector(_header(config, name), _run_file(config), entries)
+        config.pluginmanager.register(config.stash[COLLECTOR], "convformance-collector")
+
+
+def _run_file(config: pytest.Config) -> Path | None:
+    path = config.getoption("run_file")
+    return Path(path) if path else None
+
+
+def _header(config: pytest.Config, name: str) -> Header:
+    bench = config.stash[BENCH]
+    return Header(
+        backend=bench.backend.name,
+        version=bench.backend.version,
+        adapter=adapter_path(name),
+        convformance=__version__,
+        seed=bench.seed,
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        python=platform.python_version(),
+        system=f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        libraries=dict(getattr(bench.backend, "libraries", {})),
+        accumulators=dict(getattr(bench.backend, "accumulators", {})),
+        max_examples=config.getoption("max_examples"),
+        selection=config.getoption("selection"),
+    )
+
+
+@pytest.fixture(scope="session")
+def bench(request: pytest.FixtureRequest) -> Bench:
+    """The backend under test; a run without --backend is a usage error."""
+    found = request.config.stash.get(BENCH, None)
+    if found is None:
+        raise pytest.UsageError("the suite needs --backend NAME")
+    return found
+
+
+@pytest.fixture(scope="session")
+def database() -> ExampleDatabase:
+    """Where discrepancies of earlier runs are kept."""
+    return DirectoryBasedExampleDatabase(DATABASE)
+
+
+@pytest.fixture
+def examples(request: pytest.FixtureRequest) -> Any:
+    """How many examples an exploring test tries: its own number, or --max-examples."""
+    most = request.config.getoption("max_examples")
+    return lambda number: number if most is None else most
+
+
+@pytest.fixture(autouse=True)
+def _hand_over(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Hand the records of a test to its report; keep what is new for the next run."""
+    yield
+    found = request.config.stash.get(BENCH, None)
+    if found is None:
+        return
+    records, found.records = found.records, []
+    request.node.user_properties.append((PROPERTY, [to_line(record) for record in records]))
+    store = DirectoryBasedExampleDatabase(DATABASE)
+    for record in records:
+        if isinstance(record, Finding) and record.status == "new":
+            keep(store, found.backend.name, record.line)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """Mark a test that failed by new discrepancies, not by an error of its own."""
+    if call.excinfo is not None and call.excinfo.errisinstance(NewDiscrepancies):
+        item.user_properties.append((NEWS, True))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say where the run file is."""
+    collector = terminalreporter.config.stash.get(COLLECTOR, None)
+    if collector is not None and collector.path is not None:
+        terminalreporter.write_line(collector.closing_words())
+
+
+def _preference(finding: Finding) -> tuple[bool, int, str]:
+    """Order the findings of one signature: the ledger's own case first, then the shortest."""
+    known_by = finding.entry["case"] if finding.entry else finding.line
+    return finding.line != known_by, len(finding.line), finding.line
+
+
+@dataclass
+class Collector:
+    """Collects the records of all tests in one process, and writes the run file."""
+
+    header: Header
+    path: Path | None
+    entries: Sequence[ledger.Entry] = ()
+    started: float = field(default_factory=time.monotonic)
+    cases: int = 0
+    lines: set[str] = field(default_factory=set)
+    findings: dict[str, Finding] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
+    complete: bool = False
+    _writer: RunWriter | None = None
+
+    def pytest_sessionstart(self) -> None:
+        """Open the run file."""
+        if self.path is not None:
+            self._writer = RunWriter(self.path, self.header)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take the records of a test."""
+        if report.when == "teardown":
+            for name, value in report.user_properties:
+                if name == PROPERTY and isinstance(value, list):
+                    for line in value:
+                        self._take(str(line))
+        if report.failed and (NEWS, True) not in map(tuple, report.user_properties):
+            self.failed.append(f"{report.nodeid} ({report.when})")
+
+    def _take(self, line: str) -> None:
+        record = from_json(json.loads(line))
+        if isinstance(record, Finding):
+            best = min(self.findings.get(record.signature, record), record, key=_preference)
+            self.findings[record.signature] = best
+            return
+        if isinstance(record, CaseRecord):
+            self.cases += 1
+            self.lines.add(Case.parse(record.line).problem.line)
+        if self._writer:
+            self._writer.write(record)
+
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        """Close the run file, unless the session was broken off."""
+        self.complete = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        if not self._writer:
+            return
+        if not self.complete or not self.cases:
+            self.complete = False
+            self._writer.abandon()
+            return
+        for finding in sorted(self.findings.values(), key=lambda one: one.id):
+            self._writer.write(finding)
+        seconds = round(time.monotonic() - self.started, 1)
+        stale = [entry.to_json() for entry in self.stale()]
+        self._writer.close(
+            Footer(self.cases, len(self.lines), len(self.findings), seconds, stale, self.failed)
+        )
+
+    def stale(self) -> list[ledger.Entry]:
+        """Return the entries that did not occur in a whole run."""
+        if self.header.selection:
+            return []
+        seen = {finding.entry["id"] for finding in self.findings.values() if finding.entry}
+        return [entry for entry in self.entries if entry.id not in seen]
+
+    def closing_words(self) -> str:
+        """Return one line on what became of the run."""
+        if not self.complete:
+            return f"run not finished: what was recorded is in {self.path}.partial"
+        return f"{self.cases} cases, {len(self.lines)} distinct problems; run file {self.path}"

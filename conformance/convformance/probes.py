@@ -1,0 +1,91 @@
+"""Probes: cases on which the choices at a variant point give different answers."""
+
+from __future__ import annotations
+
+from convoracle import VARIANTS
+
+from convformance.bench import Bench, Examined
+from convformance.problem import Case
+from convformance.runfile import Choice
+from convformance.verdict import Kind
+
+_LINES: dict[str, tuple[str, ...]] = {
+    "window.none": (
+        "conv x=1x1x2 w=1x1x3 float32 fill=integers#0",
+        "conv x=1x1x2x5 w=1x1x3x3 float32 fill=integers#0",
+        "max_pool x=1x1x2x5 kernel=3x3 float32 fill=integers#0",
+        "avg_pool x=1x1x2x5 kernel=3x3 float32 fill=integers#0",
+        "lp_pool x=1x1x2x5 kernel=3x3 p=2 float32 fill=integers#0",
+    ),
+    "padding.same_side": (
+        "conv x=1x1x4 w=1x1x2 padding=same float32 fill=integers#0",
+        "conv x=1x1x5x5 w=1x1x2x4 padding=same float32 fill=integers#0",
+        "conv x=1x1x6x6 w=1x1x3x3 stride=2x2 padding=same float32 fill=integers#0",
+        "max_pool x=1x1x4x4 kernel=2x2 padding=same float32 fill=integers#1",
+        "avg_pool x=1x1x4x4 kernel=2x2 padding=same float32 fill=integers#0",
+    ),
+    "padding.limit": (
+        "max_pool x=1x1x4x4 kernel=2x2 padding=2x2 float32 fill=integers#0",
+        "avg_pool x=1x1x4x4 kernel=2x2 padding=2x2 count_include_pad float32 fill=integers#0",
+    ),
+    "padding.product": (
+        "conv x=1x1x3 w=1x1x3 padding=1 float32 fill=special#14",
+        "conv x=1x2x4x4 w=2x2x3x3 padding=1x1 float32 fill=special#4",
+    ),
+    "size.batch": (
+        "conv x=0x2x4x4 w=3x2x3x3 float32 fill=integers#0",
+        "max_pool x=0x2x4x4 kernel=2x2 float32 fill=integers#0",
+        "avg_pool x=0x2x4x4 kernel=2x2 float32 fill=integers#0",
+        "lp_pool x=0x2x4x4 kernel=2x2 p=2 float32 fill=integers#0",
+    ),
+    "size.channels": (
+        "conv x=1x0x4x4 w=3x0x3x3 float32 fill=integers#0",
+        "conv x=1x2x4x4 w=0x2x3x3 float32 fill=integers#0",
+        "max_pool x=1x0x4x4 kernel=2x2 float32 fill=integers#0",
+        "avg_pool x=1x0x4x4 kernel=2x2 float32 fill=integers#0",
+    ),
+    "size.spatial": (
+        "conv x=1x1x0x4 w=1x1x1x3 float32 fill=integers#0",
+        "max_pool x=1x1x0x4 kernel=1x2 float32 fill=integers#0",
+        "avg_pool x=1x1x0x4 kernel=1x2 float32 fill=integers#0",
+    ),
+    "max.empty": ("max_pool x=1x1x2x2 kernel=1x1 padding=1x1 float32 fill=integers#0",),
+    "max.tie": (
+        "max_pool x=1x1x5x5 kernel=3x3 indices float32 fill=integers#1",
+        "max_pool x=1x1x4 kernel=3 indices float32 fill=integers#5",
+    ),
+    "max.nan_index": (
+        "max_pool x=1x1x6x6 kernel=4x4 indices float32 fill=special#11",
+        "max_pool x=1x1x16 kernel=12 indices float32 fill=special#11",
+    ),
+    "avg.empty": ("avg_pool x=1x1x2x2 kernel=1x1 padding=1x1 float32 fill=integers#0",),
+    "avg.integer": (
+        "avg_pool x=1x1x4x4 kernel=2x2 int32 fill=integers#0",
+        "avg_pool x=1x1x4x4 kernel=2x2 int64 fill=integers#0",
+    ),
+    "value.subnormal": (
+        "conv x=1x1x3x3 w=2x1x2x2 float32 fill=special#5",
+        "conv1x1 x=1x2x3x3 w=2x2 float32 fill=special#3",
+        "max_pool x=1x1x4x4 kernel=2x2 float32 fill=special#1",
+        "avg_pool x=1x1x4x4 kernel=2x2 float32 fill=special#4",
+    ),
+}
+
+
+def probes() -> list[tuple[str, Case]]:
+    """Return (variant point, case) for every probe."""
+    return [(point, Case.parse(line)) for point, lines in _LINES.items() for line in lines]
+
+
+def measure(bench: Bench, point: str, case: Case) -> tuple[Choice, Examined]:
+    """Return the choice that the backend follows on the probe, and how it was examined."""
+    examined = bench.examine(case)
+    verdict = examined.verdict
+    choice = "none of them"
+    if verdict.kind is Kind.UNSUPPORTED:
+        choice = "unsupported"
+    elif verdict.kind is Kind.AGREES:
+        choice = VARIANTS[point].standard
+    elif point in verdict.choices:
+        choice = verdict.choices[point]
+    return Choice(point, case.problem.op, choice, case.line), examined

@@ -1,0 +1,101 @@
+"""What the specification gives no meaning to is refused with its clause and the numbers."""
+
+import pickle
+
+import pytest
+from convformance.expect import broken_clause
+from convformance.problem import Problem
+from convoracle import CLAUSES, InvalidProblem, Tensor, avg_pool, conv, conv1x1, lp_pool
+
+REFUSED = {
+    "max_pool x=2x3 kernel=1 float32": ("problem.rank", "(2, 3)"),
+    "conv x=2x3 w=3x3 float32": ("problem.rank", "(2, 3)"),
+    "conv1x1 x=2x3 w=4x3 float32": ("problem.rank", "(2, 3)"),
+    "max_pool x=1x1x4x4 kernel=2x2x2 float32": ("problem.axes", "3 entries for 2 spatial axes"),
+    "max_pool x=1x1x4x4 kernel=2 stride=1x2x3 float32": ("problem.axes", "stride has 3 entries"),
+    "conv x=1x1x4 w=1x1x2 dilation=1x2 float32": ("problem.axes", "dilation has 2 entries"),
+    "conv x=1x1x4x4 w=1x1x2x2 padding=1x2x3 float32": ("problem.axes", "padding has 3 pairs"),
+    "lp_pool x=1x1x4 kernel=2 p=2 int8": ("problem.float", "lp_pool has no meaning for int8"),
+    "distance_pool x=1x1x4 kernel=2 int64": ("problem.float", "no meaning for int64"),
+    "max_pool x=1x1x4x4 kernel=2x0 float32": ("window.kernel", "kernel size 0 on spatial axis 1"),
+    "conv x=1x1x4 w=1x1x0 float32": ("window.kernel", "kernel size 0 on spatial axis 0"),
+    "avg_pool x=1x1x4 kernel=2 stride=0 float32": ("window.stride", "stride 0 on spatial axis 0"),
+    "conv x=1x1x4 w=1x1x2 stride=-1 float32": ("window.stride", "stride -1"),
+    "conv x=1x1x4x4 w=1x1x2x2 dilation=1x0 float32": (
+        "window.dilation",
+        "dilation 0 on spatial axis 1",
+    ),
+    "conv x=1x1x4 w=1x1x2 padding=-1+2 float32": (
+        "padding.negative",
+        "padding -1+2 on spatial axis 0",
+    ),
+    "max_pool x=1x1x4 kernel=2 padding=2+-1 float32": ("padding.negative", "padding 2+-1"),
+    "conv x=1x3x4 w=1x2x2 float32": ("conv.weight", "reads 2 channels, each group has 3"),
+    "conv x=1x1x4x4 w=1x1x2 float32": ("conv.weight", "3 axes for an input of 4"),
+    "conv x=1x3x4 w=2x1x2 groups=2 float32": (
+        "conv.groups",
+        "3 input channels cannot be split into 2",
+    ),
+    "conv x=1x4x4 w=3x2x2 groups=2 float32": (
+        "conv.groups",
+        "3 output channels cannot be split into 2",
+    ),
+    "conv x=1x4x4 w=4x4x2 groups=0 float32": ("conv.groups", "groups=0 is less than 1"),
+    "conv1x1 x=1x3x4 w=2x4 float32": ("conv1x1.weight", "(2, 4) is not (M, C) with C=3"),
+    "conv1x1 x=1x3x4 w=2x3x1 float32": ("conv1x1.weight", "(2, 3, 1)"),
+    "lp_pool x=1x1x4 kernel=2 p=0 float32": ("lp.p", "p=0"),
+    "lp_pool x=1x1x4 kernel=2 p=-2 float32": ("lp.p", "p=-2"),
+}
+
+
+@pytest.mark.parametrize("line", REFUSED)
+def test_the_refusal_names_the_clause_and_the_numbers(line):
+    label, words = REFUSED[line]
+    error = broken_clause(Problem.parse(line))
+    assert error is not None
+    assert error.label == label
+    assert str(error).startswith(f"[{label}] ")
+    assert words in error.message
+
+
+def test_a_refused_weight_names_the_groups_that_it_would_fit():
+    for line in ("conv x=1x4x4 w=4x1x2 float32", "conv x=1x4x4 w=4x1x2 groups=2 float32"):
+        assert "fits groups=4" in broken_clause(Problem.parse(line)).message
+
+
+def test_a_bias_of_another_length_is_refused():
+    x, w = Tensor.of([[[1.0, 2.0]]]), Tensor.of([[[1.0]]])
+    with pytest.raises(InvalidProblem, match=r"^\[conv\.bias\] bias \(2,\) is not \(1,\)$"):
+        conv(x, w, Tensor.of([1.0, 2.0]), stride=[1], dilation=[1])
+    with pytest.raises(InvalidProblem, match=r"^\[conv\.bias\] "):
+        conv1x1(x, Tensor.of([[1.0]]), Tensor.of([1.0, 2.0]))
+
+
+def test_a_fractional_exponent_is_refused():
+    with pytest.raises(InvalidProblem, match=r"^\[lp\.p\] p=1\.5 is neither"):
+        lp_pool(Tensor.of([[[1.0]]]), [1], p=1.5, stride=[1], dilation=[1])
+
+
+def test_one_entry_stands_for_every_axis_only_in_a_problem_line():
+    with pytest.raises(InvalidProblem, match=r"^\[problem\.axes\] kernel_size has 1 entries for 2"):
+        avg_pool(Tensor.of([[[[1.0]]]]), [1], stride=[1, 1], dilation=[1, 1])
+
+
+def test_every_label_of_a_refusal_is_a_clause_without_choices():
+    for label, _ in REFUSED.values():
+        assert CLAUSES[label].choices == ()
+
+
+def test_a_refusal_survives_pickling():
+    error = InvalidProblem("conv.groups", "3 of 2")
+    copy = pickle.loads(pickle.dumps(error))
+    assert (copy.label, copy.message, str(copy)) == (
+        "conv.groups",
+        "3 of 2",
+        "[conv.groups] 3 of 2",
+    )
+
+
+def test_values_that_do_not_fill_the_shape_are_no_tensor():
+    with pytest.raises(ValueError, match=r"3 values do not fill the shape \(2, 2\)"):
+        Tensor((2, 2), [1, 2, 3])
