@@ -32,10 +32,11 @@ class TensorFlowBackend:
             import tensorflow as tf
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
         self._tf: Any = tf
+        self._onednn = os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "0"
         self.version: str = tf.__version__
         self.libraries = {"tensorflow": self.version, "numpy": np.__version__}
         self.accumulators = {
-            "float16": "float32",
+            "float16": "float16",  # tf.nn.avg_pool sums in float16, the convolutions in float32
             "bfloat16": "float32",
             "float32": "float32",
             "float64": "float64",
@@ -47,9 +48,13 @@ class TensorFlowBackend:
     def run(self, problem: Problem, arrays: dict[str, Array]) -> Result:
         """Return NCHW arrays in the dtype that TensorFlow gave."""
         lines = _lines(problem)
+        for aborts, words in _ABORTS if self._onednn else ():
+            if aborts(problem):
+                raise Aborts(words)
         inputs = {name: self._tf.constant(one) for name, one in _moved(problem, arrays).items()}
         scope = execute("\n".join(lines), {"tf": self._tf, **inputs})
-        return Result(_outputs(problem, scope), how=_how(lines))
+        how = f"{_how(lines)}, oneDNN {'on' if self._onednn else 'off'}"
+        return Result(_outputs(problem, scope), how=how)
 
     def script(self, problem: Problem, arrays: Arrays) -> str:
         """Return a script that repeats the call of `run` and prints what it gives, NHWC."""
@@ -82,15 +87,14 @@ def _silent_stderr() -> Iterator[None]:
 
 def _moved(problem: Problem, arrays: Arrays) -> dict[str, Array]:
     """Return the arrays channels last: x (N, *spatial, C), w (*kernel, C/groups, M)."""
-    moved = {}
-    for name, one in arrays.items():
-        if name == "x" and one.ndim > 2:
-            one = np.moveaxis(one, 1, -1)
-        if name == "w" and one.ndim > 1:
-            one = np.moveaxis(one, (0, 1), (-1, -2))
-            if problem.op == "conv1x1":
-                one = one.reshape((1,) * problem.rank + one.shape)
-        moved[name] = np.ascontiguousarray(one) if one.ndim else one
+    moved = dict(arrays)
+    x, w = moved["x"], moved.get("w")
+    if x.ndim > 2:
+        moved["x"] = np.ascontiguousarray(np.moveaxis(x, 1, -1))
+    if w is not None and w.ndim > 1:
+        ones = (1,) * problem.rank if problem.op == "conv1x1" else ()
+        taps_first = np.moveaxis(w, (0, 1), (-1, -2))
+        moved["w"] = np.ascontiguousarray(taps_first).reshape(ones + taps_first.shape)
     return moved
 
 
@@ -126,9 +130,6 @@ def _lines(problem: Problem) -> list[str]:
         lines = [_pool(problem)]
     else:
         raise Unsupported(f"tf.nn has no {problem.op}")
-    for aborts, words in _ABORTS:
-        if aborts(problem):
-            raise Aborts(words)
     return lines
 
 
@@ -183,7 +184,7 @@ def _pool(problem: Problem) -> str:
         function = "tf.nn.max_pool_with_argmax"
     elif dilated:
         if _explicit(problem):
-            raise Unsupported("tf.nn.pool, the pool with dilations, documents 'SAME' and 'VALID' only")
+            raise Unsupported("tf.nn.pool, the pool with dilations, documents 'SAME', 'VALID' only")
         return "y = " + call(
             "tf.nn.pool",
             "x",
@@ -250,7 +251,8 @@ _ABORTS: tuple[tuple[Callable[[Problem], bool], str], ...] = (
     ),
     (
         _half_window_after_input,
-        "Segmentation fault (signal 11): a float16 or bfloat16 tf.nn.conv2d with a window wholly in "
-        "the padding after a row; many such sizes end the process, the others are not tried",
+        "Segmentation fault (signal 11): a float16 or bfloat16 tf.nn.conv2d with a window wholly "
+        "in the padding after a row; many such sizes end the process, the others are not tried; "
+        "see github.com/uxlfoundation/oneDNN/issues/5942",
     ),
 )

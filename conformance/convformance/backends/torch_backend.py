@@ -42,7 +42,7 @@ class TorchBackend:
         full = str(torch.__version__)
         self._torch: Any = torch
         self.version = full.partition("+")[0]
-        capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # not in early 2.x
+        capabilities: Any = getattr(torch.cpu, "get_capabilities", dict)()  # not in early 2.x
         self._half_kernel = bool(capabilities.get("avx512_fp16"))
         self.libraries = {"torch": full, "numpy": np.__version__}
 

@@ -24,6 +24,7 @@ from convformance.verdict import Kind, Verdict
 KINDS = ("bug", "limitation", "documented difference")
 # Facts about a problem that an entry's `when` may ask for.
 FACTS: Mapping[str, Any] = {
+    "biased": lambda problem: problem.bias,
     "ceil_mode": lambda problem: problem.ceil_mode,
     "dilated": lambda problem: max(problem.dilation, default=1) > 1,
     "grouped": lambda problem: problem.groups > 1,
@@ -66,13 +67,18 @@ class Entry:
             found = Version(version)
         except InvalidVersion:
             return False
-        return backend == self.backend and SpecifierSet(self.versions).contains(found, prereleases=True)
+        return backend == self.backend and SpecifierSet(self.versions).contains(
+            found, prereleases=True
+        )
 
     def matches(self, problem: Problem, verdict: Verdict) -> bool:
-        """Whether the entry tells of this discrepancy."""
+        """Whether the entry tells of this discrepancy.
+
+        A message pins a refusal's reason better than a clause does, so it stands in for it.
+        """
         return (
             self.op == problem.op
-            and self.clause == verdict.clause
+            and (bool(self.message) or self.clause == verdict.clause)
             and self.verdict == verdict.kind
             and (not self.dtypes or problem.dtype in self.dtypes)
             and all(FACTS[fact](problem) for fact in self.when)
@@ -131,5 +137,7 @@ def _entry(name: str, table: Mapping[str, Any]) -> Entry:
         if fact not in FACTS:
             raise LedgerError(f"{place}: fact {fact!r} is none of {', '.join(FACTS)}")
     if case.line != entry.case or case.problem.op != entry.op:
-        raise LedgerError(f"{place}: the case is not the canonical line of an {entry.op}: {case.line}")
+        raise LedgerError(
+            f"{place}: the case is not the canonical line of an {entry.op}: {case.line}"
+        )
     return entry
