@@ -41,7 +41,7 @@ def finding(backend: Backend, examined: Examined) -> Finding:
         expected=expected_text(expected) if isinstance(expected, Expectation) else {},
         got={name: array_text(array) for name, array in trial.outcome.arrays.items()},
         wrong=verdict.wrong,
-        terms=_terms(examined),
+        terms=terms_text(examined),
         script=script(backend, examined),
         entry=entry.to_json() if entry else None,
     )
@@ -128,7 +128,7 @@ def word(element: Any) -> str:
     return str(element)
 
 
-def _terms(examined: Examined) -> str:
+def terms_text(examined: Examined) -> str:
     """Return the terms of the first differing element, and what they make."""
     expected = examined.trial.expected
     if isinstance(expected, InvalidProblem) or not examined.verdict.wrong:

@@ -5,16 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from convformance.expect import operation
 from convformance.problem import Problem
 
 FIGURES = json.loads((Path(__file__).parent / "data" / "dumoulin_figures.json").read_text("utf-8"))
 
 
-def rounded_half_away(nested, decimals):
-    """Round as print does in a paper; the sums here have no ties."""
+def to_decimals(nested, decimals):
+    """Round as a paper prints; no ninth lies halfway between two decimals."""
     if isinstance(nested, list):
-        return [rounded_half_away(part, decimals) for part in nested]
+        return [to_decimals(part, decimals) for part in nested]
     return round(nested, decimals)
 
 
@@ -24,7 +25,7 @@ def test_the_oracle_gives_the_arrays_of_the_figure(figure):
     arrays = {name: np.array(nested, problem.dtype) for name, nested in figure["arrays"].items()}
     op = operation(problem, arrays)
     y = op.result().nested()
-    assert (rounded_half_away(y, figure["decimals"]) if "decimals" in figure else y) == figure["y"]
+    assert (to_decimals(y, figure["decimals"]) if "decimals" in figure else y) == figure["y"]
     if "indices" in figure:
         assert op.indices().nested() == figure["indices"]
 

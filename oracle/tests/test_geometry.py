@@ -3,6 +3,7 @@
 from itertools import product
 
 import pytest
+
 from convoracle import Axis, InvalidProblem, same_padding, slide
 
 SIZES, KERNELS, STRIDES, DILATIONS, SIDES = (

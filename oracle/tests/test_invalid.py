@@ -3,6 +3,7 @@
 import pickle
 
 import pytest
+
 from convformance.expect import broken_clause
 from convformance.problem import Problem
 from convoracle import CLAUSES, InvalidProblem, Tensor, avg_pool, conv, conv1x1, lp_pool

@@ -1,0 +1,98 @@
+"""One case as text: expectation, outcome, verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from convformance.backend import Array
+from convformance.bench import Bench, Examined
+from convformance.evidence import size_lines, terms_text, word
+from convformance.expect import Expectation
+from convoracle import CLAUSES, VARIANTS
+
+MOST_ROWS = 24  # lines of an array that a terminal shows
+
+
+def case_text(bench: Bench, examined: Examined) -> str:
+    """Return all that is known of an examined case."""
+    return "\n".join(_lines(bench, examined))
+
+
+def _lines(bench: Bench, examined: Examined) -> Iterator[str]:
+    case, verdict = examined.case, examined.verdict
+    yield case.line
+    yield f"{case.id} on {bench.backend.name} {bench.backend.version}"
+    yield ""
+    yield from _expectation(examined)
+    yield from _outcome(examined)
+    yield ""
+    yield f"verdict   {verdict.kind}" + (f" [{verdict.clause}]" if verdict.clause else "")
+    if verdict.clause:
+        yield f'          "{CLAUSES[verdict.clause].sentence}"'
+    if verdict.message and verdict.message != examined.trial.outcome.message:
+        yield f"          {verdict.message}"
+    if verdict.margin is not None:
+        yield f"          worst margin {verdict.margin:.3g} of the bound"
+    for label, choice in verdict.choices.items():
+        yield f"          {label} = {choice}: {dict(VARIANTS[label].choices)[choice]}"
+    terms = terms_text(examined)
+    if terms:
+        yield f"          {terms}"
+    if examined.entry:
+        entry = examined.entry
+        yield f"known     {entry.kind}: {entry.reason}"
+        if entry.link:
+            yield f"          {entry.link}"
+
+
+def _expectation(examined: Examined) -> Iterator[str]:
+    for name, array in examined.arrays.items():
+        yield from _array(name, array)
+    expected = examined.trial.expected
+    if not isinstance(expected, Expectation):
+        yield f"expected  a refusal: {expected}"
+        return
+    for line in size_lines(examined.case.problem):
+        yield f"size      {line}"
+    if expected.sampled:
+        sizes = "x".join(map(str, expected.shape))
+        yield f"expected  y {sizes}, judged at {len(expected.positions)} sampled elements"
+        return
+    yield from _array("expected  y", expected.y.reshape(expected.shape))
+    if expected.indices is not None:
+        yield from _array("expected  indices", expected.indices.reshape(expected.shape))
+
+
+def _outcome(examined: Examined) -> Iterator[str]:
+    outcome = examined.trial.outcome
+    how = f" ({outcome.how}{', a recipe' if outcome.recipe else ''})" if outcome.how else ""
+    if outcome.kind != "arrays":
+        yield f"outcome   {outcome.kind}: {outcome.message}"
+        return
+    wrong = {}
+    for name, position in examined.verdict.wrong:
+        wrong.setdefault(name, set()).add(tuple(position))
+    for name, array in outcome.arrays.items():
+        yield from _array(f"got       {name}", array, wrong.get(name, set()))
+    if how:
+        yield f"how      {how}"
+
+
+def _array(title: str, array: Array, wrong: Iterable[tuple[int, ...]] = ()) -> Iterator[str]:
+    """Yield the array's rows; a differing element stands between asterisks."""
+    sizes = "x".join(map(str, array.shape))
+    yield f"{title} {sizes} {array.dtype}"
+    marked = set(wrong)
+    rows = 0
+    for lead in np.ndindex(*array.shape[:-1]):
+        if rows == MOST_ROWS:
+            yield "            ..."
+            return
+        rows += 1
+        words = []
+        for i in range(array.shape[-1]):
+            text = word(array[(*lead, i)])
+            words.append(f"*{text}*" if (*lead, i) in marked else text)
+        place = ",".join(map(str, lead))
+        yield f"  [{place}]".ljust(12) + " ".join(words)

@@ -1,0 +1,221 @@
+"""The command line: run, report, case, list.
+
+Exit status: 0 nothing new, 1 new discrepancies or ledger entries that no longer occur,
+2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+from collections.abc import Sequence
+from math import prod
+from pathlib import Path
+
+from convformance import __version__, ledger
+from convformance.bench import Bench
+from convformance.expect import broken_clause, input_shapes, output_shape
+from convformance.front import run_suite
+from convformance.ledger import LedgerError
+from convformance.plugin import DEFAULT_SEED
+from convformance.problem import Case, LineError
+from convformance.registry import BackendError, make_backend
+from convformance.runfile import Run, RunFileError, load
+from rich.console import Console
+
+from convreport.casetext import case_text
+from convreport.listing import WHAT, listing
+from convreport.progress import progress_plugins
+from convreport.summary import print_summary
+from convreport.write import write_report
+
+RUNS = Path("reports") / "runs"
+FINE, RED, USAGE = 0, 1, 2
+LARGEST_CASE = 2**27  # elements of all inputs together: about a gigabyte of Python numbers
+
+
+class UsageError(Exception):
+    """Raised for a user's mistake: its text is printed, without a traceback."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.work(options))
+    except (UsageError, BackendError, RunFileError, LineError, LedgerError) as error:
+        print(f"convformance: error: {error}", file=sys.stderr)
+        return USAGE
+    except BrokenPipeError:  # the reader of a pipe went away
+        sys.stderr.close()
+        return USAGE
+    except KeyboardInterrupt:
+        print("convformance: interrupted", file=sys.stderr)
+        return USAGE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="convformance",
+        description="Check convolution and pooling of a tensor framework against a loop oracle.",
+        epilog="Exit status: 0 nothing new; 1 new discrepancies, or known ones that no longer "
+        "occur; 2 wrong usage.",
+    )
+    parser.add_argument("--version", action="version", version=f"convformance {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_run(commands)
+    _add_report(commands)
+    _add_case(commands)
+    _add_list(commands)
+    return parser
+
+
+def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    run = commands.add_parser(
+        "run",
+        help="check a backend and write its run file",
+        description="Check a backend and write its run file.",
+        epilog="Options after -- go to pytest: -k, -x, -n 2, --junitxml FILE ...",
+    )
+    run.add_argument("--backend", required=True, help="a registered name or module:attribute")
+    run.add_argument("-o", "--output", type=Path, help="run file (default: reports/runs/NAME.jsonl)")
+    run.add_argument("--report", type=Path, metavar="DIR", help="also write the HTML report here")
+    run.add_argument("--seed", default=str(DEFAULT_SEED), help="a whole number, or random (default: 1)")
+    run.add_argument("--max-examples", type=_positive, help="examples of each exploring test")
+    run.add_argument("--no-ledger", action="store_true", help="take no discrepancy as known")
+    run.add_argument("--verbose", action="store_true", help="show pytest's own output")
+    run.add_argument("pytest", nargs="*", metavar="PYTEST_OPTION", help="after --: options of pytest")
+    run.set_defaults(work=_run)
+
+
+def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    report = commands.add_parser(
+        "report",
+        help="make the HTML report of run files",
+        description="Make one self-contained HTML report of run files.",
+    )
+    report.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run files, or folders of them")
+    report.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="report folder")
+    report.set_defaults(work=_report)
+
+
+def _add_case(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    case = commands.add_parser(
+        "case",
+        help="run one case: expectation, outcome and verdict as text",
+        description="Run one case: expectation, outcome and verdict as text.",
+    )
+    case.add_argument("line", metavar="LINE", help="such as 'conv x=1x1x5 w=1x1x2 dilation=3 float32'")
+    case.add_argument("--backend", default="numpy", help="a registered name or module:attribute")
+    case.set_defaults(work=_case)
+
+
+def _add_list(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    lists = commands.add_parser(
+        "list",
+        help="list ops, clauses, variant points or backends",
+        description="List ops, clauses, variant points or backends.",
+    )
+    lists.add_argument("what", nargs="?", choices=WHAT, help="what to list (default: everything)")
+    lists.set_defaults(work=_list)
+
+
+def _positive(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 1")
+    return int(text)
+
+
+def _run(options: argparse.Namespace) -> int:
+    backend = make_backend(options.backend)  # a mistake in the name shows before pytest starts
+    path: Path = options.output or RUNS / f"{backend.name}.jsonl"
+    seed = _seed(options.seed)
+    print(f"convformance {__version__} · {backend.name} {backend.version} · seed {seed}", flush=True)
+    status = run_suite(
+        options.backend,
+        path,
+        seed=seed,
+        max_examples=options.max_examples,
+        use_ledger=not options.no_ledger,
+        pytest_arguments=options.pytest,
+        plugins=progress_plugins(backend.name),
+        verbose=options.verbose,
+    )
+    if not path.exists():
+        raise UsageError(f"the run did not finish (pytest's exit status {status}); no run file")
+    return _tell([load(path)], options.report)
+
+
+def _seed(text: str) -> int:
+    if text == "random":
+        return random.SystemRandom().randrange(2**32)
+    if not text.isascii() or not text.isdigit():
+        raise UsageError(f"seed {text!r} is neither a whole number nor random")
+    return int(text)
+
+
+def _tell(runs: Sequence[Run], folder: Path | None) -> int:
+    page = write_report(runs, folder) if folder else None
+    print_summary(runs, Console(), page)
+    for run in runs:
+        for name in run.footer.failed:
+            print(f"test failed by an error of its own: {run.header.backend} {name}", file=sys.stderr)
+    return RED if any(run.is_red for run in runs) else FINE
+
+
+def _report(options: argparse.Namespace) -> int:
+    paths = [path for given in options.runs for path in _run_files(given)]
+    runs = [load(path) for path in paths]
+    backends = [run.header.backend for run in runs]
+    twice = sorted({name for name in backends if backends.count(name) > 1})
+    if twice:
+        raise UsageError(f"two run files are of {', '.join(twice)}; a report has one for each backend")
+    return _tell(runs, options.output)
+
+
+def _run_files(given: Path) -> list[Path]:
+    if not given.is_dir():
+        return [given]
+    found = sorted(given.glob("*.jsonl"))
+    unfinished = sorted(given.glob("*.jsonl.partial"))
+    if unfinished:
+        listed = ", ".join(path.name for path in unfinished)
+        raise UsageError(f"{given}: a run did not finish: {listed}; run it again or delete the file")
+    if not found:
+        raise UsageError(f"{given}: no run file (*.jsonl) in this folder")
+    return found
+
+
+def _case(options: argparse.Namespace) -> int:
+    case = Case.parse(options.line)
+    _check_size(case)
+    backend = make_backend(options.backend)
+    bench = Bench(backend, ledger.load(backend.name, backend.version))
+    examined = bench.examine(case)
+    print(case_text(bench, examined))
+    return RED if examined.signature and not examined.entry else FINE
+
+
+def _check_size(case: Case) -> None:
+    """Refuse a case whose arrays would not fit, before they are made."""
+    shapes = [*input_shapes(case.problem).values()]
+    if broken_clause(case.problem) is None:
+        shapes.append(output_shape(case.problem))
+    total = sum(map(prod, shapes))
+    if total > LARGEST_CASE:
+        raise UsageError(f"the arrays of this case have {total:,} elements; at most {LARGEST_CASE:,}")
+
+
+def _list(options: argparse.Namespace) -> int:
+    for what in [options.what] if options.what else WHAT:
+        if not options.what:
+            print(f"{what}:")
+        print(listing(what))
+        if not options.what:
+            print()
+    return FINE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

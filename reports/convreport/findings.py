@@ -1,0 +1,196 @@
+"""Findings as the page shows them: new ones first, then by clause, in the specification's order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from convformance.runfile import Finding
+from convoracle import CLAUSES
+from convreport.arrays import Grid, grid
+from convreport.columns import Column
+from convreport.text import LONGEST_SCRIPT, Long, clip, command, count
+
+MOST_LINES = 10
+MOST_PLACES = 10
+ENTRY_FIRST = ("kind", "reason", "link", "versions", "clause", "op", "line")  # then the others
+UNKNOWN_CLAUSE = "This release's specification has no clause of that name."
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One named line of a ledger entry; `link` is set if it is an address."""
+
+    name: str
+    text: str
+    link: str = ""
+
+
+@dataclass(frozen=True)
+class Output:
+    """An output array, expected and got side by side."""
+
+    expected: Grid | None
+    got: Grid | None
+
+
+@dataclass(frozen=True)
+class FindingView:
+    """A finding and all that its reader needs to believe it."""
+
+    anchor: str
+    status: str  # new or known
+    kind: str  # of the ledger's entry, if it is known
+    label: str
+    backend: str
+    op: str
+    clause: str
+    sentence: str
+    verdict: str
+    cases: int
+    line: str
+    command: str
+    message: Long
+    sizes: tuple[str, ...]
+    inputs: tuple[Grid, ...]
+    outputs: tuple[Output, ...]
+    marked: str
+    terms: Long
+    script: Long
+    entry: tuple[Fact, ...]
+    lines: tuple[str, ...]
+    further: str
+    versions: str
+
+
+@dataclass(frozen=True)
+class Stale:
+    """A ledger entry that a run did not meet again."""
+
+    label: str
+    facts: tuple[Fact, ...]
+
+
+def finding_views(columns: Sequence[Column]) -> tuple[FindingView, ...]:
+    """Return the findings of all runs; each has an anchor of its own."""
+    pairs = [(column, finding) for column in columns for finding in column.run.findings]
+    order = {label: i for i, label in enumerate(CLAUSES)}
+    rank = {column.label: i for i, column in enumerate(columns)}
+    pairs.sort(
+        key=lambda pair: (
+            pair[1].status != "new",
+            order.get(pair[1].clause, len(order)),
+            pair[1].clause,
+            rank[pair[0].label],
+            pair[1].op,
+            pair[1].verdict,
+            pair[1].id,
+        )
+    )
+    taken: dict[str, int] = {}
+    return tuple(_view(column, finding, _anchor(finding, taken)) for column, finding in pairs)
+
+
+def stale_entries(columns: Sequence[Column]) -> tuple[Stale, ...]:
+    """Return the ledger entries that no longer occur."""
+    return tuple(
+        Stale(column.label, facts(entry)) for column in columns for entry in column.run.footer.stale
+    )
+
+
+def facts(entry: Mapping[str, Any]) -> tuple[Fact, ...]:
+    """Return the filled fields of a ledger entry, the telling ones first."""
+    names = [name for name in ENTRY_FIRST if name in entry]
+    names += sorted(set(entry) - set(names))
+    return tuple(
+        Fact(name, clip(str(entry[name])).text, _link(entry[name])) for name in names if entry[name]
+    )
+
+
+def sentence(clause: str) -> str:
+    """Return the sentence of a clause."""
+    return CLAUSES[clause].sentence if clause in CLAUSES else UNKNOWN_CLAUSE
+
+
+def _link(value: object) -> str:
+    """Return the value if it is a web address: no other scheme may stand behind a link."""
+    return value if isinstance(value, str) and re.fullmatch(r"https?://[!-~]+", value) else ""
+
+
+def _anchor(finding: Finding, taken: dict[str, int]) -> str:
+    """Return the finding's id; a second run with the same finding gets "-2" behind it."""
+    name = re.sub(r"[^A-Za-z0-9_.-]", "-", finding.id) or "d-"
+    taken[name] = taken.get(name, 0) + 1
+    return name if taken[name] == 1 else f"{name}-{taken[name]}"
+
+
+def _view(column: Column, finding: Finding, anchor: str) -> FindingView:
+    signed = [
+        tried.record.line
+        for tried in column.cases
+        if tried.is_discrepancy and tried.record.signature == finding.signature
+    ]
+    lines = sorted(set(signed), key=lambda line: (len(line), line))
+    return FindingView(
+        anchor=anchor,
+        status="new" if finding.status == "new" else "known",
+        kind=str((finding.entry or {}).get("kind", "")),
+        label=column.label,
+        backend=column.backend,
+        op=finding.op,
+        clause=finding.clause,
+        sentence=sentence(finding.clause),
+        verdict=finding.verdict,
+        cases=len(signed),
+        line=finding.line,
+        command=command(finding.line, column.backend),
+        message=clip(finding.message),
+        sizes=tuple(finding.sizes),
+        inputs=tuple(grid(name, text, finding.op) for name, text in finding.inputs.items()),
+        outputs=tuple(_outputs(finding)),
+        marked=_marked(finding),
+        terms=clip(finding.terms),
+        script=clip(finding.script, LONGEST_SCRIPT),
+        entry=facts(finding.entry or {}),
+        lines=tuple(lines[:MOST_LINES]),
+        further=_further(len(lines)),
+        versions=_versions(column),
+    )
+
+
+def _further(cases: int) -> str:
+    rest = cases - MOST_LINES
+    return f"and {count(rest, 'further case')}; the run file holds them all" if rest > 0 else ""
+
+
+def _outputs(finding: Finding) -> Iterator[Output]:
+    for name in dict.fromkeys((*finding.expected, *finding.got)):
+        wrong = [tuple(position) for output, position in finding.wrong if output == name]
+        expected, got = (
+            grid(name, arrays[name], finding.op, wrong) if name in arrays else None
+            for arrays in (finding.expected, finding.got)
+        )
+        yield Output(expected, got)
+
+
+def _marked(finding: Finding) -> str:
+    """Say how many elements are marked, and where they are if the arrays are too large to show."""
+    if not finding.wrong:
+        return ""
+    hidden = any(
+        array.values is None for array in (*finding.expected.values(), *finding.got.values())
+    )
+    if not hidden:
+        return f"{count(len(finding.wrong), 'differing element')} marked ≠"
+    places = [f"{name}{list(position)}" for name, position in finding.wrong[:MOST_PLACES]]
+    dots = ", …" if len(finding.wrong) > MOST_PLACES else ""
+    return f"differs at {', '.join(places)}{dots}"
+
+
+def _versions(column: Column) -> str:
+    header = column.run.header
+    libraries = [f"{name} {version}" for name, version in sorted(header.libraries.items())]
+    named = [column.label, *libraries, f"python {header.python}", header.system]
+    return ", ".join(dict.fromkeys(named))
