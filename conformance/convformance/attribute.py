@@ -108,6 +108,7 @@ def _same_trouble(one: Verdict, other: Verdict) -> bool:
 
 def template(message: str) -> str:
     """Return the message without its numbers, cut: what refusals for one reason share."""
+    message = re.sub(r"\(signal \d+\).*", "", message, flags=re.DOTALL)  # a death has one reason
     return re.sub(r"-?\d+", "#", message)[:TEMPLATE]
 
 

@@ -18,13 +18,6 @@ class Unsupported(Exception):  # noqa: N818  an answer, not an error
     """Raised by an adapter where the framework's API has no way to say the problem."""
 
 
-class Aborts(Exception):  # noqa: N818  an answer, not an error
-    """Raised by an adapter in place of a call that is known to end the whole process.
-
-    The message quotes the framework's last words; the verdict is "crashed".
-    """
-
-
 @dataclass(frozen=True)
 class Result:
     """What an adapter gives back when it has more to say than the arrays.
@@ -64,8 +57,8 @@ class Backend(Protocol):
 class Outcome:
     """What a backend did with a case: one of the kinds below.
 
-    `kind` is "arrays", "refused", "unsupported" or "crashed"; `message` holds the
-    framework's own words for the last three; `changed` names inputs that it wrote to.
+    `kind` is "arrays", "refused", "unsupported", "crashed" or "timed out"; `message` holds
+    the framework's own words; `changed` names inputs that it wrote to.
     """
 
     kind: str

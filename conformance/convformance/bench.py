@@ -122,7 +122,7 @@ def signature(backend: Backend, case: Case, verdict: Verdict, entry: Entry | Non
     words = [backend.name, case.problem.op, str(verdict.kind)]
     if entry:
         return " ".join([*words, entry.id])
-    if verdict.kind in (Kind.REFUSES, Kind.CRASHED):
+    if verdict.kind in (Kind.REFUSES, Kind.CRASHED, Kind.LATE):
         return " ".join([*words, template(verdict.message)])  # the message is the reason
     words.append(f"[{verdict.clause}]")
     if verdict.kind in (Kind.BOUND, Kind.DTYPE):

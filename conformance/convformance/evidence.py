@@ -11,6 +11,7 @@ from convoracle import Axis, InvalidProblem, slide
 
 from convformance.backend import Array, Backend
 from convformance.expect import Expectation
+from convformance.perform import written_script
 from convformance.problem import Problem
 from convformance.runfile import ArrayText, Finding
 
@@ -145,10 +146,6 @@ def terms_text(examined: Examined) -> str:
 
 def script(backend: Backend, examined: Examined) -> str:
     """Return code that repeats the call with the framework alone, if the adapter can tell."""
-    write = getattr(backend, "script", None)
-    if write is None or any(array.size > LARGEST_SHOWN for array in examined.arrays.values()):
+    if any(array.size > LARGEST_SHOWN for array in examined.arrays.values()):
         return ""
-    try:
-        return str(write(examined.case.problem, dict(examined.arrays)))
-    except Exception as trouble:  # an adapter's script must not cost the run its finding
-        return f"# the adapter could not write a script: {type(trouble).__name__}: {trouble}"
+    return written_script(backend, examined.case.problem, examined.arrays)

@@ -36,6 +36,8 @@ def judge(trial: Trial) -> Verdict:
         return Verdict(Kind.UNSUPPORTED, message=outcome.message)
     if outcome.kind == "crashed":
         return Verdict(Kind.CRASHED, "backend.answer", outcome.message)
+    if outcome.kind == "timed out":
+        return Verdict(Kind.LATE, "backend.answer", outcome.message)
     if outcome.changed:
         return Verdict(Kind.INPUT, "backend.input", f"wrote to {', '.join(outcome.changed)}")
     if isinstance(expected, InvalidProblem):

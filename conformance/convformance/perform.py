@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from convformance.backend import Aborts, Array, Backend, Outcome, Result, Unsupported
+from convformance.backend import Array, Backend, Outcome, Result, Unsupported
 from convformance.problem import Problem
 
 LONGEST_MESSAGE = 2000
@@ -19,7 +19,14 @@ BROKEN = (
 
 
 def perform(backend: Backend, problem: Problem, arrays: Mapping[str, Array]) -> Outcome:
-    """Return the outcome of `backend.run`; the backend gets copies of the arrays."""
+    """Return the outcome of `backend.run`; the backend gets copies of the arrays.
+
+    A backend that is isolated has a `perform` of its own.
+    """
+    elsewhere = getattr(backend, "perform", None)
+    if elsewhere is not None:
+        outcome: Outcome = elsewhere(problem, arrays)
+        return outcome
     copies = {name: array.copy() for name, array in arrays.items()}
     try:
         answer = backend.run(problem, copies)
@@ -27,14 +34,21 @@ def perform(backend: Backend, problem: Problem, arrays: Mapping[str, Array]) -> 
         got = {name: np.asarray(array) for name, array in result.arrays.items()}
     except Unsupported as reason:
         return Outcome("unsupported", message=_text(reason))
-    except Aborts as last_words:
-        return Outcome("crashed", message=_text(last_words))
     except BROKEN as error:
         return Outcome("crashed", message=f"{type(error).__name__}: {_text(error)}")
     except Exception as error:  # the framework's refusal, whatever its type
         return Outcome("refused", message=f"{type(error).__name__}: {_text(error)}")
     changed = tuple(name for name in arrays if not _same_bytes(arrays[name], copies[name]))
     return Outcome("arrays", got, how=result.how, recipe=result.recipe, changed=changed)
+
+
+def written_script(backend: Backend, problem: Problem, arrays: Mapping[str, Array]) -> str:
+    """Return the adapter's script of the call, or nothing if it writes none."""
+    write = getattr(backend, "script", None)
+    try:
+        return str(write(problem, dict(arrays))) if write else ""
+    except Exception as trouble:  # an adapter's script must not cost the run its finding
+        return f"# the adapter could not write a script: {type(trouble).__name__}: {trouble}"
 
 
 def _named(answer: Any) -> Mapping[str, Array]:

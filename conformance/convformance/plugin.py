@@ -20,12 +20,14 @@ import pytest
 from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase
 
 from convformance import __version__, ledger
+from convformance.backend import Backend
 from convformance.bench import Bench
 from convformance.explore import keep
 from convformance.news import NewDiscrepancies
 from convformance.problem import Case
 from convformance.registry import BackendError, adapter_path, make_backend
 from convformance.runfile import CaseRecord, Finding, Footer, Header, RunWriter, from_json, to_line
+from convformance.worker import Isolated
 
 DEFAULT_SEED = 1
 DATABASE = Path(".hypothesis") / "convformance"
@@ -43,6 +45,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--convformance-seed", type=int, default=DEFAULT_SEED, help="what is drawn")
     group.addoption("--max-examples", type=int, help="examples of each exploring test")
     group.addoption("--selection", default="", help="what the run was narrowed by, for its header")
+    group.addoption(
+        "--in-process", action="store_true", help="run the backend in pytest's own process"
+    )
     group.addoption("--no-ledger", action="store_true", help="take no discrepancy as known")
 
 
@@ -51,8 +56,9 @@ def pytest_configure(config: pytest.Config) -> None:
     name = config.getoption("backend")
     if not name:
         return
+    backend: Backend
     try:
-        backend = make_backend(name)
+        backend = make_backend(name) if config.getoption("in_process") else Isolated(name)
     except BackendError as error:
         raise pytest.UsageError(str(error)) from None
     entries = () if config.getoption("no_ledger") else ledger.load(backend.name, backend.version)
@@ -61,6 +67,13 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):  # the controller, or the only process
         config.stash[COLLECTOR] = Collector(_header(config, name), _run_file(config), entries)
         config.pluginmanager.register(config.stash[COLLECTOR], "convformance-collector")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the backend's process."""
+    found = config.stash.get(BENCH, None)
+    if found is not None and isinstance(found.backend, Isolated):
+        found.backend.close()
 
 
 def _run_file(config: pytest.Config) -> Path | None:

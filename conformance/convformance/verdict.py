@@ -20,6 +20,7 @@ class Kind(StrEnum):
     REFUSES = "refuses a valid problem"
     ACCEPTS = "accepts an invalid problem"
     CRASHED = "crashed"
+    LATE = "does not answer in time"
     ANSWER = "answers with something else"
     INPUT = "changes its input"
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from convformance.backend import Aborts, Array, Result, Unsupported
+from convformance.backend import Array, Result, Unsupported
 from convformance.backends.source import call, execute, nested
 from convformance.problem import Problem
 
@@ -37,10 +37,6 @@ CHEAP = {  # faster to compile; the operations asked for stay the same
 }
 AVERAGE = "average pooling is a quotient of two lax.reduce_window sums"
 LP = "Lp pooling is lax.reduce_window over powers, then a root"
-CROPPED = (
-    "SIGSEGV, no message: XLA's convolution reads outside its input where negative padding takes "
-    "away a whole axis (openxla/xla#48713)"
-)
 
 
 @dataclass(frozen=True)
@@ -70,6 +66,8 @@ class JaxBackend:
         # Those of the convolutions; lax.reduce_window sums in the dtype of its operand.
         self.accumulators = dict.fromkeys(("float16", "bfloat16", "float32"), "float32")
         self.accumulators["float64"] = "float64"
+        for op in ("avg_pool", "lp_pool"):  # lax.reduce_window sums in the operand's own dtype
+            self.accumulators |= {f"{op} {half}": half for half in ("float16", "bfloat16")}
         self._names = execute(IMPORTS, {})
         # The same problem with other numbers is not compiled anew; each takes a megabyte.
         self._compiled: Any = functools.lru_cache(maxsize=32)(self._compile)
@@ -101,8 +99,6 @@ class JaxBackend:
 
 def _plan(problem: Problem, arrays: dict[str, Array]) -> Plan:
     """Choose the layout, move the operands to it and write the function."""
-    if _reads_outside(problem):
-        raise Aborts(CROPPED)
     x, w = arrays["x"], arrays.get("w")
     if problem.op == "conv1x1" and w is not None:
         w = w.reshape(w.shape + (1,) * problem.rank)
@@ -120,19 +116,6 @@ def _plan(problem: Problem, arrays: dict[str, Array]) -> Plan:
     source = f"def call({', '.join(operands)}):\n{body}\nrun = jax.jit(call{options})"
     recipe = problem.op in ("avg_pool", "lp_pool")
     return Plan(source, operands, last, f"{how}; {note}" if note else how, recipe)
-
-
-def _reads_outside(problem: Problem) -> bool:
-    """Say whether XLA is known to end the process (seen in jaxlib 0.10.2)."""
-    x, w, padding = problem.x, problem.w, problem.padding
-    if problem.op != "conv" or problem.rank != 2 or len(w) != 4 or isinstance(padding, str):
-        return False
-    if not problem.is_float or max(x[1], w[0]) <= 16 or len(padding) != 2:
-        return False
-    axis = 0 if x[2] > 1 else 1  # the first one that is longer than a single sample
-    size, (before, after) = x[2 + axis], padding[axis]
-    gone = size > 1 and min(before, after) <= -size
-    return gone and w[2 + axis] == 1 and size + before + after == 1
 
 
 def _body(problem: Problem, last: bool) -> tuple[str, str]:

@@ -1,0 +1,177 @@
+"""A backend in a process of its own: what kills it becomes an outcome, and the run goes on.
+
+The child is `python -m convformance.worker NAME`; requests and answers are pickles over a
+socket pair, since both ends are this package. Whatever the framework prints is kept aside.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from multiprocessing.connection import Connection
+from typing import Any
+
+from convformance.backend import Array, Arrays, Outcome
+from convformance.perform import perform, written_script
+from convformance.problem import Problem
+from convformance.registry import BackendError, make_backend
+
+SECONDS = 120.0  # for one answer: a compiler's first call of a shape is slow
+START_SECONDS = 300.0  # for the import of a framework on a cold disk
+TAIL = 600  # characters of standard error that a crash is told with
+TELLING = r"Check failed|terminate called|free\(\)|corrupt|Assertion|Traceback|Fatal"
+ATTRIBUTES = ("name", "version", "accumulators", "libraries")
+
+
+class Isolated:
+    """A backend whose every call runs in a child process, which is started again when it dies.
+
+    `deaths` counts children that died at a case which a fresh child then answered: an earlier
+    call is to blame, and it is not known which.
+    """
+
+    def __init__(self, adapter: str, seconds: float = SECONDS) -> None:
+        self.adapter, self.seconds, self.deaths = adapter, seconds, 0
+        self._child: _Child | None = None
+        told = self._started().told
+        self.name: str = told["name"]
+        self.version: str = told["version"]
+        self.accumulators: Mapping[str, str] = told["accumulators"]
+        self.libraries: Mapping[str, str] = told["libraries"]
+
+    def run(self, problem: Problem, arrays: dict[str, Array]) -> Mapping[str, Array]:
+        """Return the arrays of `perform`; only for callers that know no outcome."""
+        outcome = self.perform(problem, arrays)
+        if outcome.kind != "arrays":
+            raise RuntimeError(f"{outcome.kind}: {outcome.message}")
+        return outcome.arrays
+
+    def perform(self, problem: Problem, arrays: Arrays) -> Outcome:
+        """Return the outcome; a death counts only if a fresh child dies of the same call."""
+        fresh = self._child is None
+        outcome = self._ask("perform", problem, arrays)
+        if outcome.kind in ("died", "timed out") and not fresh:
+            outcome = self._ask("perform", problem, arrays)
+            self.deaths += outcome.kind != "died"
+        return outcome if outcome.kind != "died" else Outcome("crashed", message=outcome.message)
+
+    def script(self, problem: Problem, arrays: Arrays) -> str:
+        """Return the adapter's script of the call, or nothing."""
+        answer = self._ask("script", problem, arrays)
+        return answer.message if answer.kind == "script" else ""
+
+    def close(self) -> None:
+        """End the child."""
+        if self._child:
+            self._child.end()
+            self._child = None
+
+    def _started(self) -> _Child:
+        if self._child is None:
+            self._child = _Child(self.adapter)
+        return self._child
+
+    def _ask(self, what: str, problem: Problem, arrays: Arrays) -> Outcome:
+        child = self._started()
+        answer = child.ask((what, problem, dict(arrays)), self.seconds)
+        if answer.kind in ("died", "timed out"):
+            self.close()
+        return answer
+
+
+class _Child:
+    """One child process and the line to it."""
+
+    def __init__(self, adapter: str) -> None:
+        ours, theirs = socket.socketpair()
+        self._errors = tempfile.TemporaryFile()
+        fd = theirs.fileno()
+        command = [sys.executable, "-m", "convformance.worker", adapter, str(fd)]
+        self._process = subprocess.Popen(
+            command,
+            pass_fds=[fd],
+            stdin=subprocess.DEVNULL,
+            stdout=self._errors,
+            stderr=self._errors,
+        )
+        theirs.close()
+        self._line = Connection(ours.detach())
+        hello = self.ask(None, START_SECONDS)
+        if hello.kind != "hello":
+            self.end()
+            raise BackendError(hello.message or f"backend {adapter!r}: its process {hello.kind}")
+        self.told: Mapping[str, Any] = hello.arrays
+
+    def ask(self, request: object, seconds: float) -> Outcome:
+        """Send a request, return the answer, or how the child ended."""
+        try:
+            if request is not None:
+                self._line.send(request)
+            if not self._line.poll(seconds):
+                return Outcome("timed out", message=f"no answer within {seconds:g} seconds")
+            answer: Outcome = self._line.recv()
+        except (EOFError, OSError):
+            return Outcome("died", message=self._last_words())
+        return answer
+
+    def _last_words(self) -> str:
+        status = self._process.wait()
+        reason = f"exit status {status}"
+        if status < 0:
+            reason = f"{signal.strsignal(-status)} (signal {-status})"
+        self._errors.seek(0)
+        said = self._errors.read().decode("utf-8", "replace")
+        return f"{reason}: {last_words(said)}" if last_words(said) else reason
+
+    def end(self) -> None:
+        """Kill the child and close the line."""
+        self._process.kill()
+        self._process.wait()
+        self._line.close()
+        self._errors.close()
+
+
+def last_words(said: str) -> str:
+    """Return the line of a dead process's output that tells why, or its last line."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    telling = [line for line in lines if re.search(TELLING, line)]
+    return (telling or lines[-1:] or [""])[0][:TAIL]
+
+
+def serve(adapter: str, line: Connection) -> None:
+    """Answer requests until the line closes; the child's side."""
+    try:
+        backend = make_backend(adapter)
+    except BackendError as error:
+        line.send(Outcome("no backend", message=str(error)))
+        return
+    told = {name: getattr(backend, name, {}) for name in ATTRIBUTES}
+    line.send(Outcome("hello", arrays={name: _plain(value) for name, value in told.items()}))
+    while True:
+        try:
+            what, problem, arrays = line.recv()
+        except EOFError:
+            return
+        if what == "perform":
+            answer = perform(backend, problem, arrays)
+        else:
+            answer = Outcome("script", message=written_script(backend, problem, arrays))
+        try:
+            line.send(answer)
+        except Exception as trouble:  # an answer that no pickle can hold
+            text = f"the answer cannot be sent: {type(trouble).__name__}: {trouble}"
+            line.send(Outcome("crashed", message=text))
+
+
+def _plain(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+if __name__ == "__main__":
+    # What a library or a stray print writes to standard output goes where stderr goes.
+    serve(sys.argv[1], Connection(int(sys.argv[2])))
