@@ -23,6 +23,9 @@ from convformance.problem import Case, Problem
 from convformance.verdict import Kind, Verdict
 
 TEMPLATE = 60  # characters of a refusal that tell its reason from another
+# Points that a backend may follow element by element, as its blocks and vectors fall.
+MIXABLE = {"padding.product", "value.subnormal"}
+Place = tuple[str, tuple[int, ...]]
 TryOut = Callable[[Case], Verdict]  # runs a case and judges it by the standard meaning
 
 CORE = {
@@ -67,11 +70,30 @@ def variant_choices(trial: Trial, arrays: Arrays) -> dict[str, str] | None:
     """Return the choices under which the outcome is what the oracle expects, if there are any."""
     if trial.case.fill == "real" or isinstance(trial.expected, InvalidProblem):
         return None
+    mixable: list[tuple[dict[str, str], set[Place]]] = []
     for choices in alternatives(trial.case.problem):
         expected = expectation(trial.case.problem, arrays, choices, trial.case.seed)
-        if judge(replace(trial, expected=expected)).kind is Kind.AGREES:
+        verdict = judge(replace(trial, expected=expected))
+        if verdict.kind is Kind.AGREES:
             return choices
-    return None
+        if verdict.kind is Kind.VALUE and set(choices) <= MIXABLE:
+            mixable.append((choices, set(verdict.wrong)))
+    return _mixed_choices(mixable, set(judge(trial).wrong))
+
+
+def _mixed_choices(
+    mixable: list[tuple[dict[str, str], set[Place]]], wrong: set[Place]
+) -> dict[str, str] | None:
+    """Return the points that are followed one way here and another there, if that explains all.
+
+    Which kernel computes an element decides it, as where a block of samples ends.
+    """
+    used: dict[str, str] = {}
+    for choices, still_wrong in mixable:
+        if wrong - still_wrong:
+            used |= dict.fromkeys(choices, "mixed")
+            wrong = wrong & still_wrong
+    return used if used and not wrong else None
 
 
 def refusal_choice(case: Case, message: str, try_out: TryOut) -> dict[str, str] | None:
@@ -88,8 +110,16 @@ def refusal_choice(case: Case, message: str, try_out: TryOut) -> dict[str, str] 
                 problem = repairs[label](problem)
             other = replace(case, problem=problem)
             if problem != case.problem and _overcome(other, message, try_out):
-                return {one: "half" if one == "padding.limit" else "refuse" for one in labels}
+                return {one: _refused_at(one, case, message, try_out) for one in labels}
     return None
+
+
+def _refused_at(label: str, case: Case, message: str, try_out: TryOut) -> str:
+    """Return the choice by which a point is refused; padding has two limits to tell apart."""
+    if label != "padding.limit":
+        return "refuse"
+    within = replace(case, problem=_with_less_padding(case.problem, lambda k: k - 1))
+    return "kernel" if _overcome(within, message, try_out) else "half"
 
 
 def _overcome(case: Case, message: str, try_out: TryOut) -> bool:
@@ -123,7 +153,7 @@ def _repairs(problem: Problem) -> list[tuple[str, Callable[[Problem], Problem]]]
         found.append(("size.spatial", _with_room))
     if any(axis.count == 0 for axis in axes):
         found.append(("window.none", _with_room))
-    if any(2 * max(axis.before, axis.after) > axis.extent for axis in axes):
+    if any(2 * max(axis.before, axis.after) > axis.kernel_size for axis in axes):
         found.append(("padding.limit", _with_less_padding))
     if problem.op in ("max_pool", "avg_pool") and _sees_only_padding(axes):
         label = "max.empty" if problem.op == "max_pool" else "avg.empty"
@@ -160,14 +190,17 @@ def _with_room(problem: Problem) -> Problem:
     return replace(problem, x=(*problem.x[:2], *sizes))
 
 
-def _with_less_padding(problem: Problem) -> Problem:
+def _with_less_padding(
+    problem: Problem, most: Callable[[int], int] = lambda k: k // 2
+) -> Problem:
+    """Return the problem with at most half the kernel, or `most(kernel_size)`, of padding."""
     if isinstance(problem.padding, str):
         return _with_room(problem)
-    half = tuple(
-        (min(axis.before, axis.extent // 2), min(axis.after, axis.extent // 2))
+    less = tuple(
+        (min(axis.before, most(axis.kernel_size)), min(axis.after, most(axis.kernel_size)))
         for axis in _axes(problem)
     )
-    return replace(_with_room(problem), padding=half)
+    return replace(_with_room(problem), padding=less)
 
 
 def _with_samples_everywhere(problem: Problem) -> Problem:
@@ -190,18 +223,28 @@ def clause_of(trial: Trial, verdict: Verdict, try_out: TryOut) -> str:
         return verdict.clause
     if verdict.kind is Kind.VALUE and case.fill != "integers":
         plain = replace(case, fill="integers")
-        if try_out(plain).kind is not Kind.VALUE:
-            return _content_clause(trial, verdict)
-        case = plain
-    for label, simpler in _simpler(case.problem):
+        if try_out(plain).kind is Kind.VALUE:
+            case = plain
+        elif (label := _content_clause(trial, verdict)) is not None:
+            return label
+    simpler_ones = [*_sized(case.problem, verdict), *_simpler(case.problem)]
+    for label, simpler in [*simpler_ones, *_plainer(case.problem, verdict)]:
         if _comparable(case.problem, simpler):
-            other = try_out(replace(case, problem=simpler))
-            if not _same_trouble(other, verdict):
-                refused = verdict.kind is Kind.REFUSES and label == "value.wrap"
-                return "value.dtype" if refused else label
+            if not _same_trouble(try_out(replace(case, problem=simpler)), verdict):
+                return label
     if verdict.kind is Kind.SHAPE:
         return "window.count"
     return "backend.refusal" if verdict.kind is Kind.REFUSES else CORE[case.problem.op]
+
+
+def _sized(problem: Problem, verdict: Verdict) -> Iterator[tuple[str, Problem]]:
+    """Yield (clause, the problem without the odd size that the clause is about)."""
+    telling = {"max.empty", "avg.empty"}
+    if verdict.kind is Kind.SHAPE:
+        telling = {"size.batch", "size.channels", "size.spatial", "window.none"}
+    for label, repair in _repairs(problem):
+        if label in telling:
+            yield label, repair(problem)
 
 
 def _comparable(problem: Problem, simpler: Problem) -> bool:
@@ -215,9 +258,6 @@ def _simpler(problem: Problem) -> Iterator[tuple[str, Problem]]:
     """Yield (clause, the problem without the feature that the clause is about)."""
     if problem.indices:
         yield "max.index", replace(problem, indices=False)
-    if problem.dtype != "float32":
-        label = "value.dtype" if problem.is_float else "value.wrap"
-        yield label, replace(problem, dtype="float32")
     if problem.bias:
         yield "conv.bias", replace(problem, bias=False)
     if problem.groups > 1:
@@ -235,6 +275,15 @@ def _simpler(problem: Problem) -> Iterator[tuple[str, Problem]]:
     yield from _simpler_windows(problem)
 
 
+def _plainer(problem: Problem, verdict: Verdict) -> Iterator[tuple[str, Problem]]:
+    """Yield the float32 problem, where that a dtype is to blame names a clause."""
+    if verdict.kind is Kind.REFUSES:
+        yield "value.dtype", replace(problem, dtype="float32")
+    elif not problem.is_float:
+        label = {"avg_pool": "avg.integer", "max_pool": "max.value"}.get(problem.op, "value.wrap")
+        yield label, replace(problem, dtype="float32")
+
+
 def _simpler_windows(problem: Problem) -> Iterator[tuple[str, Problem]]:
     ones = (1,) * problem.rank
     if isinstance(problem.padding, str):
@@ -248,25 +297,24 @@ def _simpler_windows(problem: Problem) -> Iterator[tuple[str, Problem]]:
         yield "window.stride", replace(problem, stride=ones)
 
 
-def _content_clause(trial: Trial, verdict: Verdict) -> str:
+def _content_clause(trial: Trial, verdict: Verdict) -> str | None:
     """Name the clause by what stands under the window of the first differing element."""
     problem = trial.case.problem
     if isinstance(trial.expected, InvalidProblem) or not verdict.wrong:
-        return CORE[problem.op]
-    operation = trial.expected.operation
+        return None
     output, position = verdict.wrong[0]
     if not problem.is_float:
         return {"avg_pool": "avg.integer", "max_pool": "max.value"}.get(problem.op, "value.wrap")
-    terms = np.array([float(term) for term in operation.terms(position)])
+    terms = np.array([float(term) for term in trial.expected.operation.terms(position)])
     if output == "indices":
         return "max.nan_index" if np.isnan(terms).any() else "max.tie"
     if np.isnan(terms).any():
         return "max.nan" if problem.op == "max_pool" else "value.nan"
     if np.isinf(terms).any():
-        return "value.infinity"
+        return "max.value" if problem.op == "max_pool" else "value.infinity"
     sizes = np.abs(terms[terms != 0])
     if sizes.size and sizes.min() < float(FORMATS[problem.dtype].normal):
         return "value.subnormal"
     if sizes.size and sizes.max() >= float(FORMATS[problem.dtype].largest):
         return "value.overflow"
-    return CORE[problem.op]
+    return None

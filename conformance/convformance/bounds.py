@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
-from convoracle.exact import FORMATS, Number, is_finite
+from convoracle.exact import FORMATS, Format, Number, is_finite, root
 from convoracle.operation import Operation
 
 from convformance.problem import Problem
@@ -71,5 +71,15 @@ def accuracy_bound(
         return Fraction(0)
     summing = gamma(roundings, form.unit) * Fraction(magnitude)
     half_ulp = out.unit * (abs(Fraction(exact)) + summing)
-    underflow = (n + 1) * form.subnormal + out.subnormal
-    return summing + half_ulp + underflow
+    return summing + half_ulp + _underflow(problem, n, form) + out.subnormal
+
+
+def _underflow(problem: Problem, n: int, form: Format) -> Fraction:
+    """Return what n terms and their sum may lose below the smallest number.
+
+    A root magnifies it: |(s + d)^(1/p) - s^(1/p)| <= d^(1/p) for any s.
+    """
+    lost = (n + 1) * form.subnormal
+    if problem.op != "lp_pool" or problem.p in (1, math.inf):
+        return lost
+    return Fraction(root(lost, int(problem.p)))

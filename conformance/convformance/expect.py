@@ -159,7 +159,8 @@ def terms_each(problem: Problem) -> int:
 def _sample(problem: Problem, shape: tuple[int, ...], seed: int) -> tuple[Position, ...]:
     """Return corners, the middle of each edge, and seeded positions, within the budget."""
     last = [size - 1 for size in shape]
-    found = set(product(*({0, end} for end in last)))
+    corners = sorted(set(product(*({0, end} for end in last))))
+    found = set()
     middle = tuple(end // 2 for end in last)
     for axis, end in enumerate(last):
         for side in (0, end):
@@ -168,11 +169,13 @@ def _sample(problem: Problem, shape: tuple[int, ...], seed: int) -> tuple[Positi
     random = np.random.Generator(np.random.PCG64(seed))
     for _ in range(SAMPLES):
         found.add(tuple(int(random.integers(size)) for size in shape))
-    return _spread(sorted(found), max(16, TERM_BUDGET // terms_each(problem)))
+    most = max(16, TERM_BUDGET // terms_each(problem))
+    others = _spread(sorted(found.difference(corners)), most - len(corners))
+    return tuple(sorted((*corners, *others)))
 
 
 def _spread(found: list[Position], most: int) -> tuple[Position, ...]:
-    """Return at most `most` of the positions, evenly spread, the first and last included."""
+    """Return at most `most` of the positions, evenly spread."""
     if len(found) <= most:
         return tuple(found)
-    return tuple(found[round(i * (len(found) - 1) / (most - 1))] for i in range(most))
+    return tuple(found[i * len(found) // most] for i in range(most))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
@@ -12,7 +13,7 @@ from hypothesis.strategies import SearchStrategy
 from convformance.bench import Bench, Examined
 from convformance.problem import Case, LineError
 
-SHRINK_PHASES = (Phase.generate, Phase.shrink)
+PHASES = (Phase.generate, Phase.shrink)
 
 
 class _News(Exception):  # noqa: N818  tells Hypothesis to shrink; it is no error
@@ -39,11 +40,27 @@ def explore(
     return news
 
 
+def first_news(
+    bench: Bench, strategy: SearchStrategy[Case], examples: int, name: str
+) -> tuple[int, Examined | None]:
+    """Return the number of cases that `explore` tries until its first news, and that news.
+
+    It draws what `explore` draws, and does not shrink.
+    """
+    hunt = _Hunt(bench, examples, phases=(Phase.generate,))
+    found = hunt.go(strategy, _seed(bench, name, 0))
+    return hunt.drawn, found
+
+
+def _seed(bench: Bench, name: str, turn: int) -> int:
+    return zlib.crc32(f"{name} {bench.seed} {turn}".encode())
+
+
 class _Hunt:
     """One pass of Hypothesis: it ends with the first new signature, shrunk, or with none."""
 
-    def __init__(self, bench: Bench, examples: int) -> None:
-        self.bench, self.examples = bench, examples
+    def __init__(self, bench: Bench, examples: int, phases: Sequence[Phase] = PHASES) -> None:
+        self.bench, self.examples, self.phases = bench, examples, phases
         self.drawn = 0
         self.target = ""
         self.smallest: Examined | None = None
@@ -52,7 +69,7 @@ class _Hunt:
         @seeded(seed)
         @settings(
             max_examples=self.examples,
-            phases=SHRINK_PHASES,
+            phases=self.phases,
             database=None,  # what is found is kept as a case line, which outlives the strategies
             deadline=None,
             report_multiple_bugs=False,

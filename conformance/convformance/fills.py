@@ -172,6 +172,8 @@ def _special(problem: Problem, shape: tuple[int, ...], random: Random) -> Array:
     themes: list[Callable[[Problem, tuple[int, ...], Random], Array]] = [_nan, _infinite, _zeros]
     if problem.op != "lp_pool":  # a power of these leaves the range: no meaning is at stake
         themes += [_subnormal, _largest]
+    if problem.op == "max_pool":
+        themes.append(_lowest)
     return themes[int(random.integers(len(themes)))](problem, shape, random)
 
 
@@ -206,6 +208,11 @@ def _largest(problem: Problem, shape: tuple[int, ...], random: Random) -> Array:
         largest = float(FORMATS[problem.dtype].largest)
         x.flat[random.integers(x.size)] = random.choice((largest, -largest))
     return x
+
+
+def _lowest(_problem: Problem, shape: tuple[int, ...], random: Random) -> Array:
+    """Return minus infinities with few numbers between: windows where nothing is larger."""
+    return np.where(random.random(shape) < 0.125, random.integers(-2, 3, shape), -np.inf)
 
 
 def _scatter(x: Array, values: list[float], random: Random) -> Array:

@@ -32,6 +32,7 @@ from convformance.worker import Isolated
 DEFAULT_SEED = 1
 DATABASE = Path(".hypothesis") / "convformance"
 PROPERTY = "convformance"  # user properties of a report: the records of a test,
+DEATHS = "convformance-deaths"  # processes that died at a call which a fresh one answered,
 NEWS = "convformance-news"  # and that it failed by new discrepancies
 BENCH = pytest.StashKey[Bench]()
 COLLECTOR = pytest.StashKey["Collector"]()
@@ -87,6 +88,7 @@ def _header(config: pytest.Config, name: str) -> Header:
         backend=bench.backend.name,
         version=bench.backend.version,
         adapter=adapter_path(name),
+        given=name,
         convformance=__version__,
         seed=bench.seed,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -130,6 +132,9 @@ def _hand_over(request: pytest.FixtureRequest) -> Iterator[None]:
         return
     records, found.records = found.records, []
     request.node.user_properties.append((PROPERTY, [to_line(record) for record in records]))
+    if isinstance(found.backend, Isolated) and found.backend.deaths:
+        request.node.user_properties.append((DEATHS, found.backend.deaths))
+        found.backend.deaths = 0
     store = DirectoryBasedExampleDatabase(DATABASE)
     for record in records:
         if isinstance(record, Finding) and record.status == "new":
@@ -168,6 +173,7 @@ class Collector:
     lines: set[str] = field(default_factory=set)
     findings: dict[str, Finding] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
+    deaths: int = 0
     complete: bool = False
     _writer: RunWriter | None = None
 
@@ -183,6 +189,8 @@ class Collector:
                 if name == PROPERTY and isinstance(value, list):
                     for line in value:
                         self._take(str(line))
+                if name == DEATHS and isinstance(value, int):
+                    self.deaths += value
         if report.failed and (NEWS, True) not in map(tuple, report.user_properties):
             self.failed.append(f"{report.nodeid} ({report.when})")
 
@@ -209,18 +217,25 @@ class Collector:
             return
         for finding in sorted(self.findings.values(), key=lambda one: one.id):
             self._writer.write(finding)
-        seconds = round(time.monotonic() - self.started, 1)
-        stale = [entry.to_json() for entry in self.stale()]
-        self._writer.close(
-            Footer(self.cases, len(self.lines), len(self.findings), seconds, stale, self.failed)
+        footer = Footer(
+            cases=self.cases,
+            problems=len(self.lines),
+            findings=len(self.findings),
+            seconds=round(time.monotonic() - self.started, 1),
+            stale=[entry.to_json() for entry in self.stale()],
+            deaths=self.deaths,
+            failed=self.failed,
         )
+        self._writer.close(footer)
 
     def stale(self) -> list[ledger.Entry]:
         """Return the entries that did not occur in a whole run."""
         if self.header.selection:
             return []
         seen = {finding.entry["id"] for finding in self.findings.values() if finding.entry}
-        return [entry for entry in self.entries if entry.id not in seen]
+        features = ledger.processor_features()
+        missing = [entry for entry in self.entries if entry.id not in seen]
+        return [entry for entry in missing if entry.must_occur(features)]
 
     def closing_words(self) -> str:
         """Return one line on what became of the run."""

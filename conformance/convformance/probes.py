@@ -25,8 +25,9 @@ _LINES: dict[str, tuple[str, ...]] = {
         "avg_pool x=1x1x4x4 kernel=2x2 padding=same float32 fill=integers#0",
     ),
     "padding.limit": (
-        "max_pool x=1x1x4x4 kernel=2x2 padding=2x2 float32 fill=integers#0",
-        "avg_pool x=1x1x4x4 kernel=2x2 padding=2x2 count_include_pad float32 fill=integers#0",
+        "max_pool x=1x1x5x5 kernel=3x3 padding=2x2 float32 fill=integers#0",
+        "max_pool x=1x1x5x5 kernel=3x3 padding=3x3 float32 fill=integers#0",
+        "avg_pool x=1x1x5x5 kernel=3x3 padding=2x2 count_include_pad float32 fill=integers#0",
     ),
     "padding.product": (
         "conv x=1x1x3 w=1x1x3 padding=1 float32 fill=special#14",

@@ -42,14 +42,16 @@ class LineError(ValueError):
     """Raised for a line that is no problem or case; the message points at the place."""
 
     def __init__(self, line: str, start: int, end: int, message: str) -> None:
+        # A tab or a control character would shift the marks: each is shown as one space.
+        shown = "".join(letter if letter.isprintable() else " " for letter in line)
         marks = " " * start + "^" * max(1, end - start)
-        super().__init__(f"{message}\n  {line}\n  {marks}")
+        super().__init__(f"{message}\n  {shown}\n  {marks}")
         self.line, self.start, self.end, self.message = line, start, end, message
 
 
 def _broadcast(values: tuple[Any, ...], rank: int, default: Any) -> tuple[Any, ...]:
-    """One value stands for every axis; none for the default on every axis."""
-    if len(values) == 1:
+    """One value stands for every axis, if there is one; none for the default on every axis."""
+    if len(values) == 1 and rank:
         return values * rank
     return values or (default,) * rank
 
@@ -212,7 +214,7 @@ class Case:
         problem = _problem(line, rest)
         if not fills:
             return cls(problem)
-        match = re.fullmatch(r"fill=([a-z+]+)(?:#(\d+))?", fills[0].text)
+        match = re.fullmatch(r"fill=([a-z+]+)(?:#([0-9]+))?", fills[0].text)
         if not match:
             raise fills[0].error(line, "a fill looks like integers#7")
         try:
@@ -281,25 +283,25 @@ def _value(name: str, text: str) -> Any:
     if name == "p":
         return float("inf") if text == "inf" else _integer(text)
     if name in ("x", "w"):
-        if not re.fullmatch(r"\d+(x\d+)*", text):
+        if not re.fullmatch(r"[0-9]+(x[0-9]+)*", text):
             raise ValueError(f"{name} looks like {name}=1x3x8x8")
         return tuple(map(int, text.split("x")))
     if name == "padding":
         if text in PADDINGS:
             return text
-        if not re.fullmatch(r"-?\d+(\+-?\d+)?(x-?\d+(\+-?\d+)?)*", text):
+        if not re.fullmatch(r"-?[0-9]+(\+-?[0-9]+)?(x-?[0-9]+(\+-?[0-9]+)?)*", text):
             raise ValueError(
                 f"padding looks like 1x2 or 1+2x0+1, or is one of {', '.join(PADDINGS)}"
             )
         sides = [axis.split("+") for axis in text.split("x")]
         return tuple((int(pair[0]), int(pair[-1])) for pair in sides)
-    if not re.fullmatch(r"-?\d+(x-?\d+)*", text):
+    if not re.fullmatch(r"-?[0-9]+(x-?[0-9]+)*", text):
         raise ValueError(f"{name} looks like {name}=3x3")
     return tuple(map(int, text.split("x")))
 
 
 def _integer(text: str) -> int:
-    if not re.fullmatch(r"-?\d+", text):
+    if not re.fullmatch(r"-?[0-9]+", text):
         raise ValueError(f"{text!r} is no whole number")
     return int(text)
 

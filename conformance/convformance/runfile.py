@@ -37,6 +37,7 @@ class Header:
     libraries: Mapping[str, str] = field(default_factory=dict)
     accumulators: Mapping[str, str] = field(default_factory=dict)
     max_examples: int | None = None
+    given: str = ""  # what --backend was given
     selection: str = ""  # pytest options that narrowed the run, such as -k conv; "" for a whole one
     format: int = FORMAT
 
@@ -111,6 +112,7 @@ class Footer:
     findings: int
     seconds: float
     stale: Sequence[Mapping[str, Any]] = ()  # ledger entries that no longer occur
+    deaths: int = 0  # of the backend's process, at a call that a fresh process answered
     failed: Sequence[str] = ()  # tests that failed for another reason than a discrepancy
 
 

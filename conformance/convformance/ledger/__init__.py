@@ -3,7 +3,10 @@
 An entry says which backend and versions, which op, clause and verdict, what kind of deviation
 it is (bug, limitation or documented difference), why in a sentence, a link where upstream
 speaks of it, and a case line that shows it. `message` is a regular expression that the
-framework's words must contain; `dtypes` and `when` narrow an entry further.
+framework's words must contain; `dtypes` and `when` narrow an entry further, `also` names
+clauses that the same deviation may show as. An entry with `processor` features occurs only
+on a processor that has them all; `flaky` says why an entry may not occur in a run (memory
+that is read before it is written): such an entry is never called stale.
 """
 
 from __future__ import annotations
@@ -13,8 +16,10 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
+from convoracle import CLAUSES
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
@@ -28,6 +33,8 @@ FACTS: Mapping[str, Any] = {
     "ceil_mode": lambda problem: problem.ceil_mode,
     "dilated": lambda problem: max(problem.dilation, default=1) > 1,
     "grouped": lambda problem: problem.groups > 1,
+    "odd channels": lambda problem: problem.x[1] % 2 == 1,
+    "one channel": lambda problem: 1 in problem.x[1:2] or problem.w[1:2] == (1,),
     "odd p": lambda problem: problem.p in (1, 3),
     "p inf": lambda problem: problem.p == float("inf"),
     "padded": lambda problem: problem.padding != "valid",
@@ -60,6 +67,9 @@ class Entry:
     message: str = ""
     dtypes: Sequence[str] = ()
     when: Sequence[str] = ()
+    also: Sequence[str] = ()
+    processor: Sequence[str] = ()
+    flaky: str = ""
 
     def covers(self, backend: str, version: str) -> bool:
         """Whether the entry speaks of this release."""
@@ -78,16 +88,30 @@ class Entry:
         """
         return (
             self.op == problem.op
-            and (bool(self.message) or self.clause == verdict.clause)
+            and (bool(self.message) or verdict.clause in (self.clause, *self.also))
             and self.verdict == verdict.kind
             and (not self.dtypes or problem.dtype in self.dtypes)
             and all(FACTS[fact](problem) for fact in self.when)
             and re.search(self.message, verdict.message) is not None
         )
 
+    def must_occur(self, features: frozenset[str]) -> bool:
+        """Whether a run that does not show the entry makes it stale."""
+        return not self.flaky and set(self.processor) <= features
+
     def to_json(self) -> dict[str, Any]:
         """Return the entry as JSON values."""
         return asdict(self)
+
+
+def processor_features() -> frozenset[str]:
+    """Return the processor's feature flags as Linux names them; none where it does not tell."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return frozenset()
+    found = re.search(r"^(?:flags|Features)\s*:(.*)$", text, re.MULTILINE)
+    return frozenset(found[1].split()) if found else frozenset()
 
 
 def load(backend: str, version: str) -> tuple[Entry, ...]:
@@ -133,6 +157,9 @@ def _entry(name: str, table: Mapping[str, Any]) -> Entry:
         raise LedgerError(f"{place}: kind {entry.kind!r} is none of {', '.join(KINDS)}")
     if entry.verdict not in set(Kind):
         raise LedgerError(f"{place}: verdict {entry.verdict!r} is none of {', '.join(Kind)}")
+    for label in (entry.clause, *entry.also):
+        if label not in CLAUSES:
+            raise LedgerError(f"{place}: there is no clause {label!r}")
     for fact in entry.when:
         if fact not in FACTS:
             raise LedgerError(f"{place}: fact {fact!r} is none of {', '.join(FACTS)}")

@@ -7,13 +7,11 @@ import pytest
 from convformance.bench import Bench
 from convformance.explore import explore
 from convformance.news import report_news
-from convformance.strategies import ALL_OPS, FLOATS, cases
+from convformance.plan import Exploration, in_area
 
 
-@pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("op", ALL_OPS)
+@pytest.mark.parametrize("what", in_area("accuracy"), ids=lambda one: one.name.replace(" ", "-"))
 def test_elements_lie_within_the_bound(
-    bench: Bench, examples: Callable[[int], int], op: str, dtype: str
+    bench: Bench, examples: Callable[[int], int], what: Exploration
 ) -> None:
-    strategy = cases(op, (dtype,), ("real",))
-    report_news(bench, explore(bench, strategy, examples(40), f"accuracy {op} {dtype}"))
+    report_news(bench, explore(bench, what.strategy, examples(what.examples), what.name))

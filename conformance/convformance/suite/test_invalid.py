@@ -7,11 +7,11 @@ import pytest
 from convformance.bench import Bench
 from convformance.explore import explore
 from convformance.news import report_news
-from convformance.strategies import ALL_OPS, invalid_cases
+from convformance.plan import Exploration, in_area
 
 
-@pytest.mark.parametrize("op", ALL_OPS)
+@pytest.mark.parametrize("what", in_area("invalid"), ids=lambda one: one.op)
 def test_an_invalid_problem_is_refused(
-    bench: Bench, examples: Callable[[int], int], op: str
+    bench: Bench, examples: Callable[[int], int], what: Exploration
 ) -> None:
-    report_news(bench, explore(bench, invalid_cases(op), examples(80), f"invalid {op}"))
+    report_news(bench, explore(bench, what.strategy, examples(what.examples), what.name))
