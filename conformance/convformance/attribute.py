@@ -13,14 +13,14 @@ from itertools import combinations
 from math import prod
 
 import numpy as np
-from convoracle import VARIANTS, Axis, InvalidProblem, slide
-from convoracle.exact import FORMATS
 
 from convformance.backend import Arrays
 from convformance.expect import broken_clause, expectation, output_shape
 from convformance.judge import Trial, judge
 from convformance.problem import Case, Problem
 from convformance.verdict import Kind, Verdict
+from convoracle import VARIANTS, Axis, InvalidProblem, slide
+from convoracle.exact import FORMATS
 
 TEMPLATE = 60  # characters of a refusal that tell its reason from another
 # Points that a backend may follow element by element, as its blocks and vectors fall.
@@ -57,9 +57,11 @@ VALUE_POINTS = {
 def alternatives(problem: Problem) -> Iterator[dict[str, str]]:
     """Yield the non-standard choices at one variant point, then at two, that may change values."""
     others = [
-        (label, name) for label in VALUE_POINTS[problem.op] for name, _ in VARIANTS[label].choices[1:]
+        (label, name)
+        for label in VALUE_POINTS[problem.op]
+        for name, _ in VARIANTS[label].choices[1:]
         if name != "refuse"
-    ]  # fmt: skip
+    ]
     for many in (1, 2):
         for chosen in combinations(others, many):
             if len(dict(chosen)) == many:
@@ -144,7 +146,8 @@ def template(message: str) -> str:
 
 def _repairs(problem: Problem) -> list[tuple[str, Callable[[Problem], Problem]]]:
     """Return (variant point, how to take away what it is about) for the points that apply."""
-    axes, found = _axes(problem), []
+    axes = _axes(problem)
+    found: list[tuple[str, Callable[[Problem], Problem]]] = []
     if problem.x[0] == 0:
         found.append(("size.batch", _with_batch))
     if problem.x[1] == 0 or problem.w[:1] == (0,):
@@ -190,9 +193,7 @@ def _with_room(problem: Problem) -> Problem:
     return replace(problem, x=(*problem.x[:2], *sizes))
 
 
-def _with_less_padding(
-    problem: Problem, most: Callable[[int], int] = lambda k: k // 2
-) -> Problem:
+def _with_less_padding(problem: Problem, most: Callable[[int], int] = lambda k: k // 2) -> Problem:
     """Return the problem with at most half the kernel, or `most(kernel_size)`, of padding."""
     if isinstance(problem.padding, str):
         return _with_room(problem)
@@ -229,9 +230,10 @@ def clause_of(trial: Trial, verdict: Verdict, try_out: TryOut) -> str:
             return label
     simpler_ones = [*_sized(case.problem, verdict), *_simpler(case.problem)]
     for label, simpler in [*simpler_ones, *_plainer(case.problem, verdict)]:
-        if _comparable(case.problem, simpler):
-            if not _same_trouble(try_out(replace(case, problem=simpler)), verdict):
-                return label
+        if not _comparable(case.problem, simpler):
+            continue
+        if not _same_trouble(try_out(replace(case, problem=simpler)), verdict):
+            return label
     if verdict.kind is Kind.SHAPE:
         return "window.count"
     return "backend.refusal" if verdict.kind is Kind.REFUSES else CORE[case.problem.op]
@@ -297,7 +299,9 @@ def _simpler_windows(problem: Problem) -> Iterator[tuple[str, Problem]]:
         yield "window.stride", replace(problem, stride=ones)
 
 
-def _content_clause(trial: Trial, verdict: Verdict) -> str | None:
+def _content_clause(  # noqa: PLR0911  one return for each kind of content
+    trial: Trial, verdict: Verdict
+) -> str | None:
     """Name the clause by what stands under the window of the first differing element."""
     problem = trial.case.problem
     if isinstance(trial.expected, InvalidProblem) or not verdict.wrong:

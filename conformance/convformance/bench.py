@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from convoracle import InvalidProblem
-
 from convformance.attribute import clause_of, refusal_choice, template, variant_choices
 from convformance.backend import Arrays, Backend
 from convformance.evidence import finding
@@ -19,6 +17,7 @@ from convformance.problem import Case
 from convformance.runfile import CaseRecord, Choice, Finding
 from convformance.touched import touched
 from convformance.verdict import Kind, Verdict
+from convoracle import InvalidProblem
 
 
 @dataclass(frozen=True)

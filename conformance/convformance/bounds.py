@@ -9,10 +9,9 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
+from convformance.problem import Problem
 from convoracle.exact import FORMATS, Format, Number, is_finite, root
 from convoracle.operation import Operation
-
-from convformance.problem import Problem
 
 Position = tuple[int, ...]
 EXACT_OPS = ("max_pool",)

@@ -7,13 +7,13 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from convoracle import Axis, InvalidProblem, slide
 
 from convformance.backend import Array, Backend
 from convformance.expect import Expectation
 from convformance.perform import written_script
 from convformance.problem import Problem
 from convformance.runfile import ArrayText, Finding
+from convoracle import Axis, InvalidProblem, slide
 
 if TYPE_CHECKING:  # the bench makes findings of what it examined; only the type comes from there
     from convformance.bench import Examined

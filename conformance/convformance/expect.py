@@ -9,13 +9,13 @@ from itertools import product
 from math import prod
 from typing import Any
 
-import convoracle
 import ml_dtypes
 import numpy as np
-from convoracle import InvalidProblem, Operation, Tensor
 
+import convoracle
 from convformance.backend import Array, Arrays
 from convformance.problem import Problem
+from convoracle import InvalidProblem, Operation, Tensor
 
 TERM_BUDGET = 60_000  # terms that the oracle loops over for one case; larger ones are sampled
 SAMPLES = 24  # seeded positions of a sampled case, beside its corners and edges
@@ -160,7 +160,7 @@ def _sample(problem: Problem, shape: tuple[int, ...], seed: int) -> tuple[Positi
     """Return corners, the middle of each edge, and seeded positions, within the budget."""
     last = [size - 1 for size in shape]
     corners = sorted(set(product(*({0, end} for end in last))))
-    found = set()
+    found: set[Position] = set()
     middle = tuple(end // 2 for end in last)
     for axis, end in enumerate(last):
         for side in (0, end):

@@ -16,11 +16,11 @@ from math import isqrt, prod
 from typing import Any
 
 import numpy as np
-from convoracle.exact import BITS, FORMATS
 
 from convformance.backend import Array
 from convformance.expect import input_shapes, numpy_dtype, terms_each
 from convformance.problem import Case, Problem
+from convoracle.exact import BITS, FORMATS
 
 Random = np.random.Generator
 LARGEST_INTEGER = (
@@ -129,7 +129,8 @@ def _sparse_rows(random: Random, shape: tuple[int, ...], a: int, most: int) -> A
 
 def _nonzero(random: Random, shape: tuple[int, ...], a: int) -> Array:
     """Return whole numbers in [-a, a] without 0: a lost tap always shows."""
-    return random.integers(1, a + 1, shape) * random.choice((-1, 1), shape)
+    x: Array = random.integers(1, a + 1, shape) * random.choice((-1, 1), shape)
+    return x
 
 
 def _integers(problem: Problem, shape: tuple[int, ...], random: Random) -> Array:

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from convoracle import InvalidProblem
-from convoracle.exact import FORMATS, is_finite
-from convoracle.operation import flushes
 
 from convformance.backend import Array, Outcome
 from convformance.bounds import accuracy_bound, meaning_bound
 from convformance.expect import Expectation, numpy_dtype
 from convformance.problem import Case
 from convformance.verdict import Kind, Verdict
+from convoracle import InvalidProblem
+from convoracle.exact import FORMATS, is_finite, is_nan
+from convoracle.operation import flushes
 
 MOST_WRONG = 64  # differing positions kept in a verdict; `message` counts them all
 
@@ -30,7 +30,7 @@ class Trial:
     accumulators: Mapping[str, str]
 
 
-def judge(trial: Trial) -> Verdict:
+def judge(trial: Trial) -> Verdict:  # noqa: PLR0911  one return for each kind of outcome
     """Return the verdict by the standard meaning; its clause is the most general that fits."""
     outcome, expected = trial.outcome, trial.expected
     if outcome.kind == "unsupported":
@@ -96,12 +96,18 @@ def _differing(got: Array, expected: Expectation) -> list[tuple[int, ...]]:
     """Return the positions whose element is not the expected one; NaN equals NaN."""
     if flushes(expected.operation.choices):
         got = _flushed(got, expected.problem.dtype)  # which of two taken for equal is left open
-    same = (got == expected.y) | ((got != got) & (expected.y != expected.y))
+    same = (got == expected.y) | (_is_nan(got) & _is_nan(expected.y))
     return [
         expected.positions[i]
         for i in np.flatnonzero(~same)
         if not _within_roundings(got[i], expected, expected.positions[i])
     ]
+
+
+def _is_nan(array: Array) -> Array:
+    """Return where the array is NaN, for any dtype."""
+    found: Array = array != array  # noqa: PLR0124  isnan knows neither integers nor objects
+    return found
 
 
 def _flushed(got: Array, dtype: str) -> Array:
@@ -122,7 +128,8 @@ def _error(got: float, expected: Expectation, position: tuple[int, ...]) -> Frac
     exact = expected.operation.exact(position)
     if not is_finite(exact) or not np.isfinite(got):
         value = expected.operation.value(position)
-        return 0.0 if value == got or (value != value and got != got) else float("inf")
+        same = value == got or (is_nan(value) and is_nan(float(got)))
+        return 0.0 if same else float("inf")
     return abs(Fraction(float(got)) - Fraction(exact))
 
 
@@ -141,7 +148,8 @@ def _judge_accuracy(trial: Trial, expected: Expectation) -> Verdict:
     worst = max(margins, default=0.0)
     if not wrong:
         return Verdict(Kind.AGREES, compared=len(margins), margin=worst)
-    text = f"{len(wrong)} of {len(margins)} compared elements exceed the bound, the worst {worst:.3g} times"
+    text = f"{len(wrong)} of {len(margins)} compared elements exceed the bound"
+    text += f", the worst {worst:.3g} times"
     places = tuple(("y", expected.positions[i]) for i in wrong[:MOST_WRONG])
     return Verdict(Kind.BOUND, "backend.accuracy", text, {}, places, len(margins), worst)
 

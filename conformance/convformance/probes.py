@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from convoracle import VARIANTS
-
 from convformance.bench import Bench, Examined
 from convformance.problem import Case
 from convformance.runfile import Choice
 from convformance.verdict import Kind
+from convoracle import VARIANTS
 
 _LINES: dict[str, tuple[str, ...]] = {
     "window.none": (

@@ -98,6 +98,8 @@ class Problem:
         if not isinstance(self.padding, str):
             pairs = tuple((before, after) for before, after in self.padding)
             put(self, "padding", _broadcast(pairs, self.rank, (0, 0)))
+        if isinstance(self.p, float) and self.p.is_integer():
+            put(self, "p", int(self.p))  # 2.0 is 2, also on the line
         for one in fields(self):
             if one.name in ("op", "dtype") or one.name in OPS[self.op]:
                 continue
@@ -181,6 +183,8 @@ class Case:
                 raise ValueError(f"fill {name!r} is none of {', '.join(FILLS)}")
         if "real" in names and len(names) > 1:
             raise ValueError("fill real is judged by a bound and cannot share a batch")
+        if "real" in names and not self.problem.is_float:
+            raise ValueError(f"fill real has no {self.problem.dtype} elements")
         if self.seed < 0:
             raise ValueError(f"seed {self.seed} is negative")
 
@@ -206,7 +210,8 @@ class Case:
     @classmethod
     def parse(cls, line: str) -> Case:
         """Read a line; raise `LineError` with the place of what is wrong."""
-        fills, rest = [], []
+        fills: list[_Word] = []
+        rest: list[_Word] = []
         for word in _words(line):
             (fills if word.text.startswith("fill=") else rest).append(word)
         if len(fills) > 1:

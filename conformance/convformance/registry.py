@@ -51,7 +51,8 @@ def make_backend(name: str) -> Backend:
             f"backend {name!r} cannot be made: {type(error).__name__}: {error}"
         ) from None
     _check(name, backend)
-    return backend
+    made: Backend = backend
+    return made
 
 
 def _imported(name: str, module_name: str) -> Any:

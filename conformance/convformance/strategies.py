@@ -44,7 +44,7 @@ def axis(draw: Draw, padding: str, pool: bool) -> dict[str, Any]:
         before = after = draw(small(0, max(kernel // 2, draw(st.sampled_from((0, 0, 0, extent))))))
     elif padding == "asymmetric":
         before, after = draw(small(0, extent)), draw(small(0, extent))
-    # Extents that only just fit, strides that leave 0, 1 or stride - 1 samples over, and a little more.
+    # Extents that only just fit, strides that leave 0, 1 or stride - 1 samples over, and more.
     spare = draw(
         st.sampled_from((0, 1, stride, stride - 1, stride + 1, 2 * stride, 5, 3, 2, 4, 6, 7))
     )
@@ -101,11 +101,11 @@ def _shortened(sizes: list[int], kernel: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _batch(draw: Draw) -> int:
-    return draw(st.sampled_from((1, 2, 1, 3, 1, 2, 2, 1, 1, 2, 1, 4, 2, 1, 3, 0)))
+    return int(draw(st.sampled_from((1, 2, 1, 3, 1, 2, 2, 1, 1, 2, 1, 4, 2, 1, 3, 0))))
 
 
 def _channels(draw: Draw, most: int) -> int:
-    return draw(st.sampled_from([C for C in CHANNELS if C <= max(1, most)]))
+    return int(draw(st.sampled_from([C for C in CHANNELS if max(1, most) >= C])))
 
 
 def _conv(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from convoracle import InvalidProblem
-from convoracle.exact import FORMATS
 
 from convformance.attribute import PADDED
 from convformance.backend import Array, Arrays
 from convformance.expect import Expectation
 from convformance.problem import Case, Problem
+from convoracle import InvalidProblem
+from convoracle.exact import FORMATS
 
 OP_CLAUSES = {
     "conv": ("conv.sum", "conv.kernel", "conv.weight"),

@@ -89,7 +89,7 @@ class _Child:
 
     def __init__(self, adapter: str) -> None:
         ours, theirs = socket.socketpair()
-        self._errors = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  it lives as long as the child
         fd = theirs.fileno()
         command = [sys.executable, "-m", "convformance.worker", adapter, str(fd)]
         self._process = subprocess.Popen(

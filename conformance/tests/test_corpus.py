@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from convformance.corpus import Entry, load, read
 from convformance.problem import Case, Problem
 

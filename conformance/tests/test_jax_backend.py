@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from convformance.backend import Array, Result, Unsupported
 from convformance.backends.jax_backend import JaxBackend
 from convformance.problem import DTYPES, Problem

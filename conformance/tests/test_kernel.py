@@ -8,6 +8,7 @@ from fractions import Fraction
 import ml_dtypes
 import numpy as np
 import pytest
+
 from convformance import kernel
 from convformance.backend import Backend
 from convformance.backends.numpy_backend import NumpyBackend

@@ -40,7 +40,7 @@ class Axis:
         return floor + 1 if self.ceil_mode and self._keeps_overrun(floor) else floor
 
     def _keeps_overrun(self, o: int) -> bool:
-        """[window.ceil] Window o overruns, reaches uncovered samples, starts before the after-padding."""
+        """[window.ceil] Window o overruns, sees new samples, starts before the after-padding."""
         overrun = o * self.stride - self.room
         return 0 < overrun < self.stride and o * self.stride < self.before + self.size
 

@@ -59,7 +59,8 @@ _ALL = (
     ),
     Clause(
         "window.none",
-        "A padded input shorter than the extent has no window: the output has size 0 along that axis.",
+        "Without ceil_mode a padded input shorter than the extent has no window: "
+        "the output has size 0 along that axis.",
         (("empty", "an output of size 0"), ("refuse", "the problem is refused")),
     ),
     Clause("padding.valid", "Valid padding is no padding: windows lie wholly inside the input."),
@@ -84,7 +85,11 @@ _ALL = (
     Clause(
         "padding.limit",
         "Padding may be of any size, also more than half the kernel.",
-        (("any", "any size"), ("half", "padding past half the extent is refused")),
+        (
+            ("any", "any size"),
+            ("half", "padding past half the kernel is refused"),
+            ("kernel", "padding of the kernel's size or more is refused"),
+        ),
     ),
     Clause(
         "padding.zero",

@@ -127,8 +127,8 @@ def _check_weight(x: Tensor, w: Tensor, groups: int) -> None:
         text = f"{w.shape[0]} output channels cannot be split into {groups} groups"
         raise InvalidProblem("conv.groups", text)
     if w.shape[1] != C // groups:
-        text = f"weight {w.shape} reads {w.shape[1]} channels, each group has {C // groups}{_fit(x, w)}"
-        raise InvalidProblem("conv.weight", text)
+        text = f"weight {w.shape} reads {w.shape[1]} channels, each group has {C // groups}"
+        raise InvalidProblem("conv.weight", text + _fit(x, w))
 
 
 def _fit(x: Tensor, w: Tensor) -> str:

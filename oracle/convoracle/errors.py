@@ -1,7 +1,7 @@
 """The one error of the oracle."""
 
 
-class InvalidProblem(ValueError):
+class InvalidProblem(ValueError):  # noqa: N818  it names what is invalid
     """Raised for a problem that the specification gives no meaning to.
 
     `label` is the clause that it breaks; the message holds the numbers.

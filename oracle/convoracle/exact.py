@@ -6,12 +6,18 @@ exact, and what is not finite follows IEEE 754.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 Number = int | float | Fraction
+
+
+def two_to(exponent: int) -> Fraction:
+    """Return a power of two, exactly."""
+    return Fraction(2**exponent) if exponent >= 0 else Fraction(1, 2**-exponent)
 
 
 @dataclass(frozen=True)
@@ -29,17 +35,17 @@ class Format:
     @property
     def normal(self) -> Fraction:
         """The smallest normal number."""
-        return Fraction(2) ** self.least_exponent
+        return two_to(self.least_exponent)
 
     @property
     def subnormal(self) -> Fraction:
         """The smallest number above zero."""
-        return self.normal / 2 ** (self.precision - 1)
+        return self.normal / two_to(self.precision - 1)
 
     @property
     def largest(self) -> Fraction:
         """The largest finite number."""
-        return (2 - Fraction(2) ** (1 - self.precision)) * Fraction(2) ** (1 - self.least_exponent)
+        return (2 - two_to(1 - self.precision)) * two_to(1 - self.least_exponent)
 
 
 FORMATS = {
@@ -51,13 +57,23 @@ FORMATS = {
 BITS = {"int8": 8, "int32": 32, "int64": 64}
 
 
+def size(number: Number) -> Number:
+    """Return the absolute value."""
+    return -number if number < 0 else number
+
+
 def is_finite(number: Number) -> bool:
     """Whether the number is neither infinite nor NaN."""
     return not isinstance(number, float) or math.isfinite(number)
 
 
+def is_nan(number: Number) -> bool:
+    """Whether the number is NaN."""
+    return isinstance(number, float) and math.isnan(number)
+
+
 def lift(number: Number) -> Number:
-    """Return the same number as an int or `Fraction`, whose products are exact; inf and NaN stay."""
+    """Return the number as an int or `Fraction`, whose products are exact; inf and NaN stay."""
     if not isinstance(number, float) or not math.isfinite(number):
         return number
     return int(number) if number.is_integer() else Fraction(number)
@@ -75,10 +91,11 @@ def exact_sum(terms: Sequence[Number]) -> Number:
         return sum(special)  # NaN, or inf - inf = NaN, or that infinity
     if not all(isinstance(term, float) for term in terms):
         return sum(map(lift, terms))
-    total = math.fsum(terms)
-    if math.fsum([*terms, -total]) == 0:
-        return total
-    return sum(map(Fraction, terms), Fraction(0))  # the sum has more bits than a float
+    with contextlib.suppress(OverflowError):  # a partial sum past the largest float
+        total = math.fsum(terms)
+        if math.fsum([*terms, -total]) == 0:
+            return total
+    return sum((Fraction(term) for term in terms), Fraction(0))  # it has more bits than a float
 
 
 def quotient(total: Number, divisor: Number) -> Number:
@@ -106,10 +123,10 @@ def root(total: Number, p: int) -> Number:
         return total
     total = Fraction(total)
     shift = 80 - floor_log2(total) // p
-    scaled = total * Fraction(2) ** (p * shift)
+    scaled = total * two_to(p * shift)
     whole = _integer_root(math.floor(scaled), p)
-    sticky = whole**p != scaled
-    return (2 * whole + sticky) * Fraction(2) ** (-shift - 1)
+    sticky = int(whole**p != scaled)
+    return (2 * whole + sticky) * two_to(-shift - 1)
 
 
 def _integer_root(number: int, p: int) -> int:
@@ -126,14 +143,17 @@ def _integer_root(number: int, p: int) -> int:
 def floor_log2(number: Fraction) -> int:
     """Return the exponent e with 2**e <= number < 2**(e + 1), for number > 0."""
     guess = number.numerator.bit_length() - number.denominator.bit_length()
-    return guess if Fraction(2) ** guess <= number else guess - 1
+    return guess if two_to(guess) <= number else guess - 1
 
 
 def largest(terms: Iterable[Number], lowest: Number) -> Number:
-    """[max.value] Return the largest term, `lowest` if there is none; [max.nan] NaN if one is NaN."""
+    """[max.value] Return the largest term, `lowest` if there is none; [max.nan] NaN if one is NaN.
+
+    [value.zero] Of two zeros the first stays; they compare equal, and so does the judge.
+    """
     best = lowest
     for term in terms:
-        if term != term:
+        if is_nan(term):
             return math.nan
         best = max(best, term)
     return best
@@ -141,13 +161,13 @@ def largest(terms: Iterable[Number], lowest: Number) -> Number:
 
 def lowest(dtype: str) -> Number:
     """Return minus infinity, or the least integer of the dtype."""
-    return -math.inf if dtype in FORMATS else -(2 ** (BITS[dtype] - 1))
+    return -math.inf if dtype in FORMATS else -(1 << (BITS[dtype] - 1))
 
 
 def rounded(number: Number, dtype: str) -> Number:
     """[value.dtype] Return the number as an element of `dtype`, as a Python float or int."""
     if dtype in BITS:
-        half = 2 ** (BITS[dtype] - 1)
+        half = 1 << (BITS[dtype] - 1)
         return (int(number) + half) % (2 * half) - half  # [value.wrap]
     return round_float(number, FORMATS[dtype])
 
@@ -156,13 +176,13 @@ def round_float(number: Number, form: Format) -> float:
     """[value.round] Round once, ties to even; [value.overflow] past the largest is infinite."""
     if not is_finite(number):
         return float(number)
-    if number == int(number) and abs(number) <= 2**form.precision:
+    if number == int(number) and size(number) <= 1 << form.precision:
         return float(number)  # already an element, and the common case
     number = Fraction(number)
     exponent = max(floor_log2(abs(number)), form.least_exponent)
-    quantum = Fraction(2) ** (exponent - form.precision + 1)  # [value.subnormal] never below that
+    quantum = two_to(exponent - form.precision + 1)  # [value.subnormal] never below that
     nearest = round(number / quantum) * quantum  # Python rounds a Fraction's ties to even
-    if abs(nearest) > form.largest:
+    if size(nearest) > form.largest:
         return _infinity(number)
     return float(nearest)
 
@@ -170,7 +190,7 @@ def round_float(number: Number, form: Format) -> float:
 def flushed(number: Number, dtype: str) -> Number:
     """[value.subnormal] The choice "flush": a subnormal is taken for zero."""
     form = FORMATS.get(dtype)
-    return 0.0 if form and is_finite(number) and abs(number) < form.normal else number
+    return 0.0 if form and is_finite(number) and size(number) < form.normal else number
 
 
 def _infinity(sign: Number) -> float:

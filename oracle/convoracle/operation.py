@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from convoracle.clauses import VARIANTS
-from convoracle.exact import Number, exact_sum, flushed, operand, rounded
+from convoracle.exact import Number, exact_sum, flushed, operand, rounded, size
 from convoracle.tensor import Position, Tensor, positions
 
 Choices = Mapping[str, str]
@@ -45,8 +45,8 @@ class Operation:
 
     def magnitude(self, position: Position) -> Number:
         """Return the element that the terms' absolute values would give, for error bounds."""
-        total = exact_sum([abs(term) for term in self.terms(position)])
-        return self.finish(position, total)
+        total = exact_sum([size(term) for term in self.terms(position)])
+        return size(self.finish(position, total))
 
     def value(self, position: Position) -> Number:
         """Return the element, rounded once to the dtype."""

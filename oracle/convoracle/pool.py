@@ -9,7 +9,18 @@ from functools import partial
 
 from convoracle.axis import Axis, Padding, slide
 from convoracle.errors import InvalidProblem
-from convoracle.exact import FORMATS, Number, exact_sum, largest, lift, lowest, quotient, root
+from convoracle.exact import (
+    FORMATS,
+    Number,
+    exact_sum,
+    is_nan,
+    largest,
+    lift,
+    lowest,
+    quotient,
+    root,
+    size,
+)
 from convoracle.operation import Choices, Operation, chosen, identity, operands
 from convoracle.tensor import Position, Tensor
 from convoracle.window import Window, windows
@@ -22,6 +33,7 @@ class _Pool:
         self,
         x: Tensor,
         kernel_size: Sequence[int],
+        *,
         stride: Sequence[int],
         padding: Padding,
         dilation: Sequence[int],
@@ -67,14 +79,21 @@ def max_pool(
     for NaN.
     """
     choices = choices or {}
-    pool = _Pool(operands(x, dtype, choices), kernel_size, stride, padding, dilation, ceil_mode)
+    pool = _Pool(
+        operands(x, dtype, choices),
+        kernel_size,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        ceil_mode=ceil_mode,
+    )
 
     def index(position: Position) -> int:
         """[max.index] Return the flat position in the input plane; -1 where there is no sample."""
         terms = pool.samples(position)
         best = largest(terms, lowest(dtype))
-        nan = best != best
-        hits = [tap for tap, term in enumerate(terms) if (term != term if nan else term == best)]
+        nan = is_nan(best)
+        hits = [tap for tap, term in enumerate(terms) if (is_nan(term) if nan else term == best)]
         # [max.nan_index] [max.tie] the first of them, or the last
         which = chosen(choices, "max.nan_index" if nan else "max.tie")
         taps = pool.window(position).samples
@@ -101,7 +120,14 @@ def avg_pool(
     Raises `InvalidProblem`. Source: Dumoulin & Visin 2016, section 3 (relationship 7).
     """
     choices = choices or {}
-    pool = _Pool(operands(x, dtype, choices), kernel_size, stride, padding, dilation, ceil_mode)
+    pool = _Pool(
+        operands(x, dtype, choices),
+        kernel_size,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        ceil_mode=ceil_mode,
+    )
 
     def finish(position: Position, total: Number) -> Number:
         window = pool.window(position)
@@ -149,7 +175,14 @@ def lp_pool(
     _check_float("lp_pool", dtype)
     if not (p == math.inf or (p >= 1 and p == int(p))):
         raise InvalidProblem("lp.p", f"p={p} is neither a whole number of at least 1 nor inf")
-    pool = _Pool(operands(x, dtype, choices), kernel_size, stride, padding, dilation, ceil_mode)
+    pool = _Pool(
+        operands(x, dtype, choices),
+        kernel_size,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        ceil_mode=ceil_mode,
+    )
     if p == math.inf:
         terms = partial(_powers, pool, 1)
         return Operation(
@@ -166,7 +199,7 @@ def lp_pool(
 
 def _powers(pool: _Pool, p: int, position: Position) -> list[Number]:
     """Return |sample|^p, exact: lifted, since a float's cube has more bits than a float."""
-    return [abs(lift(sample)) ** p for sample in pool.samples(position)]
+    return [size(lift(sample)) ** p for sample in pool.samples(position)]
 
 
 def distance_pool(
@@ -190,7 +223,14 @@ def distance_pool(
     """
     choices = choices or {}
     _check_float("distance_pool", dtype)
-    pool = _Pool(operands(x, dtype, choices), w.shape, stride, padding, dilation, ceil_mode)
+    pool = _Pool(
+        operands(x, dtype, choices),
+        w.shape,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        ceil_mode=ceil_mode,
+    )
     weights = operands(w, dtype, choices).values
     zero = Fraction(0) if dtype == "float64" else 0.0
 

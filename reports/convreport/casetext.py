@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import numpy as np
+
 from convformance.backend import Array
 from convformance.bench import Bench, Examined
 from convformance.evidence import size_lines, terms_text, word
@@ -30,12 +31,13 @@ def _lines(bench: Bench, examined: Examined) -> Iterator[str]:
     yield f"verdict   {verdict.kind}" + (f" [{verdict.clause}]" if verdict.clause else "")
     if verdict.clause:
         yield f'          "{CLAUSES[verdict.clause].sentence}"'
-    if verdict.message and verdict.message != examined.trial.outcome.message:
+    if verdict.is_discrepancy and verdict.message != examined.trial.outcome.message:
         yield f"          {verdict.message}"
     if verdict.margin is not None:
         yield f"          worst margin {verdict.margin:.3g} of the bound"
     for label, choice in verdict.choices.items():
-        yield f"          {label} = {choice}: {dict(VARIANTS[label].choices)[choice]}"
+        meanings = dict(VARIANTS[label].choices)
+        yield f"          {label} = {choice}: {meanings.get(choice, 'one way here, another there')}"
     terms = terms_text(examined)
     if terms:
         yield f"          {terms}"
@@ -70,7 +72,7 @@ def _outcome(examined: Examined) -> Iterator[str]:
     if outcome.kind != "arrays":
         yield f"outcome   {outcome.kind}: {outcome.message}"
         return
-    wrong = {}
+    wrong: dict[str, set[tuple[int, ...]]] = {}
     for name, position in examined.verdict.wrong:
         wrong.setdefault(name, set()).add(tuple(position))
     for name, array in outcome.arrays.items():
@@ -84,12 +86,10 @@ def _array(title: str, array: Array, wrong: Iterable[tuple[int, ...]] = ()) -> I
     sizes = "x".join(map(str, array.shape))
     yield f"{title} {sizes} {array.dtype}"
     marked = set(wrong)
-    rows = 0
-    for lead in np.ndindex(*array.shape[:-1]):
-        if rows == MOST_ROWS:
+    for row, lead in enumerate(np.ndindex(*array.shape[:-1])):
+        if row == MOST_ROWS:
             yield "            ..."
             return
-        rows += 1
         words = []
         for i in range(array.shape[-1]):
             text = word(array[(*lead, i)])

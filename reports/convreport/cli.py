@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 
+from rich.console import Console
+
 from convformance import __version__, ledger
 from convformance.bench import Bench
 from convformance.expect import broken_clause, input_shapes, output_shape
@@ -22,8 +24,6 @@ from convformance.plugin import DEFAULT_SEED
 from convformance.problem import Case, LineError
 from convformance.registry import BackendError, make_backend
 from convformance.runfile import Run, RunFileError, load
-from rich.console import Console
-
 from convreport.casetext import case_text
 from convreport.listing import WHAT, listing
 from convreport.progress import progress_plugins
@@ -79,13 +79,19 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         epilog="Options after -- go to pytest: -k, -x, -n 2, --junitxml FILE ...",
     )
     run.add_argument("--backend", required=True, help="a registered name or module:attribute")
-    run.add_argument("-o", "--output", type=Path, help="run file (default: reports/runs/NAME.jsonl)")
+    run.add_argument(
+        "-o", "--output", type=Path, help="run file (default: reports/runs/NAME.jsonl)"
+    )
     run.add_argument("--report", type=Path, metavar="DIR", help="also write the HTML report here")
-    run.add_argument("--seed", default=str(DEFAULT_SEED), help="a whole number, or random (default: 1)")
+    run.add_argument(
+        "--seed", default=str(DEFAULT_SEED), help="a whole number, or random (default: 1)"
+    )
     run.add_argument("--max-examples", type=_positive, help="examples of each exploring test")
     run.add_argument("--no-ledger", action="store_true", help="take no discrepancy as known")
     run.add_argument("--verbose", action="store_true", help="show pytest's own output")
-    run.add_argument("pytest", nargs="*", metavar="PYTEST_OPTION", help="after --: options of pytest")
+    run.add_argument(
+        "pytest", nargs="*", metavar="PYTEST_OPTION", help="after --: options of pytest"
+    )
     run.set_defaults(work=_run)
 
 
@@ -95,8 +101,12 @@ def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="make the HTML report of run files",
         description="Make one self-contained HTML report of run files.",
     )
-    report.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run files, or folders of them")
-    report.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="report folder")
+    report.add_argument(
+        "runs", nargs="+", type=Path, metavar="RUN", help="run files, or folders of them"
+    )
+    report.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="DIR", help="report folder"
+    )
     report.set_defaults(work=_report)
 
 
@@ -106,7 +116,9 @@ def _add_case(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         help="run one case: expectation, outcome and verdict as text",
         description="Run one case: expectation, outcome and verdict as text.",
     )
-    case.add_argument("line", metavar="LINE", help="such as 'conv x=1x1x5 w=1x1x2 dilation=3 float32'")
+    case.add_argument(
+        "line", metavar="LINE", help="such as 'conv x=1x1x5 w=1x1x2 dilation=3 float32'"
+    )
     case.add_argument("--backend", default="numpy", help="a registered name or module:attribute")
     case.set_defaults(work=_case)
 
@@ -131,7 +143,9 @@ def _run(options: argparse.Namespace) -> int:
     backend = make_backend(options.backend)  # a mistake in the name shows before pytest starts
     path: Path = options.output or RUNS / f"{backend.name}.jsonl"
     seed = _seed(options.seed)
-    print(f"convformance {__version__} · {backend.name} {backend.version} · seed {seed}", flush=True)
+    print(
+        f"convformance {__version__} · {backend.name} {backend.version} · seed {seed}", flush=True
+    )
     status = run_suite(
         options.backend,
         path,
@@ -158,19 +172,12 @@ def _seed(text: str) -> int:
 def _tell(runs: Sequence[Run], folder: Path | None) -> int:
     page = write_report(runs, folder) if folder else None
     print_summary(runs, Console(), page)
-    for run in runs:
-        for name in run.footer.failed:
-            print(f"test failed by an error of its own: {run.header.backend} {name}", file=sys.stderr)
     return RED if any(run.is_red for run in runs) else FINE
 
 
 def _report(options: argparse.Namespace) -> int:
     paths = [path for given in options.runs for path in _run_files(given)]
     runs = [load(path) for path in paths]
-    backends = [run.header.backend for run in runs]
-    twice = sorted({name for name in backends if backends.count(name) > 1})
-    if twice:
-        raise UsageError(f"two run files are of {', '.join(twice)}; a report has one for each backend")
     return _tell(runs, options.output)
 
 
@@ -181,7 +188,9 @@ def _run_files(given: Path) -> list[Path]:
     unfinished = sorted(given.glob("*.jsonl.partial"))
     if unfinished:
         listed = ", ".join(path.name for path in unfinished)
-        raise UsageError(f"{given}: a run did not finish: {listed}; run it again or delete the file")
+        raise UsageError(
+            f"{given}: a run did not finish: {listed}; run it again or delete the file"
+        )
     if not found:
         raise UsageError(f"{given}: no run file (*.jsonl) in this folder")
     return found
@@ -204,7 +213,9 @@ def _check_size(case: Case) -> None:
         shapes.append(output_shape(case.problem))
     total = sum(map(prod, shapes))
     if total > LARGEST_CASE:
-        raise UsageError(f"the arrays of this case have {total:,} elements; at most {LARGEST_CASE:,}")
+        raise UsageError(
+            f"the arrays of this case have {total:,} elements; at most {LARGEST_CASE:,}"
+        )
 
 
 def _list(options: argparse.Namespace) -> int:

@@ -143,7 +143,7 @@ def _avg_pool(problem: Problem) -> str:
 
 def _lp_pool(problem: Problem) -> str:
     _no_dilation(problem)
-    if np.any(_pool_padding(problem)):
+    if problem.padding != "valid":
         raise Unsupported("lp_pool has no padding parameter")
     one_axis = problem.rank == 1 and len(problem.kernel) == 1
     return call(

@@ -19,12 +19,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from convoracle import CLAUSES
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from convformance.problem import Case, Problem
 from convformance.verdict import Kind, Verdict
+from convoracle import CLAUSES
 
 KINDS = ("bug", "limitation", "documented difference")
 # Facts about a problem that an entry's `when` may ask for.

@@ -1,0 +1,290 @@
+"""What the strategies draw: valid as promised, invalid as promised, and biased to bugs."""
+
+from collections import Counter
+from functools import cache
+from itertools import product
+from math import prod
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from convformance.evidence import axes_of
+from convformance.expect import TERM_BUDGET, broken_clause, expectation, terms_each
+from convformance.fills import make_arrays
+from convformance.problem import OPS, Case, Problem
+from convformance.strategies import FLOATS, INTEGERS, cases, invalid_cases, large_problems, problems
+
+EXAMPLES = 300
+
+
+def drawn(strategy, number):
+    """Return `number` examples of a fixed seed."""
+    found = []
+
+    @seed(1)
+    @settings(
+        max_examples=number,
+        phases=[Phase.generate],
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(strategy)
+    def collect(example):
+        found.append(example)
+
+    collect()
+    return found
+
+
+@cache
+def drawn_cases(op):
+    return drawn(cases(op), EXAMPLES)
+
+
+@cache
+def drawn_problems(op):
+    return [case.problem for case in drawn_cases(op)]
+
+
+@cache
+def drawn_invalid(op):
+    return drawn(invalid_cases(op), 200)
+
+
+@cache
+def every_problem():
+    return [problem for op in OPS for problem in drawn_problems(op)]
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_cases_are_valid_and_of_the_op(op):
+    assert {problem.op for problem in drawn_problems(op)} == {op}
+    assert {broken_clause(problem) for problem in drawn_problems(op)} == {None}
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_invalid_cases_are_invalid(op):
+    assert None not in {broken_clause(case.problem) for case in drawn_invalid(op)}
+
+
+WINDOW = {
+    "problem.rank", "problem.axes", "window.kernel", "window.stride", "window.dilation",
+    "padding.negative",
+}  # fmt: skip
+BREAKABLE = {
+    "conv": WINDOW | {"conv.groups", "conv.weight"},
+    "conv1x1": {"problem.rank", "conv1x1.weight"},
+    "max_pool": WINDOW,
+    "avg_pool": WINDOW,
+    "lp_pool": WINDOW | {"lp.p", "problem.float"},
+    "distance_pool": WINDOW | {"problem.float"},
+}
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_invalid_cases_break_every_clause_that_the_op_can_break(op):
+    assert {broken_clause(case.problem).label for case in drawn_invalid(op)} == BREAKABLE[op]
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_cases_are_drawn_in_the_dtypes_and_fills_that_were_asked_for(op):
+    found = drawn(cases(op, ("float16", "float64"), ("special",)), 60)
+    assert {case.problem.dtype for case in found} == {"float16", "float64"}
+    assert {case.fill for case in found} == {"special"}
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_every_dtype_and_fill_is_drawn(op):
+    float_only = op in ("lp_pool", "distance_pool")
+    dtypes = {problem.dtype for problem in drawn_problems(op)}
+    assert dtypes == {*FLOATS, *(() if float_only else INTEGERS)}
+    assert {case.fill for case in drawn_cases(op)} == {"integers", "integers+special", "special"}
+
+
+# The biases: how many of the drawn problems have what bugs are made of.
+
+
+def window_axes(problem):
+    return axes_of(problem) if problem.op != "conv1x1" else ()
+
+
+def only_padding(axis):
+    """Whether a window of the axis sees no sample."""
+    return any(
+        not any(axis.holds(axis.position(o, k)) for k in range(axis.kernel_size))
+        for o in range(axis.count)
+    )
+
+
+def on_some_axis(fact):
+    return lambda problem: any(map(fact, window_axes(problem)))
+
+
+def kernel_passes_input(axis):
+    return axis.extent > axis.size and axis.before + axis.after > 0
+
+
+def overruns(problem):
+    """Whether ceil_mode gives a window more."""
+    return problem.ceil_mode and any(
+        axis.count > axis.room // axis.stride + 1 for axis in window_axes(problem)
+    )
+
+
+BIASES = {
+    "an even kernel": on_some_axis(lambda axis: axis.kernel_size % 2 == 0),
+    "a kernel past the input, with padding": on_some_axis(kernel_passes_input),
+    "a stride past the kernel": on_some_axis(lambda axis: axis.stride > axis.kernel_size),
+    "an extent that just fits": on_some_axis(lambda axis: axis.room == 0),
+    "samples left over": on_some_axis(
+        lambda axis: axis.room > 0 and axis.room % axis.stride == axis.stride - 1 > 0
+    ),
+    "an odd total padding": on_some_axis(lambda axis: (axis.before + axis.after) % 2 == 1),
+    "unequal padding by hand": lambda problem: (
+        not isinstance(problem.padding, str) and any(a != b for a, b in problem.padding)
+    ),
+    "a window of only padding": on_some_axis(only_padding),
+    "no window": on_some_axis(lambda axis: axis.count == 0),
+    "a dilation": on_some_axis(lambda axis: axis.dilation > 1 and axis.kernel_size > 1),
+    "unequal strides": lambda problem: len(set(problem.stride)) > 1,
+    "unequal dilations": lambda problem: len(set(problem.dilation)) > 1,
+    "unequal sizes": lambda problem: len(set(problem.x[2:])) > 1,
+    "a batch": lambda problem: problem.x[0] > 1,
+    "rank 1": lambda problem: problem.rank == 1,
+    "rank 2": lambda problem: problem.rank == 2,
+    "rank 3": lambda problem: problem.rank == 3,
+}
+COMMON = 0.02  # of the problems of an op with windows
+
+
+@pytest.mark.parametrize("bias", BIASES)
+@pytest.mark.parametrize("op", [op for op in OPS if op != "conv1x1"])
+def test_every_op_with_windows_is_drawn_with(op, bias):
+    assert sum(map(BIASES[bias], drawn_problems(op))) >= COMMON * EXAMPLES
+
+
+def depthwise(problem):
+    return problem.groups == problem.x[1] > 1
+
+
+CONV_BIASES = {
+    "groups = channels": depthwise,
+    "a channel multiplier": lambda problem: depthwise(problem) and problem.w[0] > problem.groups,
+    "groups of several channels": lambda problem: problem.groups > 1 and problem.w[1] > 1,
+    "a bias": lambda problem: problem.bias,
+    "more outputs than inputs": lambda problem: problem.w[0] > problem.x[1],
+}
+
+
+@pytest.mark.parametrize("bias", CONV_BIASES)
+def test_a_convolution_is_drawn_with(bias):
+    assert sum(map(CONV_BIASES[bias], drawn_problems("conv"))) >= COMMON * EXAMPLES
+
+
+POOL_BIASES = {
+    "max_pool": [lambda problem: problem.indices, overruns],
+    "avg_pool": [lambda problem: problem.count_include_pad, overruns],
+    "lp_pool": [*(lambda problem, p=p: problem.p == p for p in (1, 2, 3, float("inf"))), overruns],
+    "distance_pool": [lambda problem: problem.count_include_pad, overruns],
+}
+
+
+@pytest.mark.parametrize("op", POOL_BIASES)
+def test_a_pool_is_drawn_with_all_that_it_takes(op):
+    for bias in POOL_BIASES[op]:
+        assert sum(map(bias, drawn_problems(op))) >= COMMON * EXAMPLES
+
+
+@pytest.mark.parametrize("width", [4, 8, 16, 32])
+def test_channel_counts_of_vector_widths_and_their_neighbours_are_drawn(width):
+    found = Counter(problem.x[1] for problem in every_problem() if problem.op.startswith("conv"))
+    assert all(found[C] for C in (width - 1, width, width + 1))
+
+
+def test_widths_past_64_and_hundreds_of_channels_are_drawn():
+    assert sum(problem.x[-1] > 64 for problem in every_problem()) >= 20
+    assert sum(problem.x[1] >= 100 for problem in every_problem()) >= 10
+
+
+def test_zero_sizes_are_drawn_but_rarely():
+    zeros = [problem for problem in every_problem() if 0 in (*problem.x, *problem.w)]
+    assert 0.02 * len(every_problem()) < len(zeros) < 0.25 * len(every_problem())
+    assert any(problem.x[0] == 0 for problem in zeros)
+    assert any(problem.x[1] == 0 for problem in zeros)
+    assert any(0 in problem.x[2:] for problem in zeros)
+    assert any(problem.w[:1] == (0,) for problem in zeros)
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_few_drawn_cases_are_alike(op):
+    assert len(set(drawn_problems(op))) > 0.8 * EXAMPLES
+
+
+# The oracle's budget.
+
+
+def terms(case):
+    """Return the number of terms that the oracle loops over, and its expectation."""
+    expected = expectation(case.problem, make_arrays(case), seed=case.seed)
+    return len(expected.positions) * terms_each(case.problem), expected
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_no_case_takes_the_oracle_past_its_budget(op):
+    for case in drawn_cases(op)[:100]:
+        asked, expected = terms(case)
+        if not expected.sampled:
+            assert asked <= TERM_BUDGET
+            assert len(expected.positions) == prod(expected.shape)
+
+
+LARGE = [
+    Problem("conv", (2, 256, 8, 8), (64, 256, 3, 5)),
+    Problem("conv", (2, 64, 9, 9, 9), (64, 64, 3, 3, 3)),
+    Problem("conv1x1", (1, 512, 28, 28), (128, 512)),
+    Problem("max_pool", (1, 64, 112, 112), kernel=(3, 3), indices=True),
+]
+
+
+def corners(shape):
+    return set(product(*({0, size - 1} for size in shape)))
+
+
+@pytest.mark.parametrize("problem", LARGE, ids=lambda problem: problem.line)
+def test_a_sampled_expectation_includes_every_corner_and_keeps_its_order(problem):
+    _, expected = terms(Case(problem))
+    assert expected.sampled
+    assert corners(expected.shape) <= set(expected.positions)
+    assert list(expected.positions) == sorted(set(expected.positions))
+
+
+@pytest.mark.parametrize("problem", LARGE, ids=lambda problem: problem.line)
+def test_a_sample_passes_the_budget_by_its_corners_at_most(problem):
+    asked, expected = terms(Case(problem))
+    least = max(16, len(corners(expected.shape))) * terms_each(problem)
+    assert asked <= max(TERM_BUDGET, least)
+
+
+def test_another_seed_samples_other_elements():
+    problem = LARGE[-1]
+    one, other = (terms(Case(problem, seed=seed))[1].positions for seed in (1, 2))
+    assert one != other
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_large_problems_are_valid_and_mostly_sampled(op):
+    found = drawn(large_problems(op), 25)
+    assert {broken_clause(problem) for problem in found} == {None}
+    if op.startswith("conv"):
+        assert sum(terms(Case(problem))[1].sampled for problem in found) >= 10
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_problems_are_small_enough_to_loop_over_whole(op):
+    for problem in drawn(problems(op), 60):
+        assert not terms(Case(problem))[1].sampled
+
+
+def test_a_case_shrinks_to_a_line_that_fits_a_glance():
+    assert Case(drawn(problems("conv"), 1)[0]).line == ""
