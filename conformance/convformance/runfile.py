@@ -112,8 +112,8 @@ class Footer:
     findings: int
     seconds: float
     stale: Sequence[Mapping[str, Any]] = ()  # ledger entries that no longer occur
-    deaths: int = 0  # of the backend's process, at a call that a fresh process answered
     failed: Sequence[str] = ()  # tests that failed for another reason than a discrepancy
+    deaths: int = 0  # of the backend's process, at a call that a fresh process answered
 
 
 _TYPES: dict[str, type[Any]] = {

@@ -387,7 +387,9 @@ def one_extra_window(problem, arrays):
 def at_least_one_window(problem, arrays):
     """An input shorter than the kernel gives one window of zeros."""
     return changed(
-        problem, arrays, lambda y: fitted(y, (*y.shape[:2], *(max(1, size) for size in y.shape[2:])))
+        problem,
+        arrays,
+        lambda y: fitted(y, (*y.shape[:2], *(max(1, size) for size in y.shape[2:]))),
     )
 
 
@@ -395,7 +397,9 @@ def at_least_one_window(problem, arrays):
 def kernel_of_the_input_size_is_global(problem, arrays):
     """A kernel as large as the input is taken for global pooling, whatever the padding."""
     if problem.kernel == arrays["x"].shape[2:]:
-        return honest(problem, arrays, padding="valid", stride=ones(problem), dilation=ones(problem))
+        return honest(
+            problem, arrays, padding="valid", stride=ones(problem), dilation=ones(problem)
+        )
     return honest(problem, arrays)
 
 
@@ -459,7 +463,9 @@ def kernel_transposed(problem, arrays):
 def weight_axes_swapped(problem, arrays):
     """A weight with as many inputs as outputs is read as (C, M, *kernel)."""
     w = arrays["w"]
-    return honest(problem, {**arrays, "w": w.swapaxes(0, 1)} if w.shape[0] == w.shape[1] else arrays)
+    return honest(
+        problem, {**arrays, "w": w.swapaxes(0, 1)} if w.shape[0] == w.shape[1] else arrays
+    )
 
 
 @liar("conv1x1", "conv1x1.weight conv1x1.product")
@@ -594,7 +600,11 @@ def padding_of_zeros_wins(problem, arrays):
 def empty_maximum_is_zero(problem, arrays):
     """A window that sees only padding gives zero."""
     seen = on_canvas(
-        problem, {"x": np.ones_like(arrays["x"])}, 0, padding=problem.padding, ceil_mode=problem.ceil_mode
+        problem,
+        {"x": np.ones_like(arrays["x"])},
+        0,
+        padding=problem.padding,
+        ceil_mode=problem.ceil_mode,
     )["y"]
     return with_y(problem, arrays, np.where(seen == 1, honest(problem, arrays)["y"], 0))
 
@@ -603,7 +613,11 @@ def empty_maximum_is_zero(problem, arrays):
 def nan_dropped(problem, arrays):
     """A NaN never wins."""
     x = arrays["x"]
-    return with_y(problem, arrays, honest(problem, {"x": np.where(np.isnan(x), x.dtype.type(-np.inf), x)})["y"])
+    return with_y(
+        problem,
+        arrays,
+        honest(problem, {"x": np.where(np.isnan(x), x.dtype.type(-np.inf), x)})["y"],
+    )
 
 
 @liar("max_pool", "max.nan", dtypes=FLOATS)
@@ -715,9 +729,9 @@ def index_into_the_batch(problem, arrays):
 def tie_goes_to_the_first_column(problem, arrays):
     """Of equal maxima the index names the first in column order."""
     order = (0, 1, *reversed(spatial(problem)))
-    turned = {
-        name: getattr(problem, name)[::-1] for name in ("kernel", "stride", "dilation")
-    } | {"padding": pairs(problem, arrays)[::-1]}
+    turned = {name: getattr(problem, name)[::-1] for name in ("kernel", "stride", "dilation")} | {
+        "padding": pairs(problem, arrays)[::-1]
+    }
     other = honest(problem, {"x": arrays["x"].transpose(order)}, **turned)
     plane = arrays["x"].shape[2:]
 
@@ -796,7 +810,12 @@ def average_from_running_sums(problem, arrays):
     """An average along one axis is the difference of two running sums."""
     x = arrays["x"]
     y = honest(problem, arrays)["y"]
-    if problem.rank != 1 or problem.padding != "valid" or problem.dilation != (1,) or problem.ceil_mode:
+    if (
+        problem.rank != 1
+        or problem.padding != "valid"
+        or problem.dilation != (1,)
+        or problem.ceil_mode
+    ):
         return y
     sums = np.concatenate([np.zeros_like(x[..., :1]), np.cumsum(x, axis=-1)], axis=-1)
     k, starts = problem.kernel[0], np.arange(y.shape[-1]) * problem.stride[0]
@@ -820,7 +839,9 @@ def largest_without_absolute_value(problem, arrays):
     """For p = inf the largest sample is taken, not the largest magnitude."""
     if problem.p != np.inf:
         return honest(problem, arrays)
-    return np.maximum(on_canvas(problem, {"x": -np.abs(arrays["x"])}, 0)["y"], _plain_maximum(problem, arrays))
+    return np.maximum(
+        on_canvas(problem, {"x": -np.abs(arrays["x"])}, 0)["y"], _plain_maximum(problem, arrays)
+    )
 
 
 def _plain_maximum(problem, arrays):
@@ -931,7 +952,10 @@ def average_summed_in_halves(problem, arrays):
 )
 def inputs_cut_to_ten_bits(problem, arrays):
     """Inputs of float32 keep the first ten bits of their significand, as in TF32."""
-    cut = {name: (array.view(np.uint32) & ~np.uint32(0x1FFF)).view(np.float32) for name, array in arrays.items()}
+    cut = {
+        name: (array.view(np.uint32) & ~np.uint32(0x1FFF)).view(np.float32)
+        for name, array in arrays.items()
+    }
     return honest(problem, cut)
 
 
@@ -951,7 +975,9 @@ def doubles_computed_in_singles(problem, arrays):
 def bfloat16_cut_instead_of_rounded(problem, arrays):
     """A result is cut to bfloat16 instead of rounded."""
     single = converted(problem, arrays, "float32")
-    return (single.view(np.uint32) & np.uint32(0xFFFF0000)).view(np.float32).astype(arrays["x"].dtype)
+    return (
+        (single.view(np.uint32) & np.uint32(0xFFFF0000)).view(np.float32).astype(arrays["x"].dtype)
+    )
 
 
 @liar(CONVS, "value.wrap", dtypes=("int8", "int32"))
@@ -976,7 +1002,9 @@ def int64_through_float64(problem, arrays):
 @liar("conv conv1x1", "value.nan value.infinity conv.sum conv1x1.product", dtypes=("float32",))
 def zero_times_infinity_is_zero(problem, arrays):
     """A zero weight skips its sample, be it infinite or NaN."""
-    return convolved(problem, arrays, lambda w, x: np.where(w == 0, np.float32(0), w * x), np.float32)
+    return convolved(
+        problem, arrays, lambda w, x: np.where(w == 0, np.float32(0), w * x), np.float32
+    )
 
 
 @liar(CONVS, "value.overflow", dtypes=FLOATS)
@@ -1033,9 +1061,7 @@ def input_channels_past_a_multiple_of_four_lost(problem, arrays):
     return honest(problem, {**arrays, "x": x, "w": w})
 
 
-@liar(
-    "conv conv1x1 max_pool avg_pool", "conv.sum conv1x1.product conv.weight max.value avg.value"
-)
+@liar("conv conv1x1 max_pool avg_pool", "conv.sum conv1x1.product conv.weight max.value avg.value")
 def output_channels_past_a_multiple_of_eight_lost(problem, arrays):
     """More than eight output channels are written in eights, and the rest stays zero."""
 
@@ -1112,7 +1138,12 @@ def batch_of_one_squeezed(problem, arrays):
     return changed(problem, arrays, lambda y: y[0] if len(y) == 1 else y)
 
 
-@liar("conv1x1 avg_pool", "window.count conv1x1.product avg.value backend.answer", Kind.SHAPE, Kind.VALUE)
+@liar(
+    "conv1x1 avg_pool",
+    "window.count conv1x1.product avg.value backend.answer",
+    Kind.SHAPE,
+    Kind.VALUE,
+)
 def output_transposed(problem, arrays):
     """The last two spatial axes of the answer change places."""
     return changed(problem, arrays, lambda y: y.swapaxes(-1, -2) if problem.rank > 1 else y)
@@ -1278,7 +1309,9 @@ def dilation_zero_is_one(problem, arrays):
 def negative_stride_walks_back(problem, arrays):
     """A negative stride gives the windows in reverse."""
     walked = honest(problem, arrays, stride=tuple(map(abs, problem.stride)))
-    back = tuple(a for a, stride in zip(spatial(problem), problem.stride, strict=False) if stride < 0)
+    back = tuple(
+        a for a, stride in zip(spatial(problem), problem.stride, strict=False) if stride < 0
+    )
     return {name: np.flip(array, back) for name, array in walked.items()}
 
 

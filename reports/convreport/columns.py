@@ -57,8 +57,8 @@ class Column:
 
     @cached_property
     def worst_margin(self) -> float | None:
-        """The largest margin of a case, if any was measured."""
-        return max(self.margins(), default=None)
+        """The largest margin that kept the bound; one past it is a finding of its own."""
+        return max((one for one in self.margins() if one <= 1), default=None)
 
     def margins(self) -> list[float]:
         """Return the margins of the cases on real numbers."""

@@ -15,7 +15,9 @@ from convreport.text import LONGEST_SCRIPT, Long, clip, command, count
 
 MOST_LINES = 10
 MOST_PLACES = 10
-ENTRY_FIRST = ("kind", "reason", "link", "versions", "clause", "op", "line")  # then the others
+# What a reader needs of a ledger entry; the rest is how the entry is matched.
+ENTRY_FACTS = ("kind", "reason", "link", "versions", "processor", "flaky", "id")
+STALE_FACTS = (*ENTRY_FACTS, "op", "clause", "verdict", "case")
 UNKNOWN_CLAUSE = "This release's specification has no clause of that name."
 
 
@@ -96,17 +98,20 @@ def finding_views(columns: Sequence[Column]) -> tuple[FindingView, ...]:
 def stale_entries(columns: Sequence[Column]) -> tuple[Stale, ...]:
     """Return the ledger entries that no longer occur."""
     return tuple(
-        Stale(column.label, facts(entry)) for column in columns for entry in column.run.footer.stale
+        Stale(column.label, facts(entry, STALE_FACTS))
+        for column in columns
+        for entry in column.run.footer.stale
     )
 
 
-def facts(entry: Mapping[str, Any]) -> tuple[Fact, ...]:
-    """Return the filled fields of a ledger entry, the telling ones first."""
-    names = [name for name in ENTRY_FIRST if name in entry]
-    names += sorted(set(entry) - set(names))
-    return tuple(
-        Fact(name, clip(str(entry[name])).text, _link(entry[name])) for name in names if entry[name]
-    )
+def facts(entry: Mapping[str, Any], names: Sequence[str] = ENTRY_FACTS) -> tuple[Fact, ...]:
+    """Return the filled fields of a ledger entry, in the order of `names`."""
+    filled = [(name, entry[name]) for name in names if entry.get(name)]
+    return tuple(Fact(name, clip(_words(value)).text, _link(value)) for name, value in filled)
+
+
+def _words(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
 def sentence(clause: str) -> str:
@@ -145,7 +150,7 @@ def _view(column: Column, finding: Finding, anchor: str) -> FindingView:
         verdict=finding.verdict,
         cases=len(signed),
         line=finding.line,
-        command=command(finding.line, column.backend),
+        command=command(finding.line, column.run.header.given or column.backend),
         message=clip(finding.message),
         sizes=tuple(finding.sizes),
         inputs=tuple(grid(name, text, finding.op) for name, text in finding.inputs.items()),

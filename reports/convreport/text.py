@@ -28,6 +28,9 @@ class Long:
     note: str = ""
 
 
+ENDLESS = 1e300  # a run file's word for an infinite margin
+
+
 def visible(text: str) -> str:
     """Return the text with each control or invisible character as a backslash escape."""
     return _INVISIBLE.sub(_escape, text)
@@ -70,7 +73,9 @@ def duration(seconds: float) -> str:
 
 def margin(value: float | None) -> str:
     """Return a margin in three digits; a dash where none was measured."""
-    return "\N{EN DASH}" if value is None else f"{value:.3g}"
+    if value is None:
+        return "\N{EN DASH}"
+    return f"{value:.3g}" if value < ENDLESS else "\N{INFINITY}"
 
 
 def command(line: str, backend: str) -> str:
