@@ -12,7 +12,9 @@ from hypothesis.strategies import SearchStrategy
 
 from convformance.bench import Bench, Examined
 from convformance.problem import Case, LineError
+from convformance.verdict import Kind
 
+WORTHWHILE = 0.1  # a pass with fewer answers than this is not made up for
 PHASES = (Phase.generate, Phase.shrink)
 
 
@@ -23,20 +25,22 @@ class _News(Exception):  # noqa: N818  tells Hypothesis to shrink; it is no erro
 def explore(
     bench: Bench, strategy: SearchStrategy[Case], examples: int, name: str
 ) -> list[Examined]:
-    """Try `examples` cases of the strategy; return the smallest case of each new signature.
+    """Try `examples` cases that the backend supports; return the smallest of each new signature.
 
-    `name` and the bench's seed decide what is drawn.
+    `name` and the bench's seed decide what is drawn. Unsupported cases are recorded too and made
+    up for, unless nearly all of a pass was unsupported.
     """
     news: list[Examined] = []
     left, turn = examples, 0
     while left > 0:
         hunt = _Hunt(bench, left)
-        found = hunt.go(strategy, zlib.crc32(f"{name} {bench.seed} {turn}".encode()))
-        left, turn = left - hunt.drawn, turn + 1
-        if found is None:
+        found = hunt.go(strategy, _seed(bench, name, turn))
+        left, turn = left - hunt.answered, turn + 1
+        if found is not None:
+            bench.record(found, "explored")
+            news.append(found)
+        elif hunt.answered <= WORTHWHILE * hunt.drawn:
             break
-        bench.record(found, "explored")
-        news.append(found)
     return news
 
 
@@ -61,7 +65,7 @@ class _Hunt:
 
     def __init__(self, bench: Bench, examples: int, phases: Sequence[Phase] = PHASES) -> None:
         self.bench, self.examples, self.phases = bench, examples, phases
-        self.drawn = 0
+        self.drawn = self.answered = 0
         self.target = ""
         self.smallest: Examined | None = None
 
@@ -90,6 +94,7 @@ class _Hunt:
         examined = self.bench.examine(case)
         if not self.target:
             self.drawn += 1
+            self.answered += examined.verdict.kind is not Kind.UNSUPPORTED
             if not self.bench.is_news(examined):
                 self.bench.record(examined, "explored")
                 return

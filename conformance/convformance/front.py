@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from convformance.plugin import DEFAULT_SEED
+from convformance.backend import Backend
+from convformance.plugin import DEFAULT_SEED, Started
 
 
 def run_suite(
-    backend: str,
+    given: str,
     run_file: Path,
     *,
+    backend: Backend | None = None,
     seed: int = DEFAULT_SEED,
     max_examples: int | None = None,
     use_ledger: bool = True,
@@ -24,13 +26,14 @@ def run_suite(
 ) -> int:
     """Run the suite against a backend and write its run file; return pytest's exit status.
 
+    `given` is the backend's name or module:attribute, `backend` the same, already started.
     pytest's own options (-k, -x, -n, --junitxml ...) go through `pytest_arguments`.
     """
     suite = Path(str(files("convformance.suite")))
     arguments = [
         str(suite), "-c", str(suite / "pytest.ini"), "--rootdir", str(suite),
         "-p", "convformance.plugin",
-        "--backend", backend,
+        "--backend", given,
         "--run-file", str(run_file.resolve()),
         "--convformance-seed", str(seed),
         f"--selection={narrowed_by(pytest_arguments)}",
@@ -42,7 +45,8 @@ def run_suite(
         arguments.append("--no-ledger")
     if not verbose:
         arguments += ["-p", "no:terminal"]
-    return int(pytest.main(arguments, plugins=list(plugins)))
+    started = [Started(backend)] if backend is not None else []
+    return int(pytest.main(arguments, plugins=[*started, *plugins]))
 
 
 def narrowed_by(arguments: Sequence[str]) -> str:

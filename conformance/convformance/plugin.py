@@ -38,6 +38,13 @@ BENCH = pytest.StashKey[Bench]()
 COLLECTOR = pytest.StashKey["Collector"]()
 
 
+@dataclass(frozen=True)
+class Started:
+    """A pytest plug-in that carries a backend which its caller has started."""
+
+    backend: Backend
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of a run."""
     group = parser.getgroup("convformance")
@@ -57,17 +64,23 @@ def pytest_configure(config: pytest.Config) -> None:
     name = config.getoption("backend")
     if not name:
         return
-    backend: Backend
-    try:
-        backend = make_backend(name) if config.getoption("in_process") else Isolated(name)
-    except BackendError as error:
-        raise pytest.UsageError(str(error)) from None
+    backend = _backend(config, name)
     entries = () if config.getoption("no_ledger") else ledger.load(backend.name, backend.version)
     seed = config.getoption("convformance_seed")
     config.stash[BENCH] = Bench(backend, entries, seed)
     if not hasattr(config, "workerinput"):  # the controller, or the only process
         config.stash[COLLECTOR] = Collector(_header(config, name), _run_file(config), entries)
         config.pluginmanager.register(config.stash[COLLECTOR], "convformance-collector")
+
+
+def _backend(config: pytest.Config, name: str) -> Backend:
+    if config.getoption("in_process"):
+        return make_backend(name)
+    started = [one for one in config.pluginmanager.get_plugins() if isinstance(one, Started)]
+    try:
+        return started[0].backend if started else Isolated(name)
+    except BackendError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

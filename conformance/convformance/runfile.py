@@ -151,18 +151,21 @@ def to_line(record: Any) -> str:
 def from_json(data: Mapping[str, Any]) -> Any:
     """Return the record of a parsed line; raise `RunFileError` if it is none."""
     values = dict(data)
-    kind = _TYPES.get(values.pop("type", ""))
+    name = values.pop("type", None)
+    kind = _TYPES.get(name) if isinstance(name, str) else None
     if kind is None:
         raise RunFileError(f"type {data.get('type')!r} is none of {', '.join(_TYPES)}")
     unknown = set(values) - {one.name for one in fields(kind)}
     if unknown:
         raise RunFileError(f"{data['type']} has no {', '.join(sorted(unknown))}")
-    if kind is Finding:
-        for name in ("inputs", "expected", "got"):
-            values[name] = {key: ArrayText(**text) for key, text in values.get(name, {}).items()}
     try:
+        if kind is Finding:
+            for name in ("inputs", "expected", "got"):
+                values[name] = {
+                    key: ArrayText(**text) for key, text in values.get(name, {}).items()
+                }
         return kind(**values)
-    except TypeError as error:
+    except (TypeError, AttributeError) as error:  # a field is missing or of another type
         raise RunFileError(f"{data['type']}: {error}") from None
 
 
@@ -254,5 +257,5 @@ def _record(path: Path, number: int, line: str) -> Any:
         if not isinstance(data, dict):
             raise RunFileError("not a JSON object")
         return from_json(data)
-    except (json.JSONDecodeError, RunFileError) as error:
+    except (json.JSONDecodeError, RecursionError, RunFileError) as error:
         raise RunFileError(f"{path}, line {number}: {error}") from None

@@ -7,14 +7,13 @@ The honest part is our own kernel: mostly given wrong arguments, else its answer
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 
-from convformance import kernel
 from convformance.backend import Array, Arrays
 from convformance.backends.numpy_backend import NumpyBackend
 from convformance.bench import Bench, Examined

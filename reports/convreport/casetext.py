@@ -10,7 +10,7 @@ from convformance.backend import Array
 from convformance.bench import Bench, Examined
 from convformance.evidence import size_lines, terms_text, word
 from convformance.expect import Expectation
-from convoracle import CLAUSES, VARIANTS
+from convoracle import CLAUSES, VARIANTS, InvalidProblem
 
 MOST_ROWS = 24  # lines of an array that a terminal shows
 
@@ -48,13 +48,42 @@ def _lines(bench: Bench, examined: Examined) -> Iterator[str]:
             yield f"          {entry.link}"
 
 
+# The words of a line that a broken clause is about.
+ABOUT = {
+    "conv.groups": ("x", "groups"),
+    "conv.weight": ("x", "w", "groups"),
+    "conv1x1.weight": ("x", "w"),
+    "lp.p": ("p",),
+    "padding.negative": ("padding",),
+    "problem.axes": ("kernel", "stride", "padding", "dilation"),
+    "problem.rank": ("x",),
+    "window.dilation": ("dilation",),
+    "window.kernel": ("kernel", "w"),
+    "window.stride": ("stride",),
+}
+
+
+def _broken(examined: Examined, broken: InvalidProblem) -> Iterator[str]:
+    """Yield what is wrong with the problem, with marks under the words it is about."""
+    problem = examined.case.problem
+    about = ABOUT.get(broken.label, (problem.dtype,))
+    marks = [
+        ("^" if word.partition("=")[0] in about else " ") * len(word)
+        for word in examined.case.line.split(" ")
+    ]
+    yield f"invalid [{broken.label}]: {broken.message}"
+    yield f"  {examined.case.line}"
+    yield f"  {' '.join(marks)}".rstrip()
+
+
 def _expectation(examined: Examined) -> Iterator[str]:
-    for name, array in examined.arrays.items():
-        yield from _array(name, array)
     expected = examined.trial.expected
     if not isinstance(expected, Expectation):
-        yield f"expected  a refusal: {expected}"
+        yield from _broken(examined, expected)
+        yield "expected  a refusal"
         return
+    for name, array in examined.arrays.items():
+        yield from _array(name, array)
     for line in size_lines(examined.case.problem):
         yield f"size      {line}"
     if expected.sampled:

@@ -22,8 +22,9 @@ from convformance.front import run_suite
 from convformance.ledger import LedgerError
 from convformance.plugin import DEFAULT_SEED
 from convformance.problem import Case, LineError
-from convformance.registry import BackendError, make_backend
+from convformance.registry import BackendError
 from convformance.runfile import Run, RunFileError, load
+from convformance.worker import Isolated
 from convreport.casetext import case_text
 from convreport.listing import WHAT, listing
 from convreport.progress import progress_plugins
@@ -140,7 +141,7 @@ def _positive(text: str) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    backend = make_backend(options.backend)  # a mistake in the name shows before pytest starts
+    backend = Isolated(options.backend)  # a mistake in the name shows before pytest starts
     path: Path = options.output or RUNS / f"{backend.name}.jsonl"
     seed = _seed(options.seed)
     print(
@@ -149,6 +150,7 @@ def _run(options: argparse.Namespace) -> int:
     status = run_suite(
         options.backend,
         path,
+        backend=backend,
         seed=seed,
         max_examples=options.max_examples,
         use_ledger=not options.no_ledger,
@@ -199,9 +201,12 @@ def _run_files(given: Path) -> list[Path]:
 def _case(options: argparse.Namespace) -> int:
     case = Case.parse(options.line)
     _check_size(case)
-    backend = make_backend(options.backend)
+    backend = Isolated(options.backend)
     bench = Bench(backend, ledger.load(backend.name, backend.version))
-    examined = bench.examine(case)
+    try:
+        examined = bench.examine(case)
+    finally:
+        backend.close()
     print(case_text(bench, examined))
     return RED if examined.signature and not examined.entry else FINE
 

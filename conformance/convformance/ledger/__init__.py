@@ -22,7 +22,7 @@ from typing import Any
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-from convformance.problem import Case, Problem
+from convformance.problem import DTYPES, Case, Problem
 from convformance.verdict import Kind, Verdict
 from convoracle import CLAUSES
 
@@ -133,9 +133,13 @@ def read(texts: Iterable[tuple[str, str]]) -> tuple[Entry, ...]:
     entries: list[Entry] = []
     for name, text in texts:
         try:
-            tables = tomllib.loads(text).get("entry", [])
+            data = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise LedgerError(f"{name}: {error}") from None
+        tables = data.get("entry", [])
+        listed = isinstance(tables, list) and all(isinstance(one, dict) for one in tables)
+        if set(data) - {"entry"} or not listed:
+            raise LedgerError(f"{name}: entries are written under [[entry]], and nothing else is")
         entries += [_entry(name, table) for table in tables]
     ids = [entry.id for entry in entries]
     twice = {one for one in ids if ids.count(one) > 1}
@@ -155,11 +159,14 @@ def _entry(name: str, table: Mapping[str, Any]) -> Entry:
         raise LedgerError(f"{place}: {error}") from None
     if entry.kind not in KINDS:
         raise LedgerError(f"{place}: kind {entry.kind!r} is none of {', '.join(KINDS)}")
-    if entry.verdict not in set(Kind):
+    if entry.verdict not in list(Kind):
         raise LedgerError(f"{place}: verdict {entry.verdict!r} is none of {', '.join(Kind)}")
     for label in (entry.clause, *entry.also):
         if label not in CLAUSES:
             raise LedgerError(f"{place}: there is no clause {label!r}")
+    for dtype in entry.dtypes:
+        if dtype not in DTYPES:
+            raise LedgerError(f"{place}: dtype {dtype!r} is none of {', '.join(DTYPES)}")
     for fact in entry.when:
         if fact not in FACTS:
             raise LedgerError(f"{place}: fact {fact!r} is none of {', '.join(FACTS)}")

@@ -1,0 +1,227 @@
+"""The ledger: what ships is whole, an entry matches what it tells of and nothing else."""
+
+import json
+
+import pytest
+from packaging.specifiers import SpecifierSet
+
+from convformance import ledger
+from convformance.ledger import FACTS, KINDS, Entry, LedgerError, load, load_all, read
+from convformance.problem import Case, Problem
+from convformance.registry import names
+from convformance.verdict import FINE, Kind, Verdict
+from convoracle import CLAUSES
+
+SHIPPED = load_all()
+VALUES = {
+    "id": "torch-conv-one",
+    "backend": "torch",
+    "versions": ">=2.4,<3",
+    "op": "conv",
+    "clause": "conv.groups",
+    "verdict": "refuses a valid problem",
+    "kind": "limitation",
+    "reason": "It cannot.",
+    "case": "conv x=1x2x5 w=2x1x2 groups=2 float32 fill=integers#0",
+}
+PROBLEM = Case.parse(VALUES["case"]).problem
+VERDICT = Verdict(Kind.REFUSES, "conv.groups", "RuntimeError: groups of 2 are not supported")
+
+
+def toml(**values):
+    """Return one entry as TOML; None leaves a line out."""
+    lines = {**VALUES, **values}.items()
+    return "[[entry]]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in lines if v is not None)
+
+
+def entry(**values):
+    (found,) = read([("torch.toml", toml(**values))])
+    return found
+
+
+# What ships.
+
+
+@pytest.mark.parametrize("one", SHIPPED, ids=lambda one: one.id)
+def test_a_shipped_entry_speaks_of_a_registered_backend_in_its_closed_words(one):
+    assert one.backend in names()
+    assert one.kind in KINDS
+    assert one.verdict in set(Kind) - FINE
+    assert one.clause in CLAUSES
+    assert set(one.when) <= set(FACTS)
+    assert SpecifierSet(one.versions)
+
+
+@pytest.mark.parametrize("one", SHIPPED, ids=lambda one: one.id)
+def test_a_shipped_entry_speaks_of_its_own_case(one):
+    """The rest of a match, the verdict, needs the framework."""
+    case = Case.parse(one.case)
+    assert case.line == one.case
+    assert one.matches(case.problem, Verdict(Kind(one.verdict), one.clause)) or one.message
+    assert not one.dtypes or case.problem.dtype in one.dtypes
+    assert all(FACTS[fact](case.problem) for fact in one.when)
+
+
+@pytest.mark.parametrize("one", SHIPPED, ids=lambda one: one.id)
+def test_a_shipped_entry_gives_its_reason_and_an_address_that_is_one(one):
+    assert one.reason.endswith(".")
+    assert not one.link or one.link.startswith("https://")
+
+
+@pytest.mark.parametrize("one", SHIPPED, ids=lambda one: one.id)
+def test_a_shipped_refusal_is_pinned_by_its_message(one):
+    """A clause alone would also hide a refusal for another reason."""
+    assert one.message or one.verdict not in (Kind.REFUSES, Kind.CRASHED)
+
+
+# Matching.
+
+
+@pytest.mark.parametrize(
+    ("version", "covered"),
+    [
+        ("2.4", True),
+        ("2.13.0+cpu", True),
+        ("2.14.0.dev20260101", True),
+        ("2.3.1", False),
+        ("3.0", False),
+        ("unknown", False),
+        ("", False),
+    ],
+)
+def test_an_entry_covers_the_releases_of_its_specifier(version, covered):
+    assert entry().covers("torch", version) is covered
+
+
+def test_an_entry_covers_no_other_backend():
+    assert not entry().covers("jax", "2.4")
+
+
+def test_load_gives_the_entries_of_a_backend_in_its_release():
+    found = [one for name in names() for one in load(name, "0")]
+    assert all(one.covers(one.backend, "0") for one in found)
+    assert load("no such backend", "1.0") == ()
+
+
+@pytest.mark.parametrize(
+    ("values", "matched"),
+    [
+        ({}, True),
+        ({"op": "max_pool", "case": "max_pool x=1x1x5 kernel=2 float32 fill=integers#0"}, False),
+        ({"clause": "conv.bias"}, False),
+        ({"clause": "conv.bias", "also": ["conv.groups"]}, True),
+        ({"verdict": "differs in value"}, False),
+        ({"message": "not supported"}, True),
+        ({"message": r"groups of \d are"}, True),
+        ({"message": "not supported", "clause": "backend.refusal"}, True),
+        ({"message": "bias"}, False),
+        ({"dtypes": ["float32", "int8"]}, True),
+        ({"dtypes": ["int8"]}, False),
+        ({"when": ["grouped", "rank 1"]}, True),
+        ({"when": ["grouped", "rank 2"]}, False),
+    ],
+)
+def test_an_entry_matches_by_all_that_it_says(values, matched):
+    assert entry(**values).matches(PROBLEM, VERDICT) is matched
+
+
+FACT_LINES = {
+    "biased": ("conv x=1x1x5 w=1x1x2 bias", "conv x=1x1x5 w=1x1x2"),
+    "ceil_mode": ("max_pool x=1x1x5 kernel=2 ceil_mode", "max_pool x=1x1x5 kernel=2"),
+    "dilated": ("conv x=1x1x5x5 w=1x1x2x2 dilation=1x2", "conv x=1x1x5 w=1x1x2 stride=2"),
+    "grouped": ("conv x=1x2x5 w=2x1x2 groups=2", "conv x=1x2x5 w=2x2x2"),
+    "odd channels": ("conv x=1x3x5 w=2x3x2", "conv x=1x2x5 w=3x2x2"),
+    "one channel": ("conv x=1x2x5 w=2x1x2 groups=2", "conv x=1x2x5 w=1x2x2"),
+    "odd p": ("lp_pool x=1x1x5 kernel=2 p=3", "lp_pool x=1x1x5 kernel=2 p=inf"),
+    "p inf": ("lp_pool x=1x1x5 kernel=2 p=inf", "lp_pool x=1x1x5 kernel=2 p=1"),
+    "padded": ("conv x=1x1x5 w=1x1x2 padding=same", "conv x=1x1x5 w=1x1x2"),
+    "rank 1": ("max_pool x=1x1x5 kernel=2", "max_pool x=1x1x5x5 kernel=2"),
+    "rank 2": ("max_pool x=1x1x5x5 kernel=2", "max_pool x=1x1x5 kernel=2"),
+    "rank 3": ("max_pool x=1x1x5x5x5 kernel=2", "max_pool x=1x1x5 kernel=2"),
+    "strided": ("max_pool x=1x1x5x5 kernel=2 stride=1x2", "max_pool x=1x1x5 kernel=2"),
+    "zero size": ("conv x=1x0x5 w=1x0x2", "conv x=1x1x5 w=1x1x2"),
+}
+
+
+@pytest.mark.parametrize("fact", FACTS)
+def test_a_fact_holds_of_one_line_and_not_of_the_other(fact):
+    assert [FACTS[fact](Problem.parse(line)) for line in FACT_LINES[fact]] == [True, False]
+
+
+def test_an_entry_is_stale_only_where_it_had_to_occur():
+    here = frozenset({"avx2", "fma"})
+    assert entry().must_occur(here)
+    assert entry(processor=["fma"]).must_occur(here)
+    assert not entry(processor=["fma", "amx_tile"]).must_occur(here)
+    assert not entry(flaky="it reads memory that nobody wrote").must_occur(here)
+
+
+def test_an_entry_is_json():
+    found = entry(when=["grouped"])
+    assert Entry(**json.loads(json.dumps(found.to_json()))).reason == found.reason
+
+
+# Bad entries.
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"kind": "feature"}, "kind 'feature' is none of bug, limitation, documented difference"),
+        ({"verdict": "wrong"}, "verdict 'wrong' is none of agrees,"),
+        ({"verdict": ["wrong"]}, "verdict ['wrong'] is none of agrees,"),
+        ({"versions": "newer than 2"}, "Invalid specifier: 'newer than 2'"),
+        ({"versions": 2}, "'int' object is not iterable"),
+        ({"message": "a("}, "missing ), unterminated subpattern at position 1"),
+        ({"clause": "conv.grops"}, "there is no clause 'conv.grops'"),
+        ({"also": ["conv.grops"]}, "there is no clause 'conv.grops'"),
+        ({"dtypes": ["float8"]}, "dtype 'float8' is none of float16,"),
+        ({"when": ["gruoped"]}, "fact 'gruoped' is none of biased,"),
+        ({"case": "conv x=1x1x5"}, "conv needs w"),
+        ({"case": VALUES["case"].replace(" float32", "")}, "is not the canonical line of an conv"),
+        ({"op": "max_pool"}, "is not the canonical line of an max_pool"),
+        ({"versoins": ">=2"}, "unexpected keyword argument 'versoins'"),
+        ({"reason": None}, "missing 1 required positional argument: 'reason'"),
+    ],
+)
+def test_a_bad_entry_is_told_with_file_and_entry(values, message):
+    with pytest.raises(LedgerError) as caught:
+        entry(**values)
+    assert str(caught.value).startswith("torch.toml, entry torch-conv-one: ")
+    assert message in str(caught.value)
+
+
+def test_an_entry_without_a_name_is_told_with_its_file():
+    with pytest.raises(LedgerError, match=r"^torch\.toml, entry \?: .*'id'"):
+        entry(id=None)
+
+
+@pytest.mark.parametrize("text", ["entry = 3", "entry = [3]", "[entry]\nid = 'a'", "[[entries]]"])
+def test_anything_but_a_list_of_entries_is_told_with_its_file(text):
+    with pytest.raises(LedgerError, match=r"^torch\.toml: entries are written under \[\[entry\]\]"):
+        read([("torch.toml", text)])
+
+
+def test_text_that_is_no_toml_is_told_with_its_file():
+    with pytest.raises(LedgerError, match=r"^torch\.toml: .*line 1"):
+        read([("torch.toml", "[[entry]")])
+
+
+def test_two_entries_of_one_name_are_told():
+    with pytest.raises(LedgerError, match="two entries are called torch-conv-one"):
+        read([("torch.toml", toml()), ("jax.toml", toml(backend="jax"))])
+
+
+def test_an_empty_file_has_no_entries():
+    assert read([("torch.toml", ""), ("jax.toml", "# nothing yet\n")]) == ()
+
+
+def test_the_processor_tells_features_where_linux_does(monkeypatch, tmp_path):
+    told = tmp_path / "cpuinfo"
+    told.write_text("processor\t: 0\nflags\t\t: fpu avx2\n\nflags\t\t: fpu avx2\n")
+    monkeypatch.setattr(ledger, "Path", lambda _: told)
+    assert ledger.processor_features() == {"fpu", "avx2"}
+    told.write_text("processor: 0\n")
+    assert ledger.processor_features() == frozenset()
+    told.unlink()
+    assert ledger.processor_features() == frozenset()
