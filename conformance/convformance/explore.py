@@ -15,7 +15,7 @@ from convformance.problem import Case, LineError
 from convformance.verdict import Kind
 
 WORTHWHILE = 0.1  # a pass with fewer answers than this is not made up for
-PHASES = (Phase.generate, Phase.shrink)
+PHASES = (Phase.generate, Phase.shrink)  # the phase that explains ends on another case
 
 
 class _News(Exception):  # noqa: N818  tells Hypothesis to shrink; it is no error
@@ -25,15 +25,16 @@ class _News(Exception):  # noqa: N818  tells Hypothesis to shrink; it is no erro
 def explore(
     bench: Bench, strategy: SearchStrategy[Case], examples: int, name: str
 ) -> list[Examined]:
-    """Try `examples` cases that the backend supports; return the smallest of each new signature.
+    """Try `examples` different cases that the backend supports; return the smallest of each news.
 
     `name` and the bench's seed decide what is drawn. Unsupported cases are recorded too and made
-    up for, unless nearly all of a pass was unsupported.
+    up for, unless nearly all of a pass was unsupported; so is what Hypothesis repeats.
     """
     news: list[Examined] = []
+    tried: set[Case] = set()
     left, turn = examples, 0
     while left > 0:
-        hunt = _Hunt(bench, left)
+        hunt = _Hunt(bench, left, tried)
         found = hunt.go(strategy, _seed(bench, name, turn))
         left, turn = left - hunt.answered, turn + 1
         if found is not None:
@@ -51,7 +52,7 @@ def first_news(
 
     It draws what `explore` draws, and does not shrink.
     """
-    hunt = _Hunt(bench, examples, phases=(Phase.generate,))
+    hunt = _Hunt(bench, examples, set(), phases=(Phase.generate,))
     found = hunt.go(strategy, _seed(bench, name, 0))
     return hunt.drawn, found
 
@@ -63,8 +64,10 @@ def _seed(bench: Bench, name: str, turn: int) -> int:
 class _Hunt:
     """One pass of Hypothesis: it ends with the first new signature, shrunk, or with none."""
 
-    def __init__(self, bench: Bench, examples: int, phases: Sequence[Phase] = PHASES) -> None:
-        self.bench, self.examples, self.phases = bench, examples, phases
+    def __init__(
+        self, bench: Bench, examples: int, tried: set[Case], phases: Sequence[Phase] = PHASES
+    ) -> None:
+        self.bench, self.examples, self.tried, self.phases = bench, examples, tried, phases
         self.drawn = self.answered = 0
         self.target = ""
         self.smallest: Examined | None = None
@@ -91,8 +94,11 @@ class _Hunt:
         return None
 
     def _try(self, case: Case) -> None:
+        if not self.target and case in self.tried:
+            return
         examined = self.bench.examine(case)
         if not self.target:
+            self.tried.add(case)
             self.drawn += 1
             self.answered += examined.verdict.kind is not Kind.UNSUPPORTED
             if not self.bench.is_news(examined):

@@ -111,7 +111,9 @@ def distance_pool(
     )
     counting = [axis.counting(count_include_pad) for axis in axes]
     shrink, wide = _shrink(x, axes), weights.astype(_WIDE)
-    wide /= unit(abs(wide).max(), 1)  # cancels in the quotient
+    # A common factor cancels in the quotient. The heaviest weight becomes about 2^52: whole
+    # numbers stay whole, so that their products with subnormal samples are exact.
+    wide = wide / unit(abs(wide).max(), 1) * 2.0**52
     total = np.zeros(output_shape(x, axes), _WIDE)
     divisor = np.zeros(total.shape[2:], _WIDE)
     for k, samples in taps(windows(x, axes, 0, _WIDE), axes):
