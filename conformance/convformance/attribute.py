@@ -68,34 +68,29 @@ def alternatives(problem: Problem) -> Iterator[dict[str, str]]:
                 yield dict(chosen)
 
 
-def variant_choices(trial: Trial, arrays: Arrays) -> dict[str, str] | None:
-    """Return the choices under which the outcome is what the oracle expects, if there are any."""
+def explain(
+    trial: Trial, arrays: Arrays, verdict: Verdict
+) -> tuple[dict[str, str] | None, tuple[Place, ...]]:
+    """Return the choices under which the outcome is what the oracle expects, if there are any.
+
+    Else return the differing places too, those first that no choice explains.
+    """
     if trial.case.fill == "real" or isinstance(trial.expected, InvalidProblem):
-        return None
-    mixable: list[tuple[dict[str, str], set[Place]]] = []
+        return None, verdict.wrong
+    used: dict[str, str] = {}
+    left = set(verdict.wrong)
     for choices in alternatives(trial.case.problem):
         expected = expectation(trial.case.problem, arrays, choices, trial.case.seed)
-        verdict = judge(replace(trial, expected=expected))
-        if verdict.kind is Kind.AGREES:
-            return choices
-        if verdict.kind is Kind.VALUE and set(choices) <= MIXABLE:
-            mixable.append((choices, set(verdict.wrong)))
-    return _mixed_choices(mixable, set(judge(trial).wrong))
-
-
-def _mixed_choices(
-    mixable: list[tuple[dict[str, str], set[Place]]], wrong: set[Place]
-) -> dict[str, str] | None:
-    """Return the points that are followed one way here and another there, if that explains all.
-
-    Which kernel computes an element decides it, as where a block of samples ends.
-    """
-    used: dict[str, str] = {}
-    for choices, still_wrong in mixable:
-        if wrong - still_wrong:
+        other = judge(replace(trial, expected=expected))
+        if other.kind is Kind.AGREES:
+            return choices, ()
+        if other.kind is Kind.VALUE and set(choices) <= MIXABLE and left - set(other.wrong):
+            # Which kernel computes an element decides it, as where a block of samples ends.
             used |= dict.fromkeys(choices, "mixed")
-            wrong = wrong & still_wrong
-    return used if used and not wrong else None
+            left &= set(other.wrong)
+    if used and not left:
+        return used, ()
+    return None, tuple(sorted(verdict.wrong, key=lambda place: place not in left))
 
 
 def refusal_choice(case: Case, message: str, try_out: TryOut) -> dict[str, str] | None:
@@ -140,6 +135,7 @@ def _same_trouble(one: Verdict, other: Verdict) -> bool:
 
 def template(message: str) -> str:
     """Return the message without its numbers, cut: what refusals for one reason share."""
+    message = re.sub(r"\{\{.*?\}\} *", "", message)  # TensorFlow's name of the node
     message = re.sub(r"\(signal \d+\).*", "", message, flags=re.DOTALL)  # a death has one reason
     return re.sub(r"-?\d+", "#", message)[:TEMPLATE]
 
@@ -240,13 +236,20 @@ def clause_of(trial: Trial, verdict: Verdict, try_out: TryOut) -> str:
 
 
 def _sized(problem: Problem, verdict: Verdict) -> Iterator[tuple[str, Problem]]:
-    """Yield (clause, the problem without the odd size that the clause is about)."""
+    """Yield (clause, the problem without the odd size that the clause is about).
+
+    Where several sizes are odd, the first of the fewest that must go together is named.
+    """
     telling = {"max.empty", "avg.empty"}
     if verdict.kind is Kind.SHAPE:
         telling = {"size.batch", "size.channels", "size.spatial", "window.none"}
-    for label, repair in _repairs(problem):
-        if label in telling:
-            yield label, repair(problem)
+    repairs = [(label, repair) for label, repair in _repairs(problem) if label in telling]
+    for many in range(1, len(repairs) + 1):
+        for chosen in combinations(repairs, many):
+            simpler = problem
+            for _, repair in chosen:
+                simpler = repair(simpler)
+            yield chosen[0][0], simpler
 
 
 def _comparable(problem: Problem, simpler: Problem) -> bool:

@@ -38,7 +38,7 @@ class Backend(Protocol):
 
     An adapter may also have
     `accumulators`: {dtype: dtype in which its sums are kept}, for the accuracy bound; a key
-    such as "avg_pool float16" speaks of one op;
+    such as "avg_pool float16" speaks of one op, "conv float16 rank 3" of one rank of it;
     `libraries`: {distribution: version}, shown in the report;
     `script(problem, arrays)`: plain code of the framework that repeats the call.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from convformance.attribute import clause_of, refusal_choice, template, variant_choices
+from convformance.attribute import clause_of, explain, refusal_choice, template
 from convformance.backend import Arrays, Backend
 from convformance.evidence import finding
 from convformance.expect import Expectation, expectation
@@ -81,7 +81,8 @@ class Bench:
             return verdict
         choices = None
         if verdict.kind is Kind.VALUE:
-            choices = variant_choices(trial, arrays)
+            choices, wrong = explain(trial, arrays, verdict)
+            verdict = replace(verdict, wrong=wrong)
         elif verdict.kind is Kind.REFUSES:
             choices = refusal_choice(trial.case, verdict.message, self.by_standard)
         if choices:

@@ -41,7 +41,7 @@ def finding(backend: Backend, examined: Examined) -> Finding:
         inputs={name: array_text(array) for name, array in examined.arrays.items()},
         expected=expected_text(expected) if isinstance(expected, Expectation) else {},
         got={name: array_text(array) for name, array in trial.outcome.arrays.items()},
-        wrong=verdict.wrong,
+        wrong=verdict.wrong[:LARGEST_SHOWN],
         terms=terms_text(examined),
         script=script(backend, examined),
         entry=entry.to_json() if entry else None,

@@ -46,18 +46,23 @@ def make_arrays(case: Case) -> dict[str, Array]:
     Raises `ValueError` if the problem's sizes cannot be those of an array.
     """
     problem = case.problem
-    random = np.random.Generator(np.random.PCG64(case.seed))
     names = case.fill.split("+")
     shapes = input_shapes(problem)
     dtype = numpy_dtype(problem.dtype)
     arrays: dict[str, Any] = {}
     if "w" in shapes:
-        arrays["w"] = _weights(problem, shapes["w"], names, random)
+        arrays["w"] = _weights(problem, shapes["w"], names, _random(case, 0))
     if "bias" in shapes:
-        arrays["bias"] = _bias(problem, names, random)
+        arrays["bias"] = _bias(problem, names, _random(case, 1))
+    random = _random(case, 2)
     samples = [_sample(problem, names[n % len(names)], random) for n in range(problem.x[0])]
     arrays["x"] = np.stack(samples) if samples else np.zeros(problem.x)
     return {name: np.ascontiguousarray(arrays[name].astype(dtype)) for name in shapes}
+
+
+def _random(case: Case, which: int) -> Random:
+    """Return a generator for one array: a case without its bias keeps its samples."""
+    return np.random.Generator(np.random.PCG64([case.seed, which]))
 
 
 def limit(problem: Problem) -> int:

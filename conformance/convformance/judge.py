@@ -11,13 +11,11 @@ import numpy as np
 from convformance.backend import Array, Outcome
 from convformance.bounds import accuracy_bound, meaning_bound
 from convformance.expect import Expectation, numpy_dtype
-from convformance.problem import Case
+from convformance.problem import Case, Problem
 from convformance.verdict import Kind, Verdict
 from convoracle import InvalidProblem
 from convoracle.exact import FORMATS, is_finite, is_nan
 from convoracle.operation import flushes
-
-MOST_WRONG = 64  # differing positions kept in a verdict; `message` counts them all
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ def _judge_meaning(trial: Trial, expected: Expectation) -> Verdict:
     if not wrong:
         return Verdict(Kind.AGREES, compared=compared)
     text = f"{len(wrong)} of {compared} compared elements differ"
-    return Verdict(Kind.VALUE, "", text, wrong=tuple(wrong[:MOST_WRONG]), compared=compared)
+    return Verdict(Kind.VALUE, "", text, wrong=tuple(wrong), compared=compared)
 
 
 def _differing(got: Array, expected: Expectation) -> list[tuple[int, ...]]:
@@ -135,9 +133,7 @@ def _error(got: float, expected: Expectation, position: tuple[int, ...]) -> Frac
 
 def _judge_accuracy(trial: Trial, expected: Expectation) -> Verdict:
     problem = trial.case.problem
-    declared = trial.accumulators
-    plain = declared.get(problem.dtype, problem.dtype)
-    accumulator = declared.get(f"{problem.op} {problem.dtype}", plain)
+    accumulator = _accumulator(problem, trial.accumulators)
     got = trial.outcome.arrays["y"][expected.selector]
     margins = []
     for element, position in zip(got, expected.positions, strict=True):
@@ -150,8 +146,15 @@ def _judge_accuracy(trial: Trial, expected: Expectation) -> Verdict:
         return Verdict(Kind.AGREES, compared=len(margins), margin=worst)
     text = f"{len(wrong)} of {len(margins)} compared elements exceed the bound"
     text += f", the worst {worst:.3g} times"
-    places = tuple(("y", expected.positions[i]) for i in wrong[:MOST_WRONG])
+    places = tuple(("y", expected.positions[i]) for i in wrong)
     return Verdict(Kind.BOUND, "backend.accuracy", text, {}, places, len(margins), worst)
+
+
+def _accumulator(problem: Problem, declared: Mapping[str, str]) -> str:
+    """Return the dtype of the sums by the most special key that speaks of the problem."""
+    key = f"{problem.op} {problem.dtype}"
+    keys = (f"{key} rank {problem.rank}", key, problem.dtype)
+    return next((declared[one] for one in keys if one in declared), problem.dtype)
 
 
 def _margin(error: Fraction | float, bound: Fraction) -> float:

@@ -37,7 +37,10 @@ class TensorFlowBackend:
         self.libraries = {"tensorflow": self.version, "numpy": np.__version__}
         self.accumulators = {
             "float16": "float32",
-            "avg_pool float16": "float16",  # the convolutions of float16 sum in float32
+            # conv1d and conv2d of float16 sum in float32; conv3d and avg_pool stay in float16
+            "avg_pool float16": "float16",
+            "conv float16 rank 3": "float16",
+            "conv1x1 float16 rank 3": "float16",
             "bfloat16": "float32",
             "float32": "float32",
             "float64": "float64",
