@@ -36,7 +36,7 @@ CORE = {
     "lp_pool": "lp.value",
     "distance_pool": "distance.value",
 }
-PADDED = {
+PADDED = {  # what padding means to the values
     "conv": "padding.zero",
     "max_pool": "max.padding",
     "avg_pool": "avg.divisor",
@@ -224,15 +224,24 @@ def clause_of(trial: Trial, verdict: Verdict, try_out: TryOut) -> str:
             case = plain
         elif (label := _content_clause(trial, verdict)) is not None:
             return label
-    simpler_ones = [*_sized(case.problem, verdict), *_simpler(case.problem)]
+    simpler_ones = [*_sized(case.problem, verdict), *_simpler(case.problem, verdict)]
     for label, simpler in [*simpler_ones, *_plainer(case.problem, verdict)]:
         if not _comparable(case.problem, simpler):
             continue
-        if not _same_trouble(try_out(replace(case, problem=simpler)), verdict):
+        if _is_gone(try_out(replace(case, problem=simpler)), verdict):
             return label
     if verdict.kind is Kind.SHAPE:
         return "window.count"
     return "backend.refusal" if verdict.kind is Kind.REFUSES else CORE[case.problem.op]
+
+
+def _is_gone(other: Verdict, verdict: Verdict) -> bool:
+    """Whether a simpler problem's verdict lacks the trouble; what is not answered tells nothing."""
+    if verdict.kind is Kind.REFUSES:
+        return other.kind is not Kind.UNSUPPORTED and not _same_trouble(other, verdict)
+    if verdict.kind is Kind.SHAPE:
+        return other.kind in (Kind.AGREES, Kind.VALUE, Kind.BOUND, Kind.DTYPE)
+    return other.kind is Kind.AGREES
 
 
 def _sized(problem: Problem, verdict: Verdict) -> Iterator[tuple[str, Problem]]:
@@ -259,7 +268,7 @@ def _comparable(problem: Problem, simpler: Problem) -> bool:
     return prod(output_shape(simpler)) > 0 or prod(output_shape(problem)) == 0
 
 
-def _simpler(problem: Problem) -> Iterator[tuple[str, Problem]]:
+def _simpler(problem: Problem, verdict: Verdict) -> Iterator[tuple[str, Problem]]:
     """Yield (clause, the problem without the feature that the clause is about)."""
     if problem.indices:
         yield "max.index", replace(problem, indices=False)
@@ -277,7 +286,7 @@ def _simpler(problem: Problem) -> Iterator[tuple[str, Problem]]:
         yield label, replace(problem, count_include_pad=False)
     if problem.op == "lp_pool" and problem.p != 2:
         yield "lp.value", replace(problem, p=2)
-    yield from _simpler_windows(problem)
+    yield from _simpler_windows(problem, verdict)
 
 
 def _plainer(problem: Problem, verdict: Verdict) -> Iterator[tuple[str, Problem]]:
@@ -289,17 +298,19 @@ def _plainer(problem: Problem, verdict: Verdict) -> Iterator[tuple[str, Problem]
         yield label, replace(problem, dtype="float32")
 
 
-def _simpler_windows(problem: Problem) -> Iterator[tuple[str, Problem]]:
+def _simpler_windows(problem: Problem, verdict: Verdict) -> Iterator[tuple[str, Problem]]:
+    if problem.op == "conv1x1":
+        return
     ones = (1,) * problem.rank
-    if isinstance(problem.padding, str):
-        yield "padding.same", replace(problem, padding="valid")
-    else:
-        even = tuple((min(pair), min(pair)) for pair in problem.padding)
-        yield "padding.explicit", replace(problem, padding=even)
-        yield PADDED.get(problem.op, "padding.explicit"), replace(problem, padding="valid")
-    if problem.op != "conv1x1":
-        yield "window.dilation", replace(problem, dilation=ones)
-        yield "window.stride", replace(problem, stride=ones)
+    if problem.padding != "valid":
+        found = tuple((axis.before, axis.after) for axis in _axes(problem))
+        yield "padding.same", replace(problem, padding=found)
+        even = tuple((min(pair), min(pair)) for pair in found)
+        yield "padding.explicit", _with_room(replace(problem, padding=even))
+        label = PADDED[problem.op] if verdict.kind is Kind.VALUE else "padding.explicit"
+        yield label, _with_samples_everywhere(problem)
+    yield "window.dilation", replace(problem, dilation=ones)
+    yield "window.stride", replace(problem, stride=ones)
 
 
 def _content_clause(  # noqa: PLR0911  one return for each kind of content

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
@@ -30,31 +30,39 @@ def explore(
     `name` and the bench's seed decide what is drawn. Unsupported cases are recorded too and made
     up for, unless nearly all of a pass was unsupported; so is what Hypothesis repeats.
     """
-    news: list[Examined] = []
-    tried: set[Case] = set()
-    left, turn = examples, 0
-    while left > 0:
-        hunt = _Hunt(bench, left, tried)
-        found = hunt.go(strategy, _seed(bench, name, turn))
-        left, turn = left - hunt.answered, turn + 1
+    news = []
+    for _, found in _passes(bench, strategy, examples, name):
         if found is not None:
             bench.record(found, "explored")
             news.append(found)
-        elif hunt.answered <= WORTHWHILE * hunt.drawn:
-            break
     return news
 
 
 def first_news(
     bench: Bench, strategy: SearchStrategy[Case], examples: int, name: str
 ) -> tuple[int, Examined | None]:
-    """Return the number of cases that `explore` tries until its first news, and that news.
+    """Return the number of cases that `explore` tries until its first news, and that news."""
+    drawn = 0
+    for hunt, found in _passes(bench, strategy, examples, name):
+        drawn += hunt.drawn
+        if found is not None:
+            return drawn, found
+    return drawn, None
 
-    It draws what `explore` draws, and does not shrink.
-    """
-    hunt = _Hunt(bench, examples, set(), phases=(Phase.generate,))
-    found = hunt.go(strategy, _seed(bench, name, 0))
-    return hunt.drawn, found
+
+def _passes(
+    bench: Bench, strategy: SearchStrategy[Case], examples: int, name: str
+) -> Iterator[tuple[_Hunt, Examined | None]]:
+    """Yield passes of Hypothesis and what each found, until enough cases are tried."""
+    tried: set[Case] = set()
+    left, turn = examples, 0
+    while left > 0:
+        hunt = _Hunt(bench, left, tried)
+        found = hunt.go(strategy, _seed(bench, name, turn))
+        yield hunt, found
+        left, turn = left - hunt.answered, turn + 1
+        if found is None and hunt.answered <= WORTHWHILE * hunt.drawn:
+            break
 
 
 def _seed(bench: Bench, name: str, turn: int) -> int:
@@ -64,19 +72,17 @@ def _seed(bench: Bench, name: str, turn: int) -> int:
 class _Hunt:
     """One pass of Hypothesis: it ends with the first new signature, shrunk, or with none."""
 
-    def __init__(
-        self, bench: Bench, examples: int, tried: set[Case], phases: Sequence[Phase] = PHASES
-    ) -> None:
-        self.bench, self.examples, self.tried, self.phases = bench, examples, tried, phases
+    def __init__(self, bench: Bench, examples: int, tried: set[Case]) -> None:
+        self.bench, self.examples, self.tried = bench, examples, tried
         self.drawn = self.answered = 0
-        self.target = ""
+        self.target: Kind | None = None
         self.smallest: Examined | None = None
 
     def go(self, strategy: SearchStrategy[Case], seed: int) -> Examined | None:
         @seeded(seed)
         @settings(
             max_examples=self.examples,
-            phases=self.phases,
+            phases=PHASES,
             database=None,  # what is found is kept as a case line, which outlives the strategies
             deadline=None,
             report_multiple_bugs=False,
@@ -94,19 +100,22 @@ class _Hunt:
         return None
 
     def _try(self, case: Case) -> None:
-        if not self.target and case in self.tried:
+        if self.target is None and case in self.tried:
             return
         examined = self.bench.examine(case)
-        if not self.target:
+        news = self.bench.is_news(examined)
+        if self.target is None:
             self.tried.add(case)
             self.drawn += 1
             self.answered += examined.verdict.kind is not Kind.UNSUPPORTED
-            if not self.bench.is_news(examined):
+            if not news:
                 self.bench.record(examined, "explored")
                 return
-            self.target = examined.signature
-        if examined.signature == self.target:
-            self.smallest = examined  # Hypothesis ends on the smallest it found
+            self.target = examined.verdict.kind
+        if news and examined.verdict.kind is self.target:
+            # Hypothesis ends on the smallest it found. Its clause may be another than that of
+            # the first: it is the smallest that tells best which clause is contradicted.
+            self.smallest = examined
             raise _News
 
 

@@ -37,6 +37,8 @@ def judge(trial: Trial) -> Verdict:  # noqa: PLR0911  one return for each kind o
         return Verdict(Kind.CRASHED, "backend.answer", outcome.message)
     if outcome.kind == "timed out":
         return Verdict(Kind.LATE, "backend.answer", outcome.message)
+    if outcome.kind == "something else":
+        return Verdict(Kind.ANSWER, "backend.answer", outcome.message)
     if outcome.changed:
         return Verdict(Kind.INPUT, "backend.input", f"wrote to {', '.join(outcome.changed)}")
     if isinstance(expected, InvalidProblem):

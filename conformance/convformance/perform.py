@@ -30,14 +30,17 @@ def perform(backend: Backend, problem: Problem, arrays: Mapping[str, Array]) -> 
     copies = {name: array.copy() for name, array in arrays.items()}
     try:
         answer = backend.run(problem, copies)
-        result = answer if isinstance(answer, Result) else Result(_named(answer))
-        got = {name: np.asarray(array) for name, array in result.arrays.items()}
     except Unsupported as reason:
         return Outcome("unsupported", message=_text(reason))
     except BROKEN as error:
         return Outcome("crashed", message=f"{type(error).__name__}: {_text(error)}")
     except Exception as error:  # the framework's refusal, whatever its type
         return Outcome("refused", message=f"{type(error).__name__}: {_text(error)}")
+    result = answer if isinstance(answer, Result) else Result(_named(answer))
+    try:
+        got = {str(name): _array(array) for name, array in result.arrays.items()}
+    except Exception as error:  # whatever an object's conversion to an array may raise
+        return Outcome("something else", message=f"not an array: {_text(error)}")
     changed = tuple(name for name in arrays if not _same_bytes(arrays[name], copies[name]))
     return Outcome("arrays", got, how=result.how, recipe=result.recipe, changed=changed)
 
@@ -53,6 +56,13 @@ def written_script(backend: Backend, problem: Problem, arrays: Mapping[str, Arra
 
 def _named(answer: Any) -> Mapping[str, Array]:
     return answer if isinstance(answer, Mapping) else {"y": answer}
+
+
+def _array(answer: Any) -> Array:
+    array = np.asarray(answer)
+    if array.dtype.kind in "OSUV" and array.dtype.name != "bfloat16":
+        raise TypeError(f"{type(answer).__name__} of dtype {array.dtype}")
+    return array
 
 
 def _same_bytes(before: Array, after: Array) -> bool:

@@ -8,7 +8,7 @@ from convformance.bench import Bench
 from convformance.explore import first_news
 from convformance.plan import EXPLORATIONS
 from convformance.problem import OPS
-from convformance.verdict import Kind
+from convformance.verdict import FINE, Kind
 
 
 @pytest.mark.parametrize("one", LIARS, ids=[one.name for one in LIARS])
@@ -25,7 +25,7 @@ def test_there_is_a_liar_for_every_op_and_every_kind_that_a_backend_can_earn():
     assert {one.op for one in LIARS} == set(OPS)
     told = {kind for one in LIARS for kind in one.kinds}
     # A backend that hangs is in test_worker.py; it takes a process of its own.
-    assert told == {kind for kind in Kind if kind.is_discrepancy} - {Kind.LATE}
+    assert told == set(Kind) - FINE - {Kind.LATE}
 
 
 def test_no_two_liars_have_one_name():
