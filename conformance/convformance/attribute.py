@@ -224,12 +224,17 @@ def clause_of(trial: Trial, verdict: Verdict, try_out: TryOut) -> str:
             case = plain
         elif (label := _content_clause(trial, verdict)) is not None:
             return label
+    same_is_told = True
     simpler_ones = [*_sized(case.problem, verdict), *_simpler(case.problem, verdict)]
     for label, simpler in [*simpler_ones, *_plainer(case.problem, verdict)]:
         if not _comparable(case.problem, simpler):
             continue
-        if _is_gone(try_out(replace(case, problem=simpler)), verdict):
-            return label
+        other = try_out(replace(case, problem=simpler))
+        if label == "padding.same" and other.kind is Kind.UNSUPPORTED:
+            same_is_told = False  # no explicit padding to compare with: all padding stands for it
+        if _is_gone(other, verdict):
+            padding = label.startswith("padding.") or label == PADDED.get(case.problem.op)
+            return label if same_is_told or not padding else "padding.same"
     if verdict.kind is Kind.SHAPE:
         return "window.count"
     return "backend.refusal" if verdict.kind is Kind.REFUSES else CORE[case.problem.op]

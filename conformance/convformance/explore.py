@@ -14,6 +14,7 @@ from convformance.bench import Bench, Examined
 from convformance.problem import Case, LineError
 from convformance.verdict import Kind
 
+FEWEST = 25  # examples of a pass: of fewer, all may be repeated ones
 WORTHWHILE = 0.1  # a pass with fewer answers than this is not made up for
 PHASES = (Phase.generate, Phase.shrink)  # the phase that explains ends on another case
 
@@ -81,7 +82,7 @@ class _Hunt:
     def go(self, strategy: SearchStrategy[Case], seed: int) -> Examined | None:
         @seeded(seed)
         @settings(
-            max_examples=self.examples,
+            max_examples=max(self.examples, FEWEST),
             phases=PHASES,
             database=None,  # what is found is kept as a case line, which outlives the strategies
             deadline=None,
@@ -100,7 +101,7 @@ class _Hunt:
         return None
 
     def _try(self, case: Case) -> None:
-        if self.target is None and case in self.tried:
+        if self.target is None and (case in self.tried or self.answered == self.examples):
             return
         examined = self.bench.examine(case)
         news = self.bench.is_news(examined)

@@ -49,25 +49,31 @@ _LINES: dict[str, tuple[str, ...]] = {
         "max_pool x=1x1x0x4 kernel=1x2 float32 fill=integers#0",
         "avg_pool x=1x1x0x4 kernel=1x2 float32 fill=integers#0",
     ),
-    "max.empty": ("max_pool x=1x1x2x2 kernel=1x1 padding=1x1 float32 fill=integers#0",),
+    "max.empty": (
+        "max_pool x=1x1x2x2 kernel=1x1 padding=1x1 float32 fill=integers#0",
+        "max_pool x=1x1x1x1 kernel=2x2 padding=1x1 dilation=2x2 float32 fill=integers#0",
+    ),
     "max.tie": (
-        "max_pool x=1x1x5x5 kernel=3x3 indices float32 fill=integers#1",
-        "max_pool x=1x1x4 kernel=3 indices float32 fill=integers#5",
+        "max_pool x=1x1x5x5 kernel=3x3 indices float32 fill=integers#4",
+        "max_pool x=1x1x4 kernel=3 indices float32 fill=integers#7",
     ),
     "max.nan_index": (
         "max_pool x=1x1x6x6 kernel=4x4 indices float32 fill=special#11",
         "max_pool x=1x1x16 kernel=12 indices float32 fill=special#11",
     ),
-    "avg.empty": ("avg_pool x=1x1x2x2 kernel=1x1 padding=1x1 float32 fill=integers#0",),
+    "avg.empty": (
+        "avg_pool x=1x1x2x2 kernel=1x1 padding=1x1 float32 fill=integers#0",
+        "avg_pool x=1x1x1x1 kernel=2x2 padding=1x1 dilation=2x2 float32 fill=integers#0",
+    ),
     "avg.integer": (
         "avg_pool x=1x1x4x4 kernel=2x2 int32 fill=integers#0",
         "avg_pool x=1x1x4x4 kernel=2x2 int64 fill=integers#0",
     ),
     "value.subnormal": (
         "conv x=1x1x3x3 w=2x1x2x2 float32 fill=special#5",
-        "conv1x1 x=1x2x3x3 w=2x2 float32 fill=special#3",
+        "conv1x1 x=1x2x3x3 w=2x2 float32 fill=special#1",
         "max_pool x=1x1x4x4 kernel=2x2 float32 fill=special#1",
-        "avg_pool x=1x1x4x4 kernel=2x2 float32 fill=special#4",
+        "avg_pool x=1x1x4x4 kernel=2x2 float32 fill=special#1",
     ),
 }
 

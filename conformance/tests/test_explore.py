@@ -1,0 +1,118 @@
+"""Exploring goes on past what is known or seen, shrinks what is new and repeats itself exactly."""
+
+from hypothesis.database import InMemoryExampleDatabase
+from liars import LIARS
+
+from convformance.bench import Bench
+from convformance.explore import explore, first_news, keep, kept
+from convformance.ledger import read
+from convformance.problem import Case
+from convformance.runfile import CaseRecord, Finding
+from convformance.strategies import cases
+
+LIAR = {one.name: one for one in LIARS}
+STRATEGY = cases("conv", ("float32",), ("integers",))
+
+
+def explored(liar, ledger=(), seed=1, examples=60):
+    bench = Bench(LIAR[liar], ledger, seed)
+    return bench, explore(bench, STRATEGY, examples, "a name")
+
+
+def tried(bench):
+    return [record for record in bench.records if isinstance(record, CaseRecord)]
+
+
+def test_a_new_discrepancy_is_shrunk_to_the_smallest_case_that_shows_it():
+    _, news = explored("conv dilation-ignored")
+    problem = news[0].case.problem
+    assert news[0].verdict.clause == "window.dilation"
+    assert (max(problem.x[:2]), max(problem.w[:2]), problem.groups) == (1, 1, 1)
+    assert max(problem.dilation) == 2
+    assert not problem.bias
+
+
+def test_one_signature_is_one_finding_and_the_search_goes_on():
+    bench, news = explored("conv kernel-flipped")
+    findings = [record for record in bench.records if isinstance(record, Finding)]
+    assert len({one.signature for one in findings}) == len(findings) == len(news)
+    wrong = [one for one in tried(bench) if one.signature]
+    assert len(wrong) > len(news)  # the same discrepancy again and again: counted, not shrunk
+    assert len(tried(bench)) >= 60
+
+
+def test_what_the_ledger_knows_is_no_news_and_is_not_skipped():
+    (entry,) = read([("one.toml", KNOWN)])
+    bench, news = explored("conv kernel-flipped", [entry])
+    assert not news
+    assert sum(one.signature.endswith("flipped") for one in tried(bench)) > 10
+
+
+KNOWN = """
+[[entry]]
+id = "flipped"
+backend = "conv kernel-flipped"
+versions = ">=1"
+op = "conv"
+clause = "conv.kernel"
+also = ["conv.sum", "padding.zero", "padding.same", "padding.explicit", "window.stride",
+        "window.dilation", "conv.groups", "conv.bias"]
+verdict = "differs in value"
+kind = "bug"
+reason = "The kernel is flipped."
+case = "conv x=1x1x2 w=1x1x2 float32 fill=integers#0"
+"""
+
+
+def test_no_case_is_tried_twice():
+    bench, _ = explored("conv kernel-flipped", examples=150)
+    lines = [record.line for record in tried(bench)]
+    assert len(set(lines)) == len(lines) >= 150
+
+
+def test_one_seed_gives_one_run_and_another_seed_another():
+    runs = [
+        [one.line for one in tried(explored("conv bias-dropped", seed=s)[0])] for s in (1, 1, 2)
+    ]
+    assert runs[0] == runs[1] != runs[2]
+
+
+def test_unsupported_cases_are_made_up_for_but_not_for_ever():
+    class Choosy:
+        name, version = "choosy", "1"
+
+        def __init__(self, allowed):
+            self.allowed = allowed
+
+        def run(self, problem, arrays):
+            from convformance.backend import Unsupported
+
+            if problem.rank not in self.allowed:
+                raise Unsupported(f"no {problem.rank} axes")
+            return LIAR["conv bias-dropped"].run(problem, arrays)
+
+    bench = Bench(Choosy({1, 2}), seed=1)
+    explore(bench, STRATEGY, 60, "a name")
+    verdicts = [one.verdict for one in tried(bench)]
+    assert len(verdicts) - verdicts.count("unsupported") >= 60
+    bench = Bench(Choosy(set()), seed=1)
+    explore(bench, STRATEGY, 60, "a name")
+    assert {one.verdict for one in tried(bench)} == {"unsupported"}
+    assert len(tried(bench)) <= 60
+
+
+def test_first_news_counts_the_cases_up_to_it():
+    bench = Bench(LIAR["conv kernel-flipped"], seed=1)
+    drawn, found = first_news(bench, STRATEGY, 60, "a name")
+    assert found is not None
+    assert drawn == len(list(tried(bench))) + 1  # the news itself is not recorded
+
+
+def test_what_is_kept_is_replayed_and_a_stale_line_is_dropped():
+    database = InMemoryExampleDatabase()
+    case = Case.parse("conv x=1x1x2 w=1x1x2 float32 fill=integers#7")
+    keep(database, "one", case.line)
+    keep(database, "one", "conv of another version")
+    assert kept(database, "one") == [case]
+    assert kept(database, "one") == [case]
+    assert kept(database, "another") == []

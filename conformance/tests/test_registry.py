@@ -1,0 +1,61 @@
+"""Backends are found by entry point or as module:attribute; what is in the way is told."""
+
+import subprocess
+import sys
+
+import pytest
+
+from convformance.backend import Backend
+from convformance.registry import BackendError, adapter_path, make_backend, names
+
+
+def test_the_four_backends_are_registered():
+    assert {"numpy", "torch", "tensorflow", "jax"} <= set(names())
+
+
+def test_a_registered_name_makes_its_backend():
+    backend = make_backend("numpy")
+    assert isinstance(backend, Backend)
+    assert backend.name == "numpy"
+    assert adapter_path("numpy") == "convformance.backends.numpy_backend:NumpyBackend"
+
+
+def test_module_and_attribute_make_a_backend():
+    assert make_backend("wild_backends:Tame").name == "tame"
+
+
+def test_a_file_in_the_working_folder_is_found(tmp_path, monkeypatch):
+    (tmp_path / "beside_you.py").write_text(
+        "class Mine:\n    name, version = 'mine', '1'\n    def run(self, problem, arrays): ...\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    assert make_backend("beside_you:Mine").name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("nothing", "no backend 'nothing'; registered: .*numpy.*; or give module:attribute"),
+        ("no_such_module:Thing", "No module named 'no_such_module'; is it installed?"),
+        ("wild_backends:Absent", "wild_backends has no 'Absent'"),
+        ("wild_backends:Nameless", "its name must be a string"),
+        ("wild_backends:Idle", r"has no run\(problem, arrays\)"),
+        ("wild_backends:Unmakeable", "cannot be made: OSError: no such device"),
+        ("wild_backends:Missing", "No module named 'no_such_framework'"),
+    ],
+)
+def test_what_is_in_the_way_is_told(name, told):
+    with pytest.raises(BackendError, match=told):
+        make_backend(name)
+
+
+def test_no_framework_is_imported_before_its_backend_is_made():
+    code = (
+        "import sys, convformance.registry, convformance.backends.torch_backend,"
+        " convformance.backends.tensorflow_backend, convformance.backends.jax_backend,"
+        " convreport.cli\n"
+        "print(sorted({'torch', 'tensorflow', 'jax'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,93 @@
+"""A backend in a child process: whatever ends or stops it becomes an outcome."""
+
+from pathlib import Path
+
+import pytest
+
+from convformance.bench import Bench
+from convformance.fills import make_arrays
+from convformance.problem import Case
+from convformance.registry import BackendError
+from convformance.verdict import Kind
+from convformance.worker import Isolated, last_words
+
+PLAIN = Case.parse("conv x=1x2x5 w=2x2x2 float32")
+GROUPED = Case.parse("conv x=1x2x5 w=2x1x2 groups=2 float32")
+DILATED = Case.parse("conv x=1x2x5 w=2x2x2 dilation=2 float32")
+
+
+@pytest.fixture
+def start(monkeypatch):
+    """Start a wild backend in a child; end it after the test."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    started = []
+
+    def make(attribute, **options):
+        started.append(Isolated(f"wild_backends:{attribute}", **options))
+        return started[-1]
+
+    yield make
+    for one in started:
+        one.close()
+
+
+def test_an_answer_comes_through_as_it_is(start):
+    backend = start("Tame")
+    assert (backend.name, backend.version) == ("tame", "1")
+    assert Bench(backend).examine(PLAIN).verdict.kind is Kind.AGREES
+
+
+def test_a_death_is_a_crash_with_its_last_words_and_the_run_goes_on(start):
+    bench = Bench(start("Dying"))
+    verdict = bench.examine(GROUPED).verdict
+    assert (verdict.kind, verdict.clause) == (Kind.CRASHED, "backend.answer")
+    assert verdict.message == "Aborted (signal 6): Check failed: groups == 1"
+    assert bench.examine(PLAIN).verdict.kind is Kind.AGREES
+
+
+def test_a_death_that_a_fresh_process_does_not_repeat_is_counted_and_not_blamed(start):
+    backend = start("DyingLater")
+    bench = Bench(backend)
+    assert bench.examine(GROUPED).verdict.kind is Kind.AGREES
+    assert bench.examine(PLAIN).verdict.kind is Kind.AGREES
+    assert backend.deaths == 1
+
+
+def test_no_answer_in_time_is_a_verdict(start):
+    bench = Bench(start("Hanging", seconds=1.0))
+    verdict = bench.examine(DILATED).verdict
+    assert (verdict.kind, verdict.clause) == (Kind.LATE, "backend.answer")
+    assert verdict.message == "no answer within 1 seconds"
+    assert bench.examine(PLAIN).verdict.kind is Kind.AGREES
+
+
+def test_what_a_framework_prints_does_not_disturb_the_line(start, capfd):
+    assert Bench(start("Printing")).examine(PLAIN).verdict.kind is Kind.AGREES
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("attribute", "kind"), [("Quitting", Kind.CRASHED), ("Unpicklable", Kind.ANSWER)]
+)
+def test_what_is_no_answer_is_told(start, attribute, kind):
+    assert Bench(start(attribute)).examine(PLAIN).verdict.kind is kind
+
+
+def test_run_gives_the_arrays_or_raises(start):
+    backend = start("Dying")
+    assert set(backend.run(PLAIN.problem, make_arrays(PLAIN))) == {"y"}
+    with pytest.raises(RuntimeError, match="Aborted"):
+        backend.run(GROUPED.problem, make_arrays(GROUPED))
+
+
+def test_a_backend_that_cannot_start_is_an_error_with_its_reason(start):
+    with pytest.raises(BackendError, match="cannot be made: OSError: no such device"):
+        start("Unmakeable")
+
+
+def test_last_words_are_the_telling_line():
+    assert last_words("warming up\nF0000 Check failed: 0 == 1\n*** frames ***\n") == (
+        "F0000 Check failed: 0 == 1"
+    )
+    assert last_words("one\ntwo\n\n") == "two"
+    assert last_words("") == ""
