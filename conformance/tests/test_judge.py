@@ -1,0 +1,279 @@
+"""The judge: each kind of verdict, tolerance zero, and the clause that is named."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from convformance.backend import Outcome, Unsupported
+from convformance.backends.numpy_backend import NumpyBackend
+from convformance.bench import Bench
+from convformance.bounds import accuracy_bound, meaning_bound
+from convformance.expect import expectation
+from convformance.fills import make_arrays
+from convformance.judge import Trial, judge
+from convformance.problem import Case
+from convformance.verdict import Kind
+
+LINE = "conv x=1x1x5 w=1x1x2 float32 fill=integers#0"
+
+
+def trial(line, outcome, accumulators=None):
+    case = Case.parse(line)
+    expected = expectation(case.problem, make_arrays(case), seed=case.seed)
+    return Trial(case, expected, outcome, accumulators or {})
+
+
+def right(line):
+    case = Case.parse(line)
+    return dict(NumpyBackend().run(case.problem, make_arrays(case)).arrays)
+
+
+def verdict(line, **arrays):
+    return judge(trial(line, Outcome("arrays", {**right(line), **arrays})))
+
+
+class Told:
+    """A backend that does one thing whatever it is asked."""
+
+    name, version = "told", "1"
+
+    def __init__(self, deed):
+        self.deed = deed
+
+    def run(self, problem, arrays):
+        return self.deed(problem, arrays)
+
+
+def raising(error):
+    def deed(problem, arrays):
+        raise error
+
+    return Told(deed)
+
+
+def examined(backend, line):
+    return Bench(backend).examine(Case.parse(line)).verdict
+
+
+def test_the_right_answer_agrees():
+    assert verdict(LINE).kind is Kind.AGREES
+    assert verdict(LINE).compared == 4
+
+
+def test_a_wrong_shape_names_both():
+    found = verdict(LINE, y=np.zeros((1, 1, 5), np.float32))
+    assert (found.kind, found.clause) == (Kind.SHAPE, "window.count")
+    assert found.message == "y: expected shape 1x1x4, got 1x1x5"
+
+
+def test_a_wrong_dtype_names_both():
+    found = verdict(LINE, y=right(LINE)["y"].astype(np.float64))
+    assert (found.kind, found.clause) == (Kind.DTYPE, "value.dtype")
+    assert found.message == "y: expected float32, got float64"
+
+
+def test_one_unit_in_the_last_place_is_a_difference():
+    y = right(LINE)["y"]
+    y[0, 0, 2] = np.nextafter(y[0, 0, 2], np.float32(np.inf))
+    found = verdict(LINE, y=y)
+    assert found.kind is Kind.VALUE
+    assert found.wrong == (("y", (0, 0, 2)),)
+    assert found.message == "1 of 4 compared elements differ"
+
+
+def test_nan_equals_nan_and_nothing_else():
+    line = "max_pool x=1x1x2 kernel=1 float32 fill=special#0"
+    seeds = (line.replace("#0", f"#{seed}") for seed in range(100))
+    line = next(one for one in seeds if np.isnan(right(one)["y"]).any())
+    assert verdict(line).kind is Kind.AGREES
+    assert verdict(line, y=np.nan_to_num(right(line)["y"], nan=1)).kind is Kind.VALUE
+
+
+def test_all_differing_places_are_kept():
+    line = "conv x=1x1x100 w=1x1x1 float32 fill=integers#0"
+    assert len(verdict(line, y=right(line)["y"] + np.float32(1)).wrong) == 100
+
+
+def test_an_array_that_is_missing_or_that_nobody_asked_for_is_told():
+    line = "max_pool x=1x1x5 kernel=2 indices float32"
+    found = judge(trial(line, Outcome("arrays", {"y": right(line)["y"]})))
+    assert (found.kind, found.clause) == (Kind.ANSWER, "backend.answer")
+    assert found.message == "expected the arrays y, indices, got y"
+    assert verdict(LINE, extra=np.zeros(1)).kind is Kind.ANSWER
+
+
+@pytest.mark.parametrize("answer", [None, [[1.0], [1.0, 2.0]], object(), "text"])
+def test_what_is_no_array_is_something_else(answer):
+    found = examined(Told(lambda problem, arrays: answer), LINE)
+    assert (found.kind, found.clause) == (Kind.ANSWER, "backend.answer")
+    assert found.message.startswith("not an array: ")
+
+
+def test_refusing_the_valid_and_accepting_the_invalid():
+    found = examined(raising(ValueError("odd kernels only")), LINE)
+    assert (found.kind, found.clause) == (Kind.REFUSES, "backend.refusal")
+    assert found.message == "ValueError: odd kernels only"
+    invalid = "conv x=1x3x5 w=2x1x2 groups=2 float32"
+    assert examined(raising(ValueError("no")), invalid).kind is Kind.AGREES
+    found = examined(Told(lambda problem, arrays: np.zeros(4, np.float32)), invalid)
+    assert (found.kind, found.clause) == (Kind.ACCEPTS, "conv.groups")
+    assert found.message.endswith("it answered y (4,)")
+
+
+def test_unsupported_is_no_discrepancy():
+    found = examined(raising(Unsupported("no such parameter")), LINE)
+    assert (found.kind, found.message) == (Kind.UNSUPPORTED, "no such parameter")
+    assert not found.is_discrepancy
+
+
+@pytest.mark.parametrize("error", [KeyError("groups"), AssertionError("x"), SystemExit(1)])
+def test_what_no_framework_refuses_by_is_a_crash(error):
+    found = examined(raising(error), LINE)
+    assert (found.kind, found.clause) == (Kind.CRASHED, "backend.answer")
+
+
+def test_a_changed_input_is_told_even_where_the_answer_is_right():
+    def deed(problem, arrays):
+        answer = NumpyBackend().run(problem, arrays)
+        arrays["x"][...] = 0
+        return answer
+
+    found = examined(Told(deed), LINE)
+    assert (found.kind, found.clause) == (Kind.INPUT, "backend.input")
+    assert found.message == "wrote to x"
+
+
+def test_an_index_is_open_where_the_window_holds_no_sample():
+    line = "max_pool x=1x1x1 kernel=1 padding=1 indices float32"
+    indices = right(line)["indices"]
+    open_ones = np.where([[[True, False, True]]], 77, indices)
+    assert verdict(line, indices=open_ones).kind is Kind.AGREES
+    assert verdict(line, indices=indices + 1).kind is Kind.VALUE
+
+
+# The bounds.
+
+
+def test_meaning_has_no_tolerance_but_where_a_division_or_a_root_rounds():
+    exact = Fraction(7, 3)
+    for op in ("conv x=1x1x5 w=1x1x2", "max_pool x=1x1x5 kernel=2", "lp_pool x=1x1x5 kernel=2 p=1"):
+        assert meaning_bound(Case.parse(f"{op} float32").problem, exact) == 0
+    average = Case.parse("avg_pool x=1x1x5 kernel=3 float32").problem
+    roundings = 3 * Fraction(1, 2**24)
+    assert meaning_bound(average, exact) == roundings / (1 - roundings) * exact + Fraction(
+        1, 2**149
+    )
+    assert meaning_bound(replace(average, dtype="int32"), exact) == 0
+
+
+def bound_of(line, accumulator):
+    one = trial(line, Outcome("arrays", right(line)))
+    return accuracy_bound(one.case.problem, one.expected.operation, (0, 0, 0), accumulator), one
+
+
+def test_the_accuracy_bound_is_gamma_times_the_magnitudes_and_half_an_ulp():
+    line = "conv x=1x1x3 w=1x1x3 float32 fill=real#0"
+    bound, one = bound_of(line, "float32")
+    operation = one.expected.operation
+    magnitude = sum(abs(Fraction(term)) for term in operation.terms((0, 0, 0)))
+    roundings = 5 * Fraction(1, 2**24)
+    least = roundings / (1 - roundings) * magnitude
+    exact = abs(Fraction(operation.exact((0, 0, 0))))
+    assert least < bound <= least + exact * Fraction(1, 2**23) + Fraction(8, 2**149)
+
+
+def test_a_wider_accumulator_gives_a_narrower_bound():
+    line = "conv x=1x4x9 w=1x4x9 float16 fill=real#0"
+    assert bound_of(line, "float32")[0] < bound_of(line, "float16")[0] / 5
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_within_the_bound_agrees_and_beyond_it_does_not(dtype):
+    line = f"conv x=1x2x6 w=1x2x3 {dtype} fill=real#3"
+    bound, one = bound_of(line, dtype)
+    exact = Fraction(one.expected.operation.exact((0, 0, 0)))
+    y = right(line)["y"]
+    kind = ml_dtypes.bfloat16 if dtype == "bfloat16" else dtype
+
+    def told(factor):
+        moved = y.copy()
+        moved[0, 0, 0] = np.asarray(float(exact + factor * bound)).astype(kind)
+        return judge(trial(line, Outcome("arrays", {"y": moved}), {dtype: dtype}))
+
+    assert told(Fraction(1, 2)).kind is Kind.AGREES
+    beyond = told(3)
+    assert (beyond.kind, beyond.clause) == (Kind.BOUND, "backend.accuracy")
+    assert 2 < beyond.margin < 4
+
+
+def test_the_most_special_declaration_of_an_accumulator_counts():
+    line = "conv x=1x1x2x2x2 w=1x1x2x2x2 float16 fill=real#1"
+    y = right(line)["y"]
+    margins = [
+        judge(trial(line, Outcome("arrays", {"y": y + y.dtype.type(0.01)}), declared)).margin
+        for declared in (
+            {"float16": "float32"},
+            {"float16": "float32", "conv float16": "float16"},
+            {"float16": "float16", "conv float16": "float16", "conv float16 rank 3": "float32"},
+            {"float16": "float32", "conv float16 rank 2": "float16"},
+        )
+    ]
+    assert margins[0] == margins[2] == margins[3] > margins[1]
+
+
+# Variant points and clauses.
+
+
+def test_an_outcome_that_a_choice_explains_follows_a_variant():
+    def last_of_ties(problem, arrays):
+        expected = expectation(problem, arrays, {"max.tie": "last"})
+        return {
+            "y": expected.y.reshape(expected.shape),
+            "indices": expected.indices.reshape(expected.shape),
+        }
+
+    found = examined(
+        Told(last_of_ties), "max_pool x=1x1x4x4 kernel=3x3 indices float32 fill=integers#3"
+    )
+    assert found.kind in (Kind.VARIANT, Kind.AGREES)
+    found = examined(
+        Told(last_of_ties), "max_pool x=1x1x9x9 kernel=5x5 indices int8 fill=integers#7"
+    )
+    assert found.kind is Kind.VARIANT
+    assert found.choices == {"max.tie": "last"}
+
+
+def test_what_a_choice_explains_does_not_hide_what_it_does_not():
+    def flushing_and_deaf_to_nan(problem, arrays):
+        x = arrays["x"]
+        x = np.where(np.isnan(x) | (abs(x) < 2.0**-126), np.float32(0), x)
+        return NumpyBackend().run(problem, {"x": x})
+
+    line = "max_pool x=2x1x3 kernel=3 float32 fill=special#{}"
+    backend = Told(flushing_and_deaf_to_nan)
+    for seed in range(300):
+        one = Case.parse(line.format(seed))
+        x = make_arrays(one)["x"]
+        tiny = (abs(x) < 2.0**-126) & (x > 0)
+        if tiny[0].any() and np.isnan(x[1]).any():
+            found = examined(backend, one.line)
+            assert (found.kind, found.clause) == (Kind.VALUE, "max.nan")
+            assert found.wrong[0] == ("y", (1, 0, 0))
+            return
+    raise AssertionError("no seed puts both in one batch")
+
+
+def test_a_refusal_at_a_variant_point_is_a_choice_and_elsewhere_a_discrepancy():
+    def no_empty_batch(problem, arrays):
+        if 0 in arrays["x"].shape:
+            raise ValueError("empty input")
+        return NumpyBackend().run(problem, arrays)
+
+    found = examined(Told(no_empty_batch), "conv x=0x1x5 w=1x1x2 float32")
+    assert (found.kind, dict(found.choices)) == (Kind.VARIANT, {"size.batch": "refuse"})
+    assert examined(raising(ValueError("empty input")), "conv x=0x1x5 w=1x1x2 float32").kind is (
+        Kind.REFUSES
+    )
