@@ -15,11 +15,12 @@ from math import prod
 import numpy as np
 
 from convformance.backend import Arrays
+from convformance.evidence import axes_of
 from convformance.expect import broken_clause, expectation, output_shape
 from convformance.judge import Trial, judge
 from convformance.problem import Case, Problem
 from convformance.verdict import Kind, Verdict
-from convoracle import VARIANTS, Axis, InvalidProblem, slide
+from convoracle import VARIANTS, Axis, InvalidProblem
 from convoracle.exact import FORMATS
 
 TEMPLATE = 60  # characters of a refusal that tell its reason from another
@@ -142,7 +143,7 @@ def template(message: str) -> str:
 
 def _repairs(problem: Problem) -> list[tuple[str, Callable[[Problem], Problem]]]:
     """Return (variant point, how to take away what it is about) for the points that apply."""
-    axes = _axes(problem)
+    axes = axes_of(problem)
     found: list[tuple[str, Callable[[Problem], Problem]]] = []
     if problem.x[0] == 0:
         found.append(("size.batch", _with_batch))
@@ -154,21 +155,10 @@ def _repairs(problem: Problem) -> list[tuple[str, Callable[[Problem], Problem]]]
         found.append(("window.none", _with_room))
     if any(2 * max(axis.before, axis.after) > axis.kernel_size for axis in axes):
         found.append(("padding.limit", _with_less_padding))
-    if problem.op in ("max_pool", "avg_pool") and _sees_only_padding(axes):
+    if problem.op in ("max_pool", "avg_pool") and sees_only_padding(axes):
         label = "max.empty" if problem.op == "max_pool" else "avg.empty"
         found.append((label, _with_samples_everywhere))
     return found
-
-
-def _axes(problem: Problem) -> tuple[Axis, ...]:
-    return slide(
-        problem.x[2:],
-        problem.kernel_size,
-        stride=problem.stride,
-        padding=problem.padding,
-        dilation=problem.dilation,
-        ceil_mode=problem.ceil_mode,
-    )
 
 
 def _with_channels(problem: Problem) -> Problem:
@@ -185,7 +175,7 @@ def _with_batch(problem: Problem) -> Problem:
 
 
 def _with_room(problem: Problem) -> Problem:
-    sizes = (max(axis.size, axis.extent) for axis in _axes(problem))
+    sizes = (max(axis.size, axis.extent) for axis in axes_of(problem))
     return replace(problem, x=(*problem.x[:2], *sizes))
 
 
@@ -195,7 +185,7 @@ def _with_less_padding(problem: Problem, most: Callable[[int], int] = lambda k: 
         return _with_room(problem)
     less = tuple(
         (min(axis.before, most(axis.kernel_size)), min(axis.after, most(axis.kernel_size)))
-        for axis in _axes(problem)
+        for axis in axes_of(problem)
     )
     return replace(_with_room(problem), padding=less)
 
@@ -204,7 +194,7 @@ def _with_samples_everywhere(problem: Problem) -> Problem:
     return replace(_with_room(problem), padding="valid")
 
 
-def _sees_only_padding(axes: tuple[Axis, ...]) -> bool:
+def sees_only_padding(axes: tuple[Axis, ...]) -> bool:
     """Whether some window has no sample: it is so if that holds along one axis."""
     return any(
         not any(axis.holds(axis.position(o, k)) for k in range(axis.kernel_size))
@@ -308,7 +298,7 @@ def _simpler_windows(problem: Problem, verdict: Verdict) -> Iterator[tuple[str, 
         return
     ones = (1,) * problem.rank
     if problem.padding != "valid":
-        found = tuple((axis.before, axis.after) for axis in _axes(problem))
+        found = tuple((axis.before, axis.after) for axis in axes_of(problem))
         yield "padding.same", replace(problem, padding=found)
         even = tuple((min(pair), min(pair)) for pair in found)
         yield "padding.explicit", _with_room(replace(problem, padding=even))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from convformance.attribute import PADDED
+from convformance.attribute import PADDED, sees_only_padding
 from convformance.backend import Array, Arrays
+from convformance.evidence import axes_of
 from convformance.expect import Expectation
 from convformance.problem import Case, Problem
 from convoracle import InvalidProblem
@@ -20,6 +21,8 @@ OP_CLAUSES = {
     "distance_pool": ("distance.value", "distance.weight", "distance.divisor"),
 }
 
+EMPTY = {"max_pool": "max.empty", "avg_pool": "avg.empty"}
+
 
 def touched(case: Case, arrays: Arrays, expected: Expectation | InvalidProblem) -> tuple[str, ...]:
     """Return the labels of the clauses that the case asks about, sorted."""
@@ -31,6 +34,7 @@ def touched(case: Case, arrays: Arrays, expected: Expectation | InvalidProblem) 
         "value.dtype",
         "backend.answer",
         "backend.input",
+        "backend.refusal",
         "problem.rank",
     }
     labels |= _window_clauses(problem) | _size_clauses(problem, expected.shape)
@@ -48,6 +52,8 @@ def touched(case: Case, arrays: Arrays, expected: Expectation | InvalidProblem) 
         labels.add("conv.groups")
     if problem.indices:
         labels |= {"max.index", "max.tie"}
+        if "max.nan" in labels:
+            labels.add("max.nan_index")
     if problem.op in ("lp_pool", "distance_pool"):
         labels.add("problem.float")
     return tuple(sorted(labels))
@@ -66,6 +72,9 @@ def _window_clauses(problem: Problem) -> set[str]:
     if problem.padding == "valid":
         return labels | {"padding.valid"}
     labels.add(PADDED[problem.op])
+    counts_nothing = problem.op in EMPTY and not problem.count_include_pad
+    if counts_nothing and sees_only_padding(axes_of(problem)):
+        labels.add(EMPTY[problem.op])
     if isinstance(problem.padding, str):
         return labels | {"padding.same", "padding.same_side"}
     return labels | {"padding.explicit", "padding.limit"}

@@ -97,7 +97,6 @@ def _expectation(examined: Examined) -> Iterator[str]:
 
 def _outcome(examined: Examined) -> Iterator[str]:
     outcome = examined.trial.outcome
-    how = f" ({outcome.how}{', a recipe' if outcome.recipe else ''})" if outcome.how else ""
     if outcome.kind != "arrays":
         yield f"outcome   {outcome.kind}: {outcome.message}"
         return
@@ -106,8 +105,8 @@ def _outcome(examined: Examined) -> Iterator[str]:
         wrong.setdefault(name, set()).add(tuple(position))
     for name, array in outcome.arrays.items():
         yield from _array(f"got       {name}", array, wrong.get(name, set()))
-    if how:
-        yield f"how      {how}"
+    if outcome.how:
+        yield f"how       {outcome.how}{', a recipe' if outcome.recipe else ''}"
 
 
 def _array(title: str, array: Array, wrong: Iterable[tuple[int, ...]] = ()) -> Iterator[str]:
