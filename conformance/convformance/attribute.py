@@ -300,7 +300,9 @@ def _simpler_windows(problem: Problem, verdict: Verdict) -> Iterator[tuple[str, 
     if problem.padding != "valid":
         found = tuple((axis.before, axis.after) for axis in axes_of(problem))
         yield "padding.same", replace(problem, padding=found)
-        even = tuple((min(pair), min(pair)) for pair in found)
+        # An answer shows whether both sides alike help; for a refusal more padding may be worse.
+        alike = min if verdict.kind is Kind.REFUSES else max
+        even = tuple((alike(pair), alike(pair)) for pair in found)
         yield "padding.explicit", _with_room(replace(problem, padding=even))
         label = PADDED[problem.op] if verdict.kind is Kind.VALUE else "padding.explicit"
         yield label, _with_samples_everywhere(problem)

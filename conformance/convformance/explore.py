@@ -74,7 +74,7 @@ def _seed(bench: Bench, name: str, turn: int) -> int:
 
 
 @contextmanager
-def _drawn_by_the_seed_alone() -> Iterator[None]:
+def drawn_by_the_seed_alone() -> Iterator[None]:
     """Keep Hypothesis from drawing numbers that stand in the source files of loaded modules.
 
     It looks for them in whatever is not installed, so that a checkout, an installed package and
@@ -119,7 +119,7 @@ class _Hunt:
             self._try(case)
 
         try:
-            with _drawn_by_the_seed_alone():
+            with drawn_by_the_seed_alone():
                 property_holds()
         except _News:
             return self.smallest

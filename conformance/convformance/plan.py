@@ -42,12 +42,12 @@ def _meaning(area: str, op: str, plain: int, others: int) -> list[Exploration]:
 
 
 EXPLORATIONS: tuple[Exploration, ...] = (
-    *_meaning("convolution", "conv", 400, 160),
-    *_meaning("convolution", "conv1x1", 60, 60),
+    *_meaning("convolution", "conv", 320, 160),
+    *_meaning("convolution", "conv1x1", 40, 40),
     *(one for op in ALL_OPS if op.endswith("_pool") for one in _meaning("pooling", op, 200, 90)),
-    *(Exploration("invalid", f"invalid {op}", op, invalid_cases(op), 80) for op in ALL_OPS),
+    *(Exploration("invalid", f"invalid {op}", op, invalid_cases(op), 160) for op in ALL_OPS),
     *(
-        Exploration("accuracy", f"accuracy {op} {dtype}", op, cases(op, (dtype,), ("real",)), 40)
+        Exploration("accuracy", f"accuracy {op} {dtype}", op, cases(op, (dtype,), ("real",)), 60)
         for op in ALL_OPS
         for dtype in FLOATS
     ),

@@ -63,7 +63,9 @@ def axis(draw: Draw, padding: str, pool: bool) -> dict[str, Any]:
     }
 
 
-PAD_KINDS = ("valid", "symmetric", "same", "asymmetric", "same_upper", "same_lower", "symmetric")
+PAD_KINDS = (
+    "valid", "symmetric", "same", "asymmetric", "valid", "same_upper", "same_lower", "symmetric",
+)  # fmt: skip
 
 
 @st.composite

@@ -250,7 +250,7 @@ INTEGERS = ("int8", "int32", "int64")
 # Padding.
 
 
-@liar(WINDOWED, "padding.explicit max.empty window.ceil", Kind.VALUE, Kind.SHAPE)
+@liar(WINDOWED, "padding.explicit max.empty avg.empty window.ceil", Kind.VALUE, Kind.SHAPE)
 def pads_swapped(problem, arrays):
     """Explicit padding before and after an axis change places."""
     swapped = tuple((after, before) for before, after in pairs(problem, arrays))
@@ -265,7 +265,7 @@ def padding_before_on_both_sides(problem, arrays):
     return honest(problem, arrays, padding=twice)
 
 
-@liar("conv max_pool", "padding.explicit", Kind.SHAPE, Kind.VALUE)
+@liar("conv max_pool", "padding.explicit max.padding", Kind.SHAPE, Kind.VALUE)
 def padding_of_first_axis_everywhere(problem, arrays):
     """Every axis gets the padding of the first."""
     return honest(problem, arrays, padding=pairs(problem, arrays)[:1] * problem.rank)
@@ -723,7 +723,7 @@ def index_into_the_batch(problem, arrays):
     return reindexed(problem, arrays, lambda indices: indices + first)
 
 
-@liar("max_pool", "max.tie")
+@liar("max_pool", "max.tie max.index")
 def tie_goes_to_the_first_column(problem, arrays):
     """Of equal maxima the index names the first in column order."""
     order = (0, 1, *reversed(spatial(problem)))

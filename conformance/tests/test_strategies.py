@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, Phase, find, given, reject, seed, settings
 
 from convformance.evidence import axes_of
 from convformance.expect import TERM_BUDGET, broken_clause, expectation, terms_each
+from convformance.explore import drawn_by_the_seed_alone
 from convformance.fills import make_arrays
 from convformance.problem import OPS, Case, Problem
 from convformance.strategies import FLOATS, INTEGERS, cases, invalid_cases, large_problems, problems
@@ -35,7 +36,8 @@ def drawn(strategy, number):
             reject()  # Hypothesis repeats itself; what is counted here is what it makes anew
         found[example] = True
 
-    collect()
+    with drawn_by_the_seed_alone():
+        collect()
     return list(found)
 
 
