@@ -180,11 +180,12 @@ def loop_distance(x, weights, options):
     return loop_output(x, weights.shape, options, element)
 
 
-def check(y, found, tolerance=0.0):
+def check(y, found):
     assert len(found) == y.size
     for where, expected in found.items():
         actual = plain(y[where])
-        assert actual == pytest.approx(expected, rel=tolerance, abs=0, nan_ok=True), where
+        both_nan = math.isnan(actual) and math.isnan(expected)
+        assert actual == expected or both_nan, where
 
 
 def drawn_options(draw, rank):
@@ -524,7 +525,9 @@ def test_lp_of_small_whole_numbers_is_exact():
 @pytest.mark.parametrize("size", [1e300, 1e-300, 5e-324])
 def test_lp_norm_of_one_sample_neither_overflows_nor_vanishes(p, size):
     y = kernel.lp_pool(row(size, 0, dtype="float64"), 2, p=p)
-    assert values(y) == pytest.approx([size], rel=1e-15, abs=0)
+    # p - 1 products round, the root divides their error by p and adds two roundings of its own.
+    (norm,) = values(y)
+    assert abs(norm - size) <= 3 * math.ulp(size)
 
 
 @pytest.mark.parametrize("p", [1, 2, 3, 65, INF])
