@@ -156,6 +156,12 @@ def _warnings(shown: Sequence[Column]) -> Iterable[str]:
     for column in shown:
         if column.run.header.selection:
             yield f"{column.label} was asked only in part: {column.run.header.selection}"
+        if column.run.footer.deaths:
+            died = count(column.run.footer.deaths, "time", "times")
+            yield (
+                f"The process of {column.label} died {died} at a call that a fresh process "
+                "answered: an earlier call did harm, and it is not known which."
+            )
     times = [_time(column.run.header.started) for column in shown]
     known = [time for time in times if time]
     if len(known) < len(times):

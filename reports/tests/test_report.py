@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -199,6 +200,13 @@ def test_headings_go_down_one_level_at_a_time(make_run: MakeRun) -> None:
     levels = [int(tag[1]) for tag, _ in Tags(render([run])).found if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1
     assert all(below <= above + 1 for above, below in pairwise(levels))
+
+
+def test_a_process_that_died_of_an_earlier_call_is_told(make_run: MakeRun) -> None:
+    run = make_run()
+    assert "died" not in render([run])
+    run = replace(run, footer=replace(run.footer, deaths=2))
+    assert "died 2 times at a call that a fresh process answered" in render([run])
 
 
 def test_a_ledger_entry_that_no_longer_occurs_is_shown(make_run: MakeRun) -> None:
