@@ -14,19 +14,24 @@ import pytest
 from convformance.runfile import load
 
 WILD = Path(__file__).parents[2] / "conformance" / "tests"
+# A shell that runs the tests in the background has its children ignore the interrupt.
+MAIN = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from convreport.cli import main
+sys.exit(main())
+"""
 FEW = ("--max-examples", "4")
 
 
 def start(folder, *arguments):
     return subprocess.Popen(
-        [sys.executable, "-m", "convreport.cli", *arguments],
+        [sys.executable, "-c", MAIN, *arguments],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(WILD), "COLUMNS": "120"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # A shell that runs the tests in the background has its children ignore the interrupt.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  no threads
     )
 
 
