@@ -22,7 +22,8 @@ class Unsupported(Exception):  # noqa: N818  an answer, not an error
 class Result:
     """What an adapter gives back when it has more to say than the arrays.
 
-    `arrays` maps "y" (and "indices" where the problem asks for them) to NCHW arrays;
+    `arrays` maps each name in `problem.answers`, such as "y", to an array in the problem's
+    layout;
     `how` is one line on the path that was taken, such as "NCHW, default flags";
     `recipe` marks a composition of calls where the framework has no single one.
     """
@@ -39,6 +40,8 @@ class Backend(Protocol):
     An adapter may also have
     `accumulators`: {dtype: dtype in which its sums are kept}, for the accuracy bound; a key
     such as "avg_pool float16" speaks of one op, "conv float16 rank 3" of one rank of it;
+    `knows`: the names of the attributes it reads of `convformance.problem.EXTRAS`; problems with
+    others of them, or padding that it has not heard of, are not given to it;
     `libraries`: {distribution: version}, shown in the report;
     `script(problem, arrays)`: plain code of the framework that repeats the call.
     """

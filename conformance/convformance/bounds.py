@@ -14,8 +14,11 @@ from convoracle.exact import FORMATS, Format, Number, is_finite, root
 from convoracle.operation import Operation
 
 Position = tuple[int, ...]
-EXACT_OPS = ("max_pool",)
-DIVIDING_OPS = ("avg_pool", "distance_pool")
+EXACT_OPS = (
+    "max_pool", "max_unpool", "adaptive_max_pool", "global_max_pool", "unfold",
+)  # fmt: skip
+ROUNDED_TERMS = ("avg_pool", "lp_pool")  # where a gradient's terms are quotients
+DIVIDING_OPS = ("avg_pool", "distance_pool", "adaptive_avg_pool", "global_avg_pool")
 
 
 def gamma(n: Fraction | int, u: Fraction) -> Fraction:
@@ -25,29 +28,41 @@ def gamma(n: Fraction | int, u: Fraction) -> Fraction:
     return n * u / (1 - n * u)
 
 
-def meaning_bound(problem: Problem, exact: Number) -> Fraction:
+def meaning_bound(
+    problem: Problem, operation: Operation, position: Position, exact: Number
+) -> Fraction:
     """Return the bound on the fills `integers` and `special`, where sums are exact.
 
     0 but for the ops that divide or take a root: an average is sum, reciprocal, product; a
-    root may be a power whose exponent 1/p is rounded, which costs ln(sum) / p more.
+    root may be a power whose exponent 1/p is rounded, which costs ln(sum) / p more. A gradient of
+    these rounds every term, so that the terms' magnitudes count.
     """
     if not problem.is_float or not is_finite(exact):
         return Fraction(0)
+    form = FORMATS[operation.dtype]
+    if problem.grad and problem.op in ROUNDED_TERMS:
+        n, magnitude = len(operation.terms(position)), operation.magnitude(position)
+        if not is_finite(magnitude):
+            return Fraction(0)
+        roundings = n + _term_roundings(problem)
+        return gamma(roundings, form.unit) * Fraction(magnitude) + (n + 1) * form.subnormal
     rounds = _finishing_roundings(problem, exact)
     if not rounds:
         return Fraction(0)
-    form = FORMATS[problem.dtype]
     return gamma(rounds, form.unit) * abs(Fraction(exact)) + form.subnormal
 
 
-def _finishing_roundings(problem: Problem, exact: Number) -> Fraction:
-    if problem.op in DIVIDING_OPS:
-        return Fraction(3)
-    if problem.op == "lp_pool" and problem.p not in (1, math.inf):
-        # sum = exact^p, so ln(sum) / p = |ln(exact)|; the power itself may be two roundings off
-        logarithm = abs(math.log(exact)) if exact else 0.0
-        return 4 + Fraction(math.ceil(logarithm))
-    return Fraction(0)
+def _term_roundings(problem: Problem) -> int:
+    """Return the roundings of one term of a pool's gradient.
+
+    An average: reciprocal and product. A norm of p: its own sum and root, the quotient and the
+    power, and what rounding the exponent of a power costs.
+    """
+    if problem.op == "avg_pool":
+        return 3
+    if problem.op == "max_pool" or problem.p in (1, math.inf):
+        return 1
+    return int(problem.p) * (math.prod(problem.kernel) + 12)
 
 
 def accuracy_bound(
@@ -58,17 +73,24 @@ def accuracy_bound(
     gamma(n + 2) * sum |terms| at the accumulator's unit roundoff, plus half an ulp of the
     output, plus the underflow of each term. Dividing and root-taking add their roundings.
     """
-    if problem.op in EXACT_OPS:
+    if problem.op in EXACT_OPS and not problem.grad:
         return Fraction(0)
-    out, form = FORMATS[problem.dtype], FORMATS[accumulator]
+    out, form = FORMATS[operation.dtype], FORMATS[accumulator]
     exact, n = operation.exact(position), len(operation.terms(position))
     roundings = n + 2 + _finishing_roundings(problem, exact)
-    if problem.op == "lp_pool":
+    if problem.grad and problem.op in ROUNDED_TERMS:
+        roundings += _term_roundings(problem)
+    elif problem.op == "lp_pool":
         roundings += n * max(0, int(min(problem.p, 3)) - 1)  # |x|^p by repeated products
     magnitude = operation.magnitude(position)
     if not is_finite(magnitude) or not is_finite(exact):
         return Fraction(0)
+    if operation.weights is not None:  # [value.complex] three real products may make a complex one
+        roundings, magnitude = 2 * (roundings + 2), 2 * magnitude
     summing = gamma(roundings, form.unit) * Fraction(magnitude)
+    if operation.gain is not None:  # an intermediate result is an element of the dtype
+        summing += out.unit * (Fraction(magnitude) + summing)
+        summing += Fraction(operation.gain(position)) * out.subnormal
     half_ulp = out.unit * (abs(Fraction(exact)) + summing)
     return summing + half_ulp + _underflow(problem, n, form) + out.subnormal
 
@@ -79,6 +101,6 @@ def _underflow(problem: Problem, n: int, form: Format) -> Fraction:
     A root magnifies it: |(s + d)^(1/p) - s^(1/p)| <= d^(1/p) for any s.
     """
     lost = (n + 1) * form.subnormal
-    if problem.op != "lp_pool" or problem.p in (1, math.inf):
+    if problem.op != "lp_pool" or problem.p in (1, math.inf) or problem.grad:
         return lost
     return Fraction(root(lost, int(problem.p)))

@@ -12,75 +12,19 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-import convoracle
 from convformance.backend import Array, Arrays
+from convformance.meaning import STANDARD, dy_shape, operation, output_channels, output_shape
 from convformance.problem import Problem
-from convoracle import InvalidProblem, Operation, Tensor
+from convoracle import InvalidProblem, Operation
 
 TERM_BUDGET = 60_000  # terms that the oracle loops over for one case; larger ones are sampled
 SAMPLES = 24  # seeded positions of a sampled case, beside its corners and edges
 Position = tuple[int, ...]
-STANDARD: Mapping[str, str] = {}
 
 
 def numpy_dtype(name: str) -> np.dtype[Any]:
     """Return the NumPy dtype of a problem's dtype; bfloat16 comes from ml_dtypes."""
     return np.dtype(getattr(ml_dtypes, name) if name == "bfloat16" else name)
-
-
-def tensor(array: Array) -> Tensor:
-    """Return the array's elements as Python numbers; every dtype of the suite fits exactly."""
-    if array.dtype.kind not in "iuf":
-        array = array.astype(np.float32)
-    return Tensor(array.shape, array.ravel().tolist())
-
-
-def operation(problem: Problem, arrays: Arrays, choices: Mapping[str, str] = STANDARD) -> Operation:
-    """Return the op of the problem on the arrays; raise `InvalidProblem`."""
-    return _define(problem, {name: tensor(array) for name, array in arrays.items()}, choices)
-
-
-def _define(
-    problem: Problem, inputs: Mapping[str, Tensor], choices: Mapping[str, str]
-) -> Operation:
-    common: dict[str, Any] = {"dtype": problem.dtype, "choices": choices}
-    if problem.op == "conv1x1":
-        return convoracle.conv1x1(inputs["x"], inputs["w"], inputs.get("bias"), **common)
-    common |= {
-        "stride": problem.stride,
-        "padding": _padding(problem, choices),
-        "dilation": problem.dilation,
-    }
-    if problem.op == "conv":
-        return convoracle.conv(
-            inputs["x"], inputs["w"], inputs.get("bias"), groups=problem.groups, **common
-        )
-    common["ceil_mode"] = problem.ceil_mode
-    if problem.op == "max_pool":
-        return convoracle.max_pool(inputs["x"], problem.kernel, **common)
-    if problem.op == "lp_pool":
-        return convoracle.lp_pool(inputs["x"], problem.kernel, p=problem.p, **common)
-    common["count_include_pad"] = problem.count_include_pad
-    if problem.op == "avg_pool":
-        return convoracle.avg_pool(inputs["x"], problem.kernel, **common)
-    return convoracle.distance_pool(inputs["x"], inputs["w"], **common)
-
-
-def _padding(problem: Problem, choices: Mapping[str, str]) -> Any:
-    before = choices.get("padding.same_side") == "before"
-    return "same_lower" if before and problem.padding == "same" else problem.padding
-
-
-def input_shapes(problem: Problem) -> dict[str, tuple[int, ...]]:
-    """Return the shape of each input array, also of an invalid problem."""
-    shapes = {"x": problem.x}
-    if problem.op in ("conv", "conv1x1"):
-        shapes["w"] = problem.w
-    if problem.op == "distance_pool":
-        shapes["w"] = tuple(max(0, size) for size in problem.kernel)
-    if problem.bias:
-        shapes["bias"] = problem.w[:1]
-    return shapes
 
 
 def broken_clause(problem: Problem) -> InvalidProblem | None:
@@ -90,13 +34,6 @@ def broken_clause(problem: Problem) -> InvalidProblem | None:
     except InvalidProblem as error:
         return error
     return None
-
-
-def output_shape(problem: Problem) -> tuple[int, ...]:
-    """Return the output's shape, from the sizes alone; raise `InvalidProblem`."""
-    shapes = input_shapes(problem)
-    hollow = {name: Tensor(shape, range(prod(shape))) for name, shape in shapes.items()}
-    return _define(problem, hollow, STANDARD).shape
 
 
 @dataclass(frozen=True)
@@ -111,19 +48,27 @@ class Expectation:
     @property
     def shape(self) -> tuple[int, ...]:
         """The output's shape."""
-        return self.operation.shape
+        shape = self.operation.shape
+        return shape[:-1] if self.problem.is_complex else shape
+
+    def elements_of(self, array: Array) -> Array:
+        """Return the array's elements at `positions`; of complex ones the named part."""
+        if self.problem.is_complex:
+            array = np.stack([array.real, array.imag], axis=-1)
+        found: Array = array[self.selector]
+        return found
 
     @cached_property
     def selector(self) -> tuple[Array, ...]:
         """Index arrays that pick the expected elements out of an output."""
-        table = np.array(self.positions, dtype=np.intp).reshape(-1, len(self.shape))
+        table = np.array(self.positions, dtype=np.intp).reshape(-1, len(self.operation.shape))
         return tuple(table.T)
 
     @cached_property
     def y(self) -> Array:
         """The expected elements, in the order of `positions`, in the output's dtype."""
         values = [self.operation.value(position) for position in self.positions]
-        return elements(values, self.problem.dtype)
+        return elements(values, self.operation.dtype)
 
     @cached_property
     def indices(self) -> Array | None:
@@ -135,7 +80,7 @@ class Expectation:
 
 def elements(values: list[Any], dtype: str) -> Array:
     """Return Python numbers, each an element of the dtype already, as an array."""
-    if dtype in ("int8", "int32", "int64"):
+    if dtype.startswith(("int", "uint")):
         return np.array(values, dtype=dtype)
     return np.array(values, dtype=np.float64).astype(numpy_dtype(dtype))
 
@@ -151,9 +96,33 @@ def expectation(
 
 
 def terms_each(problem: Problem) -> int:
-    """Return the number of terms of one output element."""
-    channels = problem.w[1] if problem.op in ("conv", "conv1x1") else 1
-    return max(1, prod(problem.kernel_size) * channels)
+    """Return the number of terms of one element of the answer, or a little more."""
+    taps, parts = prod(problem.kernel_size), 4 if problem.is_complex else 1
+    if problem.grad:
+        return max(1, _terms_of_gradient(problem, taps))
+    channels = {
+        "conv": (*problem.w, 0, 0)[1],
+        "conv1x1": (*problem.w, 0, 0)[1],
+        "conv_transpose": problem.x[1] // max(1, problem.groups),
+        "separable_conv": (*problem.pointwise, 0, 0)[1],
+    }.get(problem.op, 1)
+    if problem.op.startswith(("adaptive", "global")):
+        output = problem.output or (1,) * problem.rank
+        taps = prod(-(-size // max(1, o)) + 1 for size, o in zip(problem.x[2:], output, strict=False))
+    if problem.op in ("unfold", "max_unpool"):
+        taps = 1 if problem.op == "unfold" else prod(problem.kernel_size)
+    return max(1, taps * channels * parts)
+
+
+def _terms_of_gradient(problem: Problem, taps: int) -> int:
+    if problem.op.endswith("_pool"):
+        return taps
+    places = prod(dy_shape(problem)[2:])
+    if problem.grad in ("w", "bias"):
+        return problem.x[0] * places
+    M = output_channels(problem)
+    mirrored = 1 if problem.padding_mode == "zeros" else 3**problem.rank
+    return M // max(1, problem.groups) * taps * mirrored
 
 
 def _sample(problem: Problem, shape: tuple[int, ...], seed: int) -> tuple[Position, ...]:

@@ -18,15 +18,21 @@ from typing import Any
 import numpy as np
 
 from convformance.backend import Array
-from convformance.expect import input_shapes, numpy_dtype, terms_each
+from convformance.expect import numpy_dtype, terms_each
+from convformance.meaning import input_shapes
 from convformance.problem import Case, Problem
-from convoracle.exact import BITS, FORMATS
+from convoracle import Tensor, max_pool
+from convoracle.exact import BITS, FORMATS, PARTS, UNSIGNED
+from convoracle.unpool import unpooled_size
 
 Random = np.random.Generator
 LARGEST_INTEGER = (
     99  # exact in bfloat16 and TF32: a cut of the inputs is not a difference of meaning
 )
-DIVIDING = ("avg_pool", "lp_pool", "distance_pool")
+AVERAGING = ("avg_pool", "distance_pool", "adaptive_avg_pool", "global_avg_pool")
+DIVIDING = (*AVERAGING, "lp_pool")
+MAXIMUM = ("max_pool", "adaptive_max_pool", "global_max_pool")
+CONVOLVING = ("conv", "conv1x1", "conv_transpose", "depthwise_conv")
 
 # The largest sum of magnitudes of one output. A sum: what the significand holds. An average or
 # a root is judged by a bound of about three roundings; these limits keep a sum that is off by
@@ -34,7 +40,7 @@ DIVIDING = ("avg_pool", "lp_pool", "distance_pool")
 # in the 16-bit formats, whose significand cannot hold more.
 SUM_LIMIT = {
     "float16": 2**11, "bfloat16": 2**8, "float32": 2**24, "float64": 2**53,
-    "int8": 2**7 - 1, "int32": 2**24, "int64": 2**53,
+    "int8": 2**7 - 1, "int32": 2**24, "int64": 2**53, "uint8": 2**8 - 1,
 }  # fmt: skip
 AVERAGE_LIMIT = {"float16": 2**7, "bfloat16": 2**4, "float32": 2**15, "float64": 2**40}
 ROOT_LIMIT = {"float16": 28, "bfloat16": 9, "float32": 2**12, "float64": 2**36}
@@ -50,14 +56,13 @@ def make_arrays(case: Case) -> dict[str, Array]:
     shapes = input_shapes(problem)
     dtype = numpy_dtype(problem.dtype)
     arrays: dict[str, Any] = {}
-    if "w" in shapes:
-        arrays["w"] = _weights(problem, shapes["w"], names, _random(case, 0))
-    if "bias" in shapes:
-        arrays["bias"] = _bias(problem, names, _random(case, 1))
-    random = _random(case, 2)
-    samples = [_sample(problem, names[n % len(names)], random) for n in range(problem.x[0])]
-    arrays["x"] = np.stack(samples) if samples else np.zeros(problem.x)
-    return {name: np.ascontiguousarray(arrays[name].astype(dtype)) for name in shapes}
+    for which, name in enumerate(("w", "bias", "x", "dy", "pointwise", "indices")):
+        if name in shapes:
+            arrays[name] = _filled(problem, name, shapes[name], names, _random(case, which))
+    return {
+        name: np.ascontiguousarray(arrays[name].astype(np.int64 if name == "indices" else dtype))
+        for name in shapes
+    }
 
 
 def _random(case: Case, which: int) -> Random:
@@ -65,20 +70,75 @@ def _random(case: Case, which: int) -> Random:
     return np.random.Generator(np.random.PCG64([case.seed, which]))
 
 
+def _filled(
+    problem: Problem, name: str, shape: tuple[int, ...], names: list[str], random: Random
+) -> Array:
+    """Return one array; of complex numbers the parts are drawn one after the other."""
+    if problem.is_complex:
+        real, imaginary = (_part(problem, name, shape, names, random) for _ in range(2))
+        return real + 1j * imaginary
+    x = _part(problem, name, shape, names, random)
+    return np.abs(x) if problem.dtype in UNSIGNED and "special" not in names else x
+
+
+def _part(
+    problem: Problem, name: str, shape: tuple[int, ...], names: list[str], random: Random
+) -> Array:
+    if name == "w":
+        return _weights(problem, shape, names, random)
+    if name == "bias":
+        return _bias(shape, names, random)
+    if name == "pointwise":
+        return _pointwise(problem, shape, names, random)
+    if name == "indices":
+        return _switches(problem, random)
+    if problem.grad and name == "x":
+        return _given_samples(problem, shape, names, random)
+    samples = [_sample(problem, shape[1:], names[n % len(names)], random) for n in range(shape[0])]
+    return np.stack(samples) if samples else np.zeros(shape)
+
+
 def limit(problem: Problem) -> int:
     """Return the largest sum of magnitudes that an output of the fill `integers` may have."""
-    table = {"lp_pool": ROOT_LIMIT, "avg_pool": AVERAGE_LIMIT, "distance_pool": AVERAGE_LIMIT}
-    return table.get(problem.op, SUM_LIMIT).get(problem.dtype, SUM_LIMIT[problem.dtype])
+    dtype = PARTS.get(problem.answer_dtype, problem.answer_dtype)
+    table = SUM_LIMIT
+    if problem.op in AVERAGING:
+        table = AVERAGE_LIMIT
+    elif problem.op == "lp_pool":
+        table = AVERAGE_LIMIT if problem.grad else ROOT_LIMIT
+    return table.get(dtype, SUM_LIMIT[dtype])
 
 
-def _sample(problem: Problem, name: str, random: Random) -> Array:
+def _format(problem: Problem) -> str:
+    """Return the dtype of the elements, of complex ones that of their parts."""
+    return PARTS.get(problem.dtype, problem.dtype)
+
+
+def _sample(problem: Problem, shape: tuple[int, ...], name: str, random: Random) -> Array:
     """Return one item of the batch."""
-    shape = problem.x[1:]
     if name == "real":
         return _real(problem, shape, random)
     if name == "integers":
         return _integers(problem, shape, random)
     return _special(problem, shape, random)
+
+
+def _given_samples(
+    problem: Problem, shape: tuple[int, ...], names: list[str], random: Random
+) -> Array:
+    """Return the input at which a gradient is taken; what is special stands in dy."""
+    if problem.op == "max_pool":
+        a = (2, LARGEST_INTEGER)[int(random.integers(2))]  # 2 makes many ties
+        if names == ["real"]:
+            return random.permutation(prod(shape)).reshape(shape)  # no ties: any rule will do
+        return random.integers(-a, a + 1, shape)
+    if names == ["real"]:
+        return _real(problem, shape, random)
+    if problem.op == "lp_pool":
+        return random.integers(-2, 3, shape)  # zeros too: what is the gradient of |0|?
+    if names == ["integers"]:
+        return _nonzero(random, shape, _amplitude(problem))
+    return random.integers(-2, 3, shape)
 
 
 def _weights(problem: Problem, shape: tuple[int, ...], names: list[str], random: Random) -> Array:
@@ -87,22 +147,62 @@ def _weights(problem: Problem, shape: tuple[int, ...], names: list[str], random:
     if names == ["real"]:
         return _real(problem, shape, random)
     if names == ["integers"]:
-        return _sparse_rows(random, shape, *_weight_budget(problem))
+        return _sparse(problem, random, shape, *_weight_budget(problem))
     if not problem.is_float:
         return _whole_range(problem.dtype, shape, random)
     # Weights and samples up to 2 fit beside the samples of the fill `integers` too; some are 0.
-    w = _sparse_rows(random, shape, 2, (limit(problem) - 3) // 4) * (random.random(shape) < 0.8)
-    w = w.astype(float)
-    if names == ["special"] and random.integers(4) == 0:
+    w = _sparse(problem, random, shape, 2, (limit(problem) - 3) // 4)
+    w = (w * (random.random(shape) < 0.8)).astype(float)
+    # Elsewhere an infinite weight meets the zeros between spread samples: nothing says how.
+    plain = problem.op in ("conv", "conv1x1") and not problem.grad
+    if names == ["special"] and random.integers(4) == 0 and plain:
         _scatter(w, [np.nan, np.inf, -np.inf][: 1 + int(random.integers(3))], random)
     return w
 
 
-def _bias(problem: Problem, names: list[str], random: Random) -> Array:
-    M = problem.w[:1]
+def _sparse(
+    problem: Problem, random: Random, shape: tuple[int, ...], a: int, most: int
+) -> Array:
+    """Return weights of which at most `most` that meet in one element of the answer are not zero.
+
+    Those that meet share an output channel; for a gradient by x they share an input channel.
+    """
+    turned = (problem.op == "conv_transpose") != (problem.grad == "x")
+    if not turned or len(shape) < 2:
+        return _sparse_rows(random, shape, a, most)
+    rows = _sparse_rows(random, (shape[1], shape[0], *shape[2:]), a, most)
+    return np.swapaxes(rows, 0, 1)
+
+
+def _bias(shape: tuple[int, ...], names: list[str], random: Random) -> Array:
     if names == ["real"]:
-        return random.standard_normal(M)
-    return random.integers(-3, 4, M)
+        return random.standard_normal(shape)
+    return random.integers(-3, 4, shape)
+
+
+def _pointwise(
+    problem: Problem, shape: tuple[int, ...], names: list[str], random: Random
+) -> Array:
+    """Return the weights of a separable convolution's second step."""
+    if names == ["real"]:
+        return _real(problem, shape, random)
+    if not problem.is_float and names == ["special"]:
+        return _whole_range(problem.dtype, shape, random)
+    a = _amplitude(problem) if names == ["integers"] else 1
+    largest = a if names == ["integers"] else 2
+    met = (limit(problem) - 3) // (largest * largest * a * prod(problem.kernel_size))
+    return _sparse_rows(random, shape, a, max(1, met))
+
+
+def _switches(problem: Problem, random: Random) -> Array:
+    """Return the indices of the maxima of a tensor that pools to the problem's input."""
+    window: dict[str, Any] = {"stride": problem.stride, "padding": problem.padding}
+    size = unpooled_size(problem.x, problem.kernel, output=problem.output, **window)
+    shape = (*problem.x[:2], *size)
+    pooled = Tensor(shape, random.integers(-9, 10, prod(shape)).tolist())
+    ones = (1,) * problem.rank
+    indices = max_pool(pooled, problem.kernel, dilation=ones, **window).indices()
+    return np.array(indices.values, np.int64).reshape(indices.shape)
 
 
 def _weight_budget(problem: Problem) -> tuple[int, int]:
@@ -113,13 +213,15 @@ def _weight_budget(problem: Problem) -> tuple[int, int]:
     room = limit(problem) - 3
     terms = terms_each(problem)
     a = _amplitude(problem)
-    return a, min(terms, room // (a * a))
+    parts = 4 if problem.is_complex else 1
+    return a, max(1, min(terms, room // (a * a * parts)))
 
 
 def _amplitude(problem: Problem) -> int:
     """Return the largest sample of an integer convolution."""
-    room = limit(problem) - 3
-    return max(1, min(LARGEST_INTEGER, isqrt(room // terms_each(problem))))
+    room = (limit(problem) - 3) // terms_each(problem)
+    a = _root(room, 3) if problem.op == "separable_conv" else isqrt(room)
+    return max(1, min(LARGEST_INTEGER, a))
 
 
 def _sparse_rows(random: Random, shape: tuple[int, ...], a: int, most: int) -> Array:
@@ -139,9 +241,14 @@ def _nonzero(random: Random, shape: tuple[int, ...], a: int) -> Array:
 
 
 def _integers(problem: Problem, shape: tuple[int, ...], random: Random) -> Array:
-    if problem.op in ("conv", "conv1x1"):
+    if problem.op in (*CONVOLVING, "separable_conv"):
+        if problem.grad in ("w", "bias"):
+            # One item of dy: what adds up does so over the whole batch.
+            most = _weight_budget(problem)[1] // max(1, problem.x[0])
+            return _sparse_rows(random, shape, _amplitude(problem), max(1, most))
         return _nonzero(random, shape, _amplitude(problem))
-    if problem.op == "max_pool" or not problem.is_float:
+    exact = problem.op in (*MAXIMUM, "unfold") and not problem.grad
+    if exact or not problem.is_float:
         a = (2, LARGEST_INTEGER)[int(random.integers(2))]  # 2 makes many ties
         return random.integers(-a, a + 1, shape)
     heaviest = (2 if problem.dtype == "bfloat16" else 4) if problem.op == "distance_pool" else 1
@@ -178,7 +285,7 @@ def _special(problem: Problem, shape: tuple[int, ...], random: Random) -> Array:
     themes: list[Callable[[Problem, tuple[int, ...], Random], Array]] = [_nan, _infinite, _zeros]
     if problem.op != "lp_pool":  # a power of these leaves the range: no meaning is at stake
         themes += [_subnormal, _largest]
-    if problem.op == "max_pool":
+    if problem.op in MAXIMUM and not problem.grad:
         themes.append(_lowest)
     return themes[int(random.integers(len(themes)))](problem, shape, random)
 
@@ -203,7 +310,7 @@ def _zeros(_problem: Problem, shape: tuple[int, ...], random: Random) -> Array:
 
 
 def _subnormal(problem: Problem, shape: tuple[int, ...], random: Random) -> Array:
-    tiny = float(FORMATS[problem.dtype].subnormal)
+    tiny = float(FORMATS[_format(problem)].subnormal)
     return random.integers(-3, 4, shape) * tiny
 
 
@@ -211,7 +318,7 @@ def _largest(problem: Problem, shape: tuple[int, ...], random: Random) -> Array:
     """Return zeros and a single largest number: beside others the order of the sum would count."""
     x = np.zeros(shape)
     if x.size:
-        largest = float(FORMATS[problem.dtype].largest)
+        largest = float(FORMATS[_format(problem)].largest)
         x.flat[random.integers(x.size)] = random.choice((largest, -largest))
     return x
 
@@ -231,6 +338,9 @@ def _scatter(x: Array, values: list[float], random: Random) -> Array:
 
 def _whole_range(dtype: str, shape: tuple[int, ...], random: Random) -> Array:
     """Return integers over the whole range of the dtype, its ends among them."""
+    if dtype in UNSIGNED:
+        top = 2 ** UNSIGNED[dtype]
+        return _scatter(random.integers(0, top, shape), [0, top - 1], random)
     half = 2 ** (BITS[dtype] - 1)
     x = random.integers(-half, half, shape, dtype=np.int64, endpoint=False)
     return _scatter(x, [-half, half - 1], random)
@@ -239,7 +349,7 @@ def _whole_range(dtype: str, shape: tuple[int, ...], random: Random) -> Array:
 def _real(problem: Problem, shape: tuple[int, ...], random: Random) -> Array:
     theme = int(random.integers(5))
     x = random.standard_normal(shape)
-    width = {"float16": 3, "bfloat16": 12, "float32": 12, "float64": 40}[problem.dtype]
+    width = {"float16": 3, "bfloat16": 12, "float32": 12, "float64": 40}[_format(problem)]
     if theme == 1:
         x = np.abs(x)
     elif theme == 2 and x.size:  # cancelling: neighbours of nearly equal size and opposite sign

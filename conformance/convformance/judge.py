@@ -14,8 +14,20 @@ from convformance.expect import Expectation, numpy_dtype
 from convformance.problem import Case, Problem
 from convformance.verdict import Kind, Verdict
 from convoracle import InvalidProblem
-from convoracle.exact import FORMATS, is_finite, is_nan
+from convoracle.exact import FORMATS, PARTS, is_finite, is_nan
 from convoracle.operation import flushes
+
+SIZED = {  # the clause that a wrong shape contradicts, where it is not the number of windows
+    "conv1x1": "conv1x1.product",
+    "conv_transpose": "transpose.count",
+    "max_unpool": "unpool.output",
+    "adaptive_max_pool": "adaptive.output",
+    "adaptive_avg_pool": "adaptive.output",
+    "global_max_pool": "global.window",
+    "global_avg_pool": "global.window",
+    "unfold": "unfold.order",
+    "fold": "fold.sum",
+}
 
 
 @dataclass(frozen=True)
@@ -52,9 +64,10 @@ def judge(trial: Trial) -> Verdict:  # noqa: PLR0911  one return for each kind o
 
 
 def _judge_arrays(trial: Trial, expected: Expectation) -> Verdict:
-    wanted = {"y": numpy_dtype(trial.case.problem.dtype)}
-    if trial.case.problem.indices:
-        wanted["indices"] = np.dtype(np.int64)
+    problem = trial.case.problem
+    main, *indices = problem.answers
+    wanted = {main: numpy_dtype(problem.answer_dtype)}
+    wanted |= {name: np.dtype(np.int64) for name in indices}
     arrays = trial.outcome.arrays
     if set(arrays) != set(wanted):
         text = f"expected the arrays {', '.join(wanted)}, got {', '.join(arrays) or 'none'}"
@@ -64,7 +77,7 @@ def _judge_arrays(trial: Trial, expected: Expectation) -> Verdict:
             text = (
                 f"{name}: expected shape {_sizes(expected.shape)}, got {_sizes(arrays[name].shape)}"
             )
-            return Verdict(Kind.SHAPE, "window.count", text)
+            return Verdict(Kind.SHAPE, SIZED.get(problem.op, "window.count"), text)
         if arrays[name].dtype != dtype:
             text = f"{name}: expected {dtype}, got {arrays[name].dtype}"
             return Verdict(Kind.DTYPE, "value.dtype", text)
@@ -78,8 +91,9 @@ def _sizes(shape: tuple[int, ...]) -> str:
 
 
 def _judge_meaning(trial: Trial, expected: Expectation) -> Verdict:
-    got = trial.outcome.arrays["y"][expected.selector]
-    wrong = [("y", place) for place in _differing(got, expected)]
+    main = trial.case.problem.answers[0]
+    got = expected.elements_of(trial.outcome.arrays[main])
+    wrong = [(main, place) for place in _differing(got, expected)]
     if expected.indices is not None:
         chosen = trial.outcome.arrays["indices"][expected.selector]
         # [max.index] left open where the window holds no sample
@@ -95,7 +109,7 @@ def _judge_meaning(trial: Trial, expected: Expectation) -> Verdict:
 def _differing(got: Array, expected: Expectation) -> list[tuple[int, ...]]:
     """Return the positions whose element is not the expected one; NaN equals NaN."""
     if flushes(expected.operation.choices):
-        got = _flushed(got, expected.problem.dtype)  # which of two taken for equal is left open
+        got = _flushed(got, expected.operation.dtype)  # which of two taken for equal is left open
     same = (got == expected.y) | (_is_nan(got) & _is_nan(expected.y))
     return [
         expected.positions[i]
@@ -119,7 +133,7 @@ def _flushed(got: Array, dtype: str) -> Array:
 
 def _within_roundings(got: float, expected: Expectation, position: tuple[int, ...]) -> bool:
     exact = expected.operation.exact(position)
-    bound = meaning_bound(expected.problem, exact)
+    bound = meaning_bound(expected.problem, expected.operation, position, exact)
     return bound > 0 and _error(got, expected, position) <= bound
 
 
@@ -136,7 +150,8 @@ def _error(got: float, expected: Expectation, position: tuple[int, ...]) -> Frac
 def _judge_accuracy(trial: Trial, expected: Expectation) -> Verdict:
     problem = trial.case.problem
     accumulator = _accumulator(problem, trial.accumulators)
-    got = trial.outcome.arrays["y"][expected.selector]
+    main = problem.answers[0]
+    got = expected.elements_of(trial.outcome.arrays[main])
     margins = []
     for element, position in zip(got, expected.positions, strict=True):
         error = _error(element, expected, position)
@@ -148,15 +163,17 @@ def _judge_accuracy(trial: Trial, expected: Expectation) -> Verdict:
         return Verdict(Kind.AGREES, compared=len(margins), margin=worst)
     text = f"{len(wrong)} of {len(margins)} compared elements exceed the bound"
     text += f", the worst {worst:.3g} times"
-    places = tuple(("y", expected.positions[i]) for i in wrong)
+    places = tuple((main, expected.positions[i]) for i in wrong)
     return Verdict(Kind.BOUND, "backend.accuracy", text, {}, places, len(margins), worst)
 
 
 def _accumulator(problem: Problem, declared: Mapping[str, str]) -> str:
     """Return the dtype of the sums by the most special key that speaks of the problem."""
-    key = f"{problem.op} {problem.dtype}"
-    keys = (f"{key} rank {problem.rank}", key, problem.dtype)
-    return next((declared[one] for one in keys if one in declared), problem.dtype)
+    op = f"{problem.op} grad={problem.grad}" if problem.grad else problem.op
+    dtype = PARTS.get(problem.dtype, problem.dtype)
+    key = f"{op} {dtype}"
+    keys = (f"{key} rank {problem.rank}", key, f"{problem.op} {dtype}", dtype)
+    return next((declared[one] for one in keys if one in declared), dtype)
 
 
 def _margin(error: Fraction | float, bound: Fraction) -> float:

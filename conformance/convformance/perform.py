@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from convformance.backend import Array, Backend, Outcome, Result, Unsupported
+from convformance.handing import changed, handed, taken_back
 from convformance.problem import Problem
 
 LONGEST_MESSAGE = 2000
@@ -27,7 +28,10 @@ def perform(backend: Backend, problem: Problem, arrays: Mapping[str, Array]) -> 
     if elsewhere is not None:
         outcome: Outcome = elsewhere(problem, arrays)
         return outcome
-    copies = {name: array.copy() for name, array in arrays.items()}
+    missing = [name for name in problem.extras if name not in getattr(backend, "knows", ())]
+    if missing:
+        return Outcome("unsupported", message=f"the adapter does not know {', '.join(missing)}")
+    copies = handed(problem, arrays)
     try:
         answer = backend.run(problem, copies)
     except Unsupported as reason:
@@ -36,26 +40,27 @@ def perform(backend: Backend, problem: Problem, arrays: Mapping[str, Array]) -> 
         return Outcome("crashed", message=f"{type(error).__name__}: {_text(error)}")
     except Exception as error:  # the framework's refusal, whatever its type
         return Outcome("refused", message=f"{type(error).__name__}: {_text(error)}")
-    result = answer if isinstance(answer, Result) else Result(_named(answer))
+    result = answer if isinstance(answer, Result) else Result(_named(problem, answer))
     try:
         got = {str(name): _array(array) for name, array in result.arrays.items()}
     except Exception as error:  # whatever an object's conversion to an array may raise
         return Outcome("something else", message=f"not an array: {_text(error)}")
-    changed = tuple(name for name in arrays if not _same_bytes(arrays[name], copies[name]))
-    return Outcome("arrays", got, how=result.how, recipe=result.recipe, changed=changed)
+    spoilt = changed(problem, arrays, copies)
+    got = taken_back(problem, got)
+    return Outcome("arrays", got, how=result.how, recipe=result.recipe, changed=spoilt)
 
 
 def written_script(backend: Backend, problem: Problem, arrays: Mapping[str, Array]) -> str:
     """Return the adapter's script of the call, or nothing if it writes none."""
     write = getattr(backend, "script", None)
     try:
-        return str(write(problem, dict(arrays))) if write else ""
+        return str(write(problem, handed(problem, arrays))) if write else ""
     except Exception as trouble:  # an adapter's script must not cost the run its finding
         return f"# the adapter could not write a script: {type(trouble).__name__}: {trouble}"
 
 
-def _named(answer: Any) -> Mapping[str, Array]:
-    return answer if isinstance(answer, Mapping) else {"y": answer}
+def _named(problem: Problem, answer: Any) -> Mapping[str, Array]:
+    return answer if isinstance(answer, Mapping) else {problem.answers[0]: answer}
 
 
 def _array(answer: Any) -> Array:
@@ -63,10 +68,6 @@ def _array(answer: Any) -> Array:
     if array.dtype.kind in "OSUV" and array.dtype.name != "bfloat16":
         raise TypeError(f"{type(answer).__name__} of dtype {array.dtype}")
     return array
-
-
-def _same_bytes(before: Array, after: Array) -> bool:
-    return before.shape == after.shape and before.tobytes() == after.tobytes()
 
 
 def _text(error: BaseException) -> str:

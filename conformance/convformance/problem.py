@@ -15,27 +15,65 @@ from typing import Any
 
 Padding = str | tuple[tuple[int, int], ...]
 
-DTYPES = ("float16", "bfloat16", "float32", "float64", "int8", "int32", "int64")
-PADDINGS = ("valid", "same", "same_upper", "same_lower")
+DTYPES = (
+    "float16", "bfloat16", "float32", "float64", "int8", "int32", "int64",
+    "uint8", "complex64", "complex128",
+)  # fmt: skip
+PADDINGS = ("valid", "same", "same_upper", "same_lower", "causal", "full")
+PADDING_MODES = ("zeros", "reflect", "symmetric", "replicate", "circular")
+LAYOUTS = ("channels_first", "channels_last")
+MEMORIES = ("contiguous", "transposed", "strided", "reversed", "byteswapped", "readonly")
+GRADIENTS = ("x", "w", "bias")
 FILLS = ("integers", "special", "real")
 DEFAULT_DTYPE = "float32"
 
+_GIVEN = ("unbatched", "layout", "memory")  # how the arrays are handed over
 _CONV = ("x", "w", "stride", "padding", "dilation", "groups", "bias")
 _POOL = ("x", "kernel", "stride", "padding", "dilation", "ceil_mode")
-OPS: dict[str, tuple[str, ...]] = {
-    "conv": _CONV,
+_PLAIN_OPS: dict[str, tuple[str, ...]] = {
+    "conv": (
+        *_CONV, "padding_mode", "input_dilation", "batch_groups", "flip", "output_dtype", "grad",
+    ),
     "conv1x1": ("x", "w", "bias"),
-    "max_pool": (*_POOL, "indices"),
-    "avg_pool": (*_POOL, "count_include_pad"),
-    "lp_pool": (*_POOL, "p"),
+    "max_pool": (*_POOL, "indices", "grad"),
+    "avg_pool": (*_POOL, "count_include_pad", "grad"),
+    "lp_pool": (*_POOL, "p", "grad"),
     "distance_pool": (*_POOL, "count_include_pad"),
-}
-SIZES = ("x", "w", "kernel", "stride", "dilation")  # attributes written as 1x2x3
-FLAGS = ("bias", "ceil_mode", "count_include_pad", "indices")
-_KEYS = {
-    "x": "x", "w": "w", "kernel": "kernel", "stride": "stride", "padding": "padding",
-    "dilation": "dilation", "groups": "groups", "p": "p", "fill": "fill",
+    "conv_transpose": (*_CONV, "output_padding", "grad"),
+    "depthwise_conv": ("x", "w", "stride", "padding", "dilation"),
+    "separable_conv": ("x", "w", "pointwise", "stride", "padding", "dilation"),
+    "max_unpool": ("x", "kernel", "stride", "padding", "output"),
+    "adaptive_max_pool": ("x", "output", "indices"),
+    "adaptive_avg_pool": ("x", "output"),
+    "global_max_pool": ("x",),
+    "global_avg_pool": ("x",),
+    "unfold": ("x", "kernel", "stride", "padding", "dilation"),
+    "fold": ("x", "kernel", "stride", "padding", "dilation", "output"),
 }  # fmt: skip
+OPS: dict[str, tuple[str, ...]] = {op: (*names, *_GIVEN) for op, names in _PLAIN_OPS.items()}
+NEEDED = ("x", "w", "kernel", "pointwise", "output")  # attributes without a default
+# Attributes written as 1x2x3.
+SIZES = (
+    "x", "w", "pointwise", "kernel", "stride", "dilation", "input_dilation", "output_padding",
+    "output",
+)  # fmt: skip
+NUMBERS = ("groups", "batch_groups")
+FLAGS = ("bias", "ceil_mode", "count_include_pad", "indices", "flip", "unbatched")
+WORDS: dict[str, tuple[str, ...]] = {  # attributes that are one word of a few
+    "padding_mode": PADDING_MODES,
+    "layout": LAYOUTS,
+    "memory": MEMORIES,
+    "grad": GRADIENTS,
+    "output_dtype": DTYPES,
+}
+_KEYS = (*SIZES, *NUMBERS, *WORDS, "padding", "p", "fill")
+
+
+# What an adapter written for convolution and pooling alone may not have heard of.
+EXTRAS = (
+    "padding_mode", "input_dilation", "batch_groups", "flip", "output_dtype", "grad", "unbatched",
+    "layout",
+)  # fmt: skip
 
 
 class LineError(ValueError):
@@ -64,8 +102,16 @@ class Problem:
     pools have `kernel` instead, and the weights of distance_pool have its shape.
     stride, dilation and explicit padding have one entry per spatial axis; one entry stands
     for all axes. padding is "valid", "same" (the framework's own), "same_upper" (odd sample
-    after), "same_lower" (odd sample before) or ((before, after), ...).
-    Adapters read `kernel_size`, `rank` and the fields.
+    after), "same_lower" (odd sample before), "causal" (extent - 1 before), "full" (extent - 1
+    on both sides) or ((before, after), ...).
+
+    conv_transpose has w (C, M/groups, *kernel), depthwise_conv w (C, multiplier, *kernel), and
+    separable_conv also pointwise (M, C * multiplier). `output` is the size of each spatial axis
+    of the output; fold, which needs it, has x (N, C * taps, windows).
+    `grad` asks for the gradient by x, w or bias, given that of the output, `dy`.
+    `unbatched`, `layout` and `memory` say how the arrays are handed over; x is always written
+    as (N, C, *spatial), with N = 1 where it is unbatched.
+    Adapters read `kernel_size`, `rank`, `answers` and the fields.
     """
 
     op: str
@@ -81,6 +127,18 @@ class Problem:
     count_include_pad: bool = False
     indices: bool = False
     p: float = 2
+    padding_mode: str = "zeros"
+    input_dilation: tuple[int, ...] = ()
+    batch_groups: int = 1
+    flip: bool = False
+    output_dtype: str = ""
+    output_padding: tuple[int, ...] = ()
+    pointwise: tuple[int, ...] = ()
+    output: tuple[int, ...] = ()
+    grad: str = ""
+    unbatched: bool = False
+    layout: str = "channels_first"
+    memory: str = "contiguous"
     dtype: str = DEFAULT_DTYPE
 
     def __post_init__(self) -> None:
@@ -90,11 +148,18 @@ class Problem:
             raise ValueError(f"dtype {self.dtype!r} is none of {', '.join(DTYPES)}")
         if isinstance(self.padding, str) and self.padding not in PADDINGS:
             raise ValueError(f"padding {self.padding!r} is none of {', '.join(PADDINGS)}")
+        for name, words in WORDS.items():
+            if getattr(self, name) not in (*words, _default(name, 0)):
+                raise ValueError(f"{name} {getattr(self, name)!r} is none of {', '.join(words)}")
         put = object.__setattr__  # frozen from here on
         put(self, "stride", _broadcast(tuple(self.stride), self.rank, 1))
         put(self, "dilation", _broadcast(tuple(self.dilation), self.rank, 1))
+        put(self, "input_dilation", _broadcast(tuple(self.input_dilation), self.rank, 1))
+        put(self, "output_padding", _broadcast(tuple(self.output_padding), self.rank, 0))
         if self.kernel:
             put(self, "kernel", _broadcast(tuple(self.kernel), self.rank, 1))
+        if self.output:
+            put(self, "output", _broadcast(tuple(self.output), self.rank, 1))
         if not isinstance(self.padding, str):
             pairs = tuple((before, after) for before, after in self.padding)
             put(self, "padding", _broadcast(pairs, self.rank, (0, 0)))
@@ -105,23 +170,60 @@ class Problem:
                 continue
             if getattr(self, one.name) != _default(one.name, self.rank):
                 raise ValueError(f"{self.op} takes no {one.name}")
+        self._check_together()
+
+    def _check_together(self) -> None:
+        """Raise for attributes that do not go together."""
+        if self.grad in ("w", "bias") and "w" not in OPS[self.op]:
+            raise ValueError(f"{self.op} has no {self.grad}, so no gradient by it")
+        if self.grad == "bias" and not self.bias:
+            raise ValueError("grad=bias needs bias")
+        if self.grad and self.indices:
+            raise ValueError("a gradient has no indices")
+        if self.unbatched and self.x[:1] != (1,):
+            raise ValueError("an unbatched input is written with a batch of 1")
 
     @property
     def rank(self) -> int:
         """Number of spatial axes."""
-        return max(0, len(self.x) - 2)
+        return len(self.output) if self.op == "fold" else max(0, len(self.x) - 2)
 
     @property
     def kernel_size(self) -> tuple[int, ...]:
         """Taps along each spatial axis."""
-        if self.op == "conv":
-            return self.w[2:]
-        return (1,) * self.rank if self.op == "conv1x1" else self.kernel
+        if self.op == "conv1x1":
+            return (1,) * self.rank
+        return self.w[2:] if "w" in OPS[self.op] else self.kernel
 
     @property
     def is_float(self) -> bool:
-        """Whether the elements are floating-point numbers."""
-        return not self.dtype.startswith("int")
+        """Whether the elements are floating-point numbers, real or complex."""
+        return not self.dtype.startswith(("int", "uint"))
+
+    @property
+    def is_complex(self) -> bool:
+        """Whether the elements are complex numbers."""
+        return self.dtype.startswith("complex")
+
+    @property
+    def answer_dtype(self) -> str:
+        """The dtype of the first answer."""
+        return self.output_dtype or self.dtype
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """The names of the arrays that the op gives: y, y and indices, or dx, dw or dbias."""
+        if self.grad:
+            return (f"d{self.grad}",)
+        return ("y", "indices") if self.indices else ("y",)
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """The attributes that an adapter must know of to be asked: see `Backend.knows`."""
+        found = [name for name in EXTRAS if getattr(self, name) != _default(name, self.rank)]
+        if self.padding in ("causal", "full"):
+            found.append("padding")
+        return tuple(found)
 
     @property
     def line(self) -> str:
@@ -129,8 +231,10 @@ class Problem:
         words = [self.op]
         for name in OPS[self.op]:
             value = getattr(self, name)
-            if name not in ("x", "w", "kernel", "p") and value == _default(name, self.rank):
+            if name not in (*NEEDED, "p") and value == _default(name, self.rank):
                 continue
+            if name == "output" and not value:
+                continue  # max_unpool has a size of its own
             words.append(name if name in FLAGS else f"{name}={_write(name, value)}")
         return " ".join([*words, self.dtype])
 
@@ -185,6 +289,8 @@ class Case:
             raise ValueError("fill real is judged by a bound and cannot share a batch")
         if "real" in names and not self.problem.is_float:
             raise ValueError(f"fill real has no {self.problem.dtype} elements")
+        if "special" in names and self.problem.is_complex:
+            raise ValueError("fill special has no complex elements")
         if self.seed < 0:
             raise ValueError(f"seed {self.seed} is negative")
 
@@ -255,10 +361,13 @@ def _problem(line: str, words: list[_Word]) -> Problem:
         if name in values:
             raise word.error(line, f"{name} stands there twice")
         values[name] = value
-    needed = [name for name in ("x", "w", "kernel") if name in OPS[op] and name not in values]
-    if needed:
+    needed = [name for name in NEEDED if name in OPS[op] and name not in values]
+    if needed and (op, needed) != ("max_unpool", ["output"]):
         raise LineError(line, len(line), len(line) + 1, f"{op} needs {' and '.join(needed)}")
-    return Problem(op, **values)
+    try:
+        return Problem(op, **values)
+    except ValueError as error:
+        raise LineError(line, 0, len(line), str(error)) from None
 
 
 def _read(line: str, op: str, word: _Word) -> tuple[str, Any]:
@@ -283,11 +392,15 @@ def _read(line: str, op: str, word: _Word) -> tuple[str, Any]:
 
 
 def _value(name: str, text: str) -> Any:
-    if name == "groups":
+    if name in NUMBERS:
         return _integer(text)
+    if name in WORDS:
+        if text not in WORDS[name]:
+            raise ValueError(f"{name} {text!r} is none of {', '.join(WORDS[name])}")
+        return text
     if name == "p":
         return float("inf") if text == "inf" else _integer(text)
-    if name in ("x", "w"):
+    if name in ("x", "w", "pointwise"):
         if not re.fullmatch(r"[0-9]+(x[0-9]+)*", text):
             raise ValueError(f"{name} looks like {name}=1x3x8x8")
         return tuple(map(int, text.split("x")))
@@ -318,8 +431,10 @@ def _write(name: str, value: Any) -> str:
 
 
 def _default(name: str, rank: int) -> Any:
-    if name in ("stride", "dilation"):
+    if name in ("stride", "dilation", "input_dilation"):
         return (1,) * rank
+    if name == "output_padding":
+        return (0,) * rank
     return next(one.default for one in fields(Problem) if one.name == name)
 
 

@@ -25,7 +25,7 @@ SECONDS = 120.0  # for one answer: a compiler's first call of a shape is slow
 START_SECONDS = 300.0  # for the import of a framework on a cold disk
 TAIL = 600  # characters of standard error that a crash is told with
 TELLING = r"Check failed|terminate called|free\(\)|corrupt|Assertion|Traceback|Fatal"
-ATTRIBUTES = ("name", "version", "accumulators", "libraries")
+ATTRIBUTES = ("name", "version", "accumulators", "libraries")  # what the front end reads
 
 
 class Isolated:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from convformance.bounds import meaning_bound
 from convformance.evidence import axes_of
-from convformance.expect import expectation, input_shapes, numpy_dtype, operation
+from convformance.expect import expectation, numpy_dtype
+from convformance.meaning import input_shapes, operation
 from convformance.fills import DIVIDING, SUM_LIMIT, make_arrays
 from convformance.problem import DTYPES, FILLS, OPS, Case, Problem
 from convformance.strategies import FLOAT_OPS, FLOATS, INTEGERS, cases, problems

@@ -3,7 +3,8 @@
 import pytest
 
 from convformance.bench import Bench
-from convformance.expect import expectation, input_shapes
+from convformance.expect import expectation
+from convformance.meaning import input_shapes
 from convformance.fills import make_arrays
 from convformance.probes import measure, probes
 from convformance.verdict import Kind

@@ -12,7 +12,7 @@ from operator import mul
 
 from convoracle.axis import Padding, slide
 from convoracle.errors import InvalidProblem
-from convoracle.exact import Number
+from convoracle.exact import FORMATS, Number
 from convoracle.operation import Choices, Operation, chosen, operands
 from convoracle.tensor import Position, Tensor, flat_index
 from convoracle.window import windows
@@ -27,27 +27,44 @@ def conv(
     padding: Padding = "valid",
     dilation: Sequence[int],
     groups: int = 1,
+    padding_mode: str = "zeros",
+    input_dilation: Sequence[int] | None = None,
+    batch_groups: int = 1,
+    flip: bool = False,
     dtype: str = "float32",
     choices: Choices | None = None,
 ) -> Operation:
-    """Convolve x (N, C, *spatial) with w (M, C/groups, *kernel) -> (N, M, *output).
+    """Convolve x (N, C, *spatial) with w (M, C/groups, *kernel) -> (N/batch_groups, M, *output).
 
-    Cross-correlation: [conv.kernel] tap k meets weight k. Raises `InvalidProblem`.
+    Cross-correlation: [conv.kernel] tap k meets weight k, or with `flip` [conv.flip] the weight
+    on the other side. `dtype` is that of the output. Raises `InvalidProblem`.
     Source: Dumoulin & Visin, A guide to convolution arithmetic for deep learning, 2016.
     """
     choices = choices or {}
-    _check_weight(x, w, groups)
-    _check_bias(bias, w.shape[0])
+    check_weight(x, w, groups)
+    check_bias(bias, w.shape[0])
+    _check_batch_groups(x, w, batch_groups)
     kernel_size = w.shape[2:]
-    axes = slide(x.shape[2:], kernel_size, stride=stride, padding=padding, dilation=dilation)
+    axes = slide(
+        x.shape[2:],
+        kernel_size,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        input_dilation=input_dilation,
+        mode=padding_mode,
+    )
     M, depth = w.shape[:2]
+    N = x.shape[0] // batch_groups
     x, w = operands(x, dtype, choices), operands(w, dtype, choices)
     added = operands(bias, dtype, choices).values if bias else None
     window = windows(axes)
     # [padding.zero] a tap over padding reads the number zero, unless padded taps are skipped
     skips = chosen(choices, "padding.product") == "skip"
-    padding_zero: list[Number | None] = [None if skips else 0 if dtype.startswith("int") else 0.0]
+    padding_zero: list[Number | None] = [None if skips else zero_of(dtype)]
     taps = prod(kernel_size)
+    if flip:
+        w = flipped(w, taps)
 
     @lru_cache(maxsize=4096)
     def patch(n: int, first: int, o: Position) -> list[Number | None]:
@@ -63,12 +80,26 @@ def conv(
     def terms(position: Position) -> list[Number]:
         n, m, *o = position
         first = m // (M // groups) * depth  # [conv.groups] m reads `depth` channels from here
+        n += m // (M // batch_groups) * N  # [conv.batch_groups] and N samples from here
         samples, weights = patch(n, first, tuple(o)), w.block(m)
         products = _products(samples, weights) if skips else list(map(mul, samples, weights))
         return [*products, added[m]] if added else products  # [conv.bias]
 
-    shape = (x.shape[0], M, *(axis.count for axis in axes))
+    shape = (N, M, *(axis.count for axis in axes))
     return Operation(shape, dtype, terms, choices=choices)
+
+
+def flipped(w: Tensor, taps: int) -> Tensor:
+    """[conv.flip] Return the weight with each kernel turned around on every axis."""
+    values = list(w.values)
+    for start in range(0, len(values), taps):
+        values[start : start + taps] = reversed(values[start : start + taps])
+    return Tensor(w.shape, values)
+
+
+def zero_of(dtype: str) -> Number:
+    """Return the zero that stands in the padding."""
+    return 0.0 if dtype in FORMATS else 0
 
 
 def _products(samples: Sequence[Number | None], weights: Sequence[Number]) -> list[Number]:
@@ -97,7 +128,7 @@ def conv1x1(
     if len(w.shape) != 2 or w.shape[1] != C:
         text = f"weight {w.shape} is not (M, C) with C={C}"
         raise InvalidProblem("conv1x1.weight", text)
-    _check_bias(bias, w.shape[0])
+    check_bias(bias, w.shape[0])
     x, w = operands(x, dtype, choices), operands(w, dtype, choices)
     added = operands(bias, dtype, choices).values if bias else None
 
@@ -111,7 +142,8 @@ def conv1x1(
     return Operation((x.shape[0], w.shape[0], *spatial), dtype, terms, choices=choices)
 
 
-def _check_weight(x: Tensor, w: Tensor, groups: int) -> None:
+def check_weight(x: Tensor, w: Tensor, groups: int) -> None:
+    """Raise `InvalidProblem` unless w is (M, C/groups, *kernel)."""
     if len(x.shape) < 3:
         raise InvalidProblem("problem.rank", f"the input {x.shape} is not (N, C, *spatial)")
     C = x.shape[1]
@@ -131,6 +163,12 @@ def _check_weight(x: Tensor, w: Tensor, groups: int) -> None:
         raise InvalidProblem("conv.weight", text + _fit(x, w))
 
 
+def _check_batch_groups(x: Tensor, w: Tensor, batch_groups: int) -> None:
+    if batch_groups < 1 or x.shape[0] % batch_groups or w.shape[0] % batch_groups:
+        text = f"{batch_groups=} does not divide the batch {x.shape[0]} and the output channels"
+        raise InvalidProblem("conv.batch_groups", f"{text} {w.shape[0]}")
+
+
 def _fit(x: Tensor, w: Tensor) -> str:
     """Name the number of groups that this weight would fit, if there is one."""
     C, (M, depth) = x.shape[1], w.shape[:2]
@@ -139,6 +177,7 @@ def _fit(x: Tensor, w: Tensor) -> str:
     return f"; a weight that reads {depth} channels fits groups={groups}" if fits else ""
 
 
-def _check_bias(bias: Tensor | None, M: int) -> None:
+def check_bias(bias: Tensor | None, M: int) -> None:
+    """Raise `InvalidProblem` unless the bias is (M,)."""
     if bias is not None and bias.shape != (M,):
         raise InvalidProblem("conv.bias", f"bias {bias.shape} is not ({M},)")

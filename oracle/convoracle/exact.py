@@ -55,6 +55,8 @@ FORMATS = {
     "float64": Format(53, -1022),
 }
 BITS = {"int8": 8, "int32": 32, "int64": 64}
+UNSIGNED = {"uint8": 8}
+PARTS = {"complex64": "float32", "complex128": "float64"}  # real and imaginary part
 
 
 def size(number: Number) -> Number:
@@ -161,11 +163,15 @@ def largest(terms: Iterable[Number], lowest: Number) -> Number:
 
 def lowest(dtype: str) -> Number:
     """Return minus infinity, or the least integer of the dtype."""
+    if dtype in UNSIGNED:
+        return 0
     return -math.inf if dtype in FORMATS else -(1 << (BITS[dtype] - 1))
 
 
 def rounded(number: Number, dtype: str) -> Number:
     """[value.dtype] Return the number as an element of `dtype`, as a Python float or int."""
+    if dtype in UNSIGNED:
+        return int(number) % (1 << UNSIGNED[dtype])
     if dtype in BITS:
         half = 1 << (BITS[dtype] - 1)
         return (int(number) + half) % (2 * half) - half  # [value.wrap]

@@ -28,7 +28,9 @@ class Operation:
 
     `terms(position)` are the numbers under the window of an output element, `combine` their
     exact sum or maximum, `finish(position, total)` divides it or takes its root.
-    `index(position)` is the argmax where the op has one.
+    `index(position)` is the argmax where the op has one. For error bounds, `gain(position)` is by
+    how much an error of intermediate results may grow, and `weights(position)` are the numbers
+    whose magnitudes count, where those are not the terms.
     """
 
     shape: tuple[int, ...]
@@ -37,6 +39,8 @@ class Operation:
     combine: Callable[[Sequence[Number]], Number] = exact_sum
     finish: Callable[[Position, Number], Number] = identity
     index: Callable[[Position], int] | None = None
+    gain: Callable[[Position], Number] | None = None
+    weights: Callable[[Position], list[Number]] | None = None
     choices: Choices = field(default_factory=dict)
 
     def exact(self, position: Position) -> Number:
@@ -45,7 +49,8 @@ class Operation:
 
     def magnitude(self, position: Position) -> Number:
         """Return the element that the terms' absolute values would give, for error bounds."""
-        total = exact_sum([size(term) for term in self.terms(position)])
+        counted = self.terms(position) if self.weights is None else self.weights(position)
+        total = exact_sum([size(term) for term in counted])
         return size(self.finish(position, total))
 
     def value(self, position: Position) -> Number:

@@ -26,7 +26,7 @@ from convoracle.tensor import Position, Tensor
 from convoracle.window import Window, windows
 
 
-class _Pool:
+class Pool:
     """What every pool shares: the axes, the windows and the samples under them."""
 
     def __init__(
@@ -54,6 +54,7 @@ class _Pool:
         self._windows = windows(self.axes)
 
     def window(self, position: Position) -> Window:
+        """Return the taps of an output element."""
         return self._windows(position[2:])
 
     def samples(self, position: Position) -> list[Number]:
@@ -79,7 +80,7 @@ def max_pool(
     for NaN.
     """
     choices = choices or {}
-    pool = _Pool(
+    pool = Pool(
         operands(x, dtype, choices),
         kernel_size,
         stride=stride,
@@ -120,7 +121,7 @@ def avg_pool(
     Raises `InvalidProblem`. Source: Dumoulin & Visin 2016, section 3 (relationship 7).
     """
     choices = choices or {}
-    pool = _Pool(
+    pool = Pool(
         operands(x, dtype, choices),
         kernel_size,
         stride=stride,
@@ -175,7 +176,7 @@ def lp_pool(
     _check_float("lp_pool", dtype)
     if not (p == math.inf or (p >= 1 and p == int(p))):
         raise InvalidProblem("lp.p", f"p={p} is neither a whole number of at least 1 nor inf")
-    pool = _Pool(
+    pool = Pool(
         operands(x, dtype, choices),
         kernel_size,
         stride=stride,
@@ -197,7 +198,7 @@ def lp_pool(
     )
 
 
-def _powers(pool: _Pool, p: int, position: Position) -> list[Number]:
+def _powers(pool: Pool, p: int, position: Position) -> list[Number]:
     """Return |sample|^p, exact: lifted, since a float's cube has more bits than a float."""
     return [size(lift(sample)) ** p for sample in pool.samples(position)]
 
@@ -223,7 +224,7 @@ def distance_pool(
     """
     choices = choices or {}
     _check_float("distance_pool", dtype)
-    pool = _Pool(
+    pool = Pool(
         operands(x, dtype, choices),
         w.shape,
         stride=stride,

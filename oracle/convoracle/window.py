@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 
 from convoracle.axis import Axis
 from convoracle.tensor import Position, flat_index, positions
@@ -34,12 +35,40 @@ def windows(axes: Sequence[Axis]) -> Callable[[Position], Window]:
         samples, padding, overrun = [], [], []
         for tap, k in enumerate(taps):
             i = [axis.position(*ok) for axis, *ok in zip(axes, o, k, strict=True)]
-            if all(axis.holds(j) for axis, j in zip(axes, i, strict=True)):
-                samples.append((tap, flat_index(i, spatial)))
+            found = [axis.sample(j) for axis, j in zip(axes, i, strict=True)]
+            if None not in found:
+                samples.append((tap, flat_index([j for j in found if j is not None], spatial)))
             elif all(axis.pads(j) for axis, j in zip(axes, i, strict=True)):
                 padding.append(tap)
             else:
                 overrun.append(tap)
         return Window(tuple(samples), tuple(padding), tuple(overrun))
+
+    return at
+
+
+def readers(
+    axes: Sequence[Axis], counts: Sequence[int] | None = None
+) -> Callable[[Position], tuple[tuple[Position, int], ...]]:
+    """Return a function from a sample's position to the (window, tap) pairs that read it.
+
+    `counts` are the numbers of windows, where they are not those that fit.
+    """
+    counts = [axis.count for axis in axes] if counts is None else counts
+    kernel = [axis.kernel_size for axis in axes]
+
+    @lru_cache(maxsize=4096)
+    def along(a: int, i: int) -> tuple[tuple[int, int], ...]:
+        axis = axes[a]
+        pairs = positions((counts[a], axis.kernel_size))
+        return tuple((o, k) for o, k in pairs if axis.sample(axis.position(o, k)) == i)
+
+    @lru_cache(maxsize=4096)
+    def at(i: Position) -> tuple[tuple[Position, int], ...]:
+        found = product(*(along(a, j) for a, j in enumerate(i)))
+        return tuple(
+            (tuple(o for o, _ in pairs), flat_index([k for _, k in pairs], kernel))
+            for pairs in found
+        )
 
     return at

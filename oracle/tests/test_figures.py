@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convformance.expect import operation
+from convformance.meaning import operation
 from convformance.problem import Problem
 
 FIGURES = json.loads((Path(__file__).parent / "data" / "dumoulin_figures.json").read_text("utf-8"))

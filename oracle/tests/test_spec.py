@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convformance.expect import elements, input_shapes, numpy_dtype, operation
+from convformance.expect import elements, numpy_dtype
+from convformance.meaning import input_shapes, operation
 from convformance.problem import Problem
 from convoracle import CLAUSES, VARIANTS, Axis, InvalidProblem, same_padding
 

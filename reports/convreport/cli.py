@@ -17,7 +17,8 @@ from rich.console import Console
 
 from convformance import __version__, ledger
 from convformance.bench import Bench
-from convformance.expect import broken_clause, input_shapes, output_shape
+from convformance.expect import broken_clause
+from convformance.meaning import input_shapes, output_shape
 from convformance.front import run_suite
 from convformance.ledger import LedgerError
 from convformance.plugin import DEFAULT_SEED
