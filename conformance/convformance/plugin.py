@@ -26,7 +26,17 @@ from convformance.explore import keep
 from convformance.news import NewDiscrepancies
 from convformance.problem import Case
 from convformance.registry import BackendError, adapter_path, make_backend
-from convformance.runfile import CaseRecord, Finding, Footer, Header, RunWriter, from_json, to_line
+from convformance.runfile import (
+    CaseRecord,
+    Finding,
+    Footer,
+    Header,
+    LawRecord,
+    RunWriter,
+    from_json,
+    to_line,
+)  # fmt: skip
+from convformance.verdict import Kind
 from convformance.worker import Isolated
 
 DEFAULT_SEED = 1
@@ -150,7 +160,9 @@ def _hand_over(request: pytest.FixtureRequest) -> Iterator[None]:
         found.backend.deaths = 0
     store = DirectoryBasedExampleDatabase(DATABASE)
     for record in records:
-        if isinstance(record, Finding) and record.status == "new":
+        if not isinstance(record, Finding) or record.verdict == Kind.LAW:
+            continue  # a broken law is met again by its own test, and by nothing else
+        if record.status == "new":
             keep(store, found.backend.name, record.line)
 
 
@@ -183,6 +195,7 @@ class Collector:
     entries: Sequence[ledger.Entry] = ()
     started: float = field(default_factory=time.monotonic)
     cases: int = 0
+    laws: int = 0
     lines: set[str] = field(default_factory=set)
     findings: dict[str, Finding] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
@@ -216,6 +229,7 @@ class Collector:
         if isinstance(record, CaseRecord):
             self.cases += 1
             self.lines.add(Case.parse(record.line).problem.line)
+        self.laws += isinstance(record, LawRecord)
         if self._writer:
             self._writer.write(record)
 
@@ -224,7 +238,7 @@ class Collector:
         self.complete = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
         if not self._writer:
             return
-        if not self.complete or not self.cases:
+        if not self.complete or not (self.cases or self.laws):
             self.complete = False
             self._writer.abandon()
             return
@@ -238,6 +252,7 @@ class Collector:
             stale=[entry.to_json() for entry in self.stale()],
             deaths=self.deaths,
             failed=self.failed,
+            laws=self.laws,
         )
         self._writer.close(footer)
 

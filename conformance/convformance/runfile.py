@@ -104,6 +104,26 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class LawRecord:
+    """A law, checked between the answers of the backend alone.
+
+    `held` is None where the law is not applicable; `message` is then the reason, and where it
+    does not hold the numbers. Breaking an exact law is a discrepancy, and signed.
+    """
+
+    law: str  # a clause law.*
+    op: str
+    line: str  # of the case that `convformance law` takes
+    held: bool | None
+    by_how_much: float | None = None  # the largest difference over the largest element
+    message: str = ""
+    compared: int = 0
+    calls: int = 0
+    exact: bool = True
+    signature: str = ""  # of a discrepancy
+
+
+@dataclass(frozen=True)
 class Footer:
     """The closing line: what a reader checks the rest against."""
 
@@ -114,6 +134,7 @@ class Footer:
     stale: Sequence[Mapping[str, Any]] = ()  # ledger entries that no longer occur
     failed: Sequence[str] = ()  # tests that failed for another reason than a discrepancy
     deaths: int = 0  # of the backend's process, at a call that a fresh process answered
+    laws: int = 0  # records of laws
 
 
 _TYPES: dict[str, type[Any]] = {
@@ -121,6 +142,7 @@ _TYPES: dict[str, type[Any]] = {
     "case": CaseRecord,
     "finding": Finding,
     "choice": Choice,
+    "law": LawRecord,
     "footer": Footer,
 }
 _NAMES = {kind: name for name, kind in _TYPES.items()}
@@ -135,6 +157,7 @@ class Run:
     findings: Sequence[Finding]
     choices: Sequence[Choice]
     footer: Footer
+    laws: Sequence[LawRecord] = ()
 
     @property
     def is_red(self) -> bool:
@@ -226,10 +249,12 @@ def load(path: Path) -> Run:
         [one for one in records if isinstance(one, Finding)],
         [one for one in records if isinstance(one, Choice)],
         footer,
+        [one for one in records if isinstance(one, LawRecord)],
     )
     for name, counted, said in (
         ("cases", len(run.cases), footer.cases),
         ("findings", len(run.findings), footer.findings),
+        ("laws", len(run.laws), footer.laws),
     ):
         if counted != said:
             raise RunFileError(

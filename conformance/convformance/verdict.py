@@ -23,6 +23,7 @@ class Kind(StrEnum):
     LATE = "does not answer in time"
     ANSWER = "answers with something else"
     INPUT = "changes its input"
+    LAW = "breaks a law"
 
 
 FINE = frozenset({Kind.AGREES, Kind.VARIANT, Kind.UNSUPPORTED})

@@ -12,9 +12,10 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, cast
 
 from convformance.backend import Array, Arrays, Outcome
 from convformance.perform import perform, written_script
@@ -43,6 +44,8 @@ class Isolated:
         self.version: str = told["version"]
         self.accumulators: Mapping[str, str] = told["accumulators"]
         self.libraries: Mapping[str, str] = told["libraries"]
+        self._number: int | None = None  # of threads, None where it is the backend's own
+        self.threads = self._with_threads if told["offers_threads"] else None
 
     def run(self, problem: Problem, arrays: dict[str, Array]) -> Mapping[str, Array]:
         """Return the arrays of `perform`; only for callers that know no outcome."""
@@ -65,6 +68,15 @@ class Isolated:
         answer = self._ask("script", problem, arrays)
         return answer.message if answer.kind == "script" else ""
 
+    @contextmanager
+    def _with_threads(self, n: int) -> Iterator[None]:
+        """Have the calls of a `with` block run under the adapter's own `threads(n)`."""
+        self._number = n
+        try:
+            yield
+        finally:
+            self._number = None
+
     def close(self) -> None:
         """End the child."""
         if self._child:
@@ -78,7 +90,7 @@ class Isolated:
 
     def _ask(self, what: str, problem: Problem, arrays: Arrays) -> Outcome:
         child = self._started()
-        answer = child.ask((what, problem, dict(arrays)), self.seconds)
+        answer = child.ask((what, problem, dict(arrays), self._number), self.seconds)
         if answer.kind in ("died", "timed out"):
             self.close()
         return answer
@@ -151,14 +163,16 @@ def serve(adapter: str, line: Connection) -> None:
         line.send(Outcome("no backend", message=str(error)))
         return
     told = {name: getattr(backend, name, {}) for name in ATTRIBUTES}
+    told["offers_threads"] = callable(getattr(backend, "threads", None))
     line.send(Outcome("hello", arrays={name: _plain(value) for name, value in told.items()}))
     while True:
         try:
-            what, problem, arrays = line.recv()
+            what, problem, arrays, threads = line.recv()
         except EOFError:
             return
         if what == "perform":
-            answer = perform(backend, problem, arrays)
+            with _threads(backend, threads):
+                answer = perform(backend, problem, arrays)
         else:
             answer = Outcome("script", message=written_script(backend, problem, arrays))
         try:
@@ -166,6 +180,10 @@ def serve(adapter: str, line: Connection) -> None:
         except Exception as trouble:  # an answer that no pickle can hold
             text = f"the answer cannot be sent: {type(trouble).__name__}: {trouble}"
             line.send(Outcome("crashed", message=text))
+
+
+def _threads(backend: Any, n: int | None) -> AbstractContextManager[Any]:
+    return nullcontext() if n is None else cast("AbstractContextManager[Any]", backend.threads(n))
 
 
 def _plain(value: Any) -> Any:
