@@ -10,17 +10,18 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import combinations
-from math import prod
 
 import numpy as np
 
 from convformance.backend import Arrays
-from convformance.evidence import axes_of
-from convformance.expect import broken_clause, expectation, output_shape
+from convformance.expect import broken_clause, expectation
+from convformance.facts import PADDED, core, value_points, whole_number_clause
 from convformance.judge import Trial, judge
 from convformance.problem import Case, Problem
+from convformance.repairs import repairs, with_less_padding
+from convformance.simpler import comparable, is_maximum, plainer, simpler_problems, sized
 from convformance.verdict import Kind, Verdict
-from convoracle import VARIANTS, Axis, InvalidProblem
+from convoracle import VARIANTS, InvalidProblem
 from convoracle.exact import FORMATS
 
 TEMPLATE = 60  # characters of a refusal that tell its reason from another
@@ -29,37 +30,12 @@ MIXABLE = {"padding.product", "value.subnormal"}
 Place = tuple[str, tuple[int, ...]]
 TryOut = Callable[[Case], Verdict]  # runs a case and judges it by the standard meaning
 
-CORE = {
-    "conv": "conv.sum",
-    "conv1x1": "conv1x1.product",
-    "max_pool": "max.value",
-    "avg_pool": "avg.value",
-    "lp_pool": "lp.value",
-    "distance_pool": "distance.value",
-}
-PADDED = {  # what padding means to the values
-    "conv": "padding.zero",
-    "max_pool": "max.padding",
-    "avg_pool": "avg.divisor",
-    "lp_pool": "lp.padding",
-    "distance_pool": "distance.divisor",
-}
-# The variant points whose choice changes the elements, by op.
-VALUE_POINTS = {
-    "conv": ("padding.same_side", "padding.product", "value.subnormal"),
-    "conv1x1": ("value.subnormal",),
-    "max_pool": ("padding.same_side", "max.tie", "max.nan_index", "value.subnormal"),
-    "avg_pool": ("padding.same_side", "avg.empty", "avg.integer", "value.subnormal"),
-    "lp_pool": ("padding.same_side", "value.subnormal"),
-    "distance_pool": ("padding.same_side", "value.subnormal"),
-}
-
 
 def alternatives(problem: Problem) -> Iterator[dict[str, str]]:
     """Yield the non-standard choices at one variant point, then at two, that may change values."""
     others = [
         (label, name)
-        for label in VALUE_POINTS[problem.op]
+        for label in value_points(problem)
         for name, _ in VARIANTS[label].choices[1:]
         if name != "refuse"
     ]
@@ -76,7 +52,8 @@ def explain(
 
     Else return the differing places too, those first that no choice explains.
     """
-    if trial.case.fill == "real" or isinstance(trial.expected, InvalidProblem):
+    judged_by_bound = trial.case.fill == "real" and verdict.kind is not Kind.SHAPE
+    if judged_by_bound or isinstance(trial.expected, InvalidProblem):
         return None, verdict.wrong
     used: dict[str, str] = {}
     left = set(verdict.wrong)
@@ -100,12 +77,12 @@ def refusal_choice(case: Case, message: str, try_out: TryOut) -> dict[str, str] 
     The neighbour lacks what one point is about, or what the fewest of them are about, and is
     answered, or refused for another reason.
     """
-    repairs = dict(_repairs(case.problem))
-    for many in range(1, len(repairs) + 1):
-        for labels in combinations(repairs, many):
+    points = dict(repairs(case.problem))
+    for many in range(1, len(points) + 1):
+        for labels in combinations(points, many):
             problem = case.problem
             for label in labels:
-                problem = repairs[label](problem)
+                problem = points[label](problem)
             other = replace(case, problem=problem)
             if problem != case.problem and _overcome(other, message, try_out):
                 return {one: _refused_at(one, case, message, try_out) for one in labels}
@@ -114,9 +91,11 @@ def refusal_choice(case: Case, message: str, try_out: TryOut) -> dict[str, str] 
 
 def _refused_at(label: str, case: Case, message: str, try_out: TryOut) -> str:
     """Return the choice by which a point is refused; padding has two limits to tell apart."""
+    if label in ("transpose.output_padding", "transpose.valid"):
+        return "stride"
     if label != "padding.limit":
         return "refuse"
-    within = replace(case, problem=_with_less_padding(case.problem, lambda k: k - 1))
+    within = replace(case, problem=with_less_padding(case.problem, lambda k: k - 1))
     return "kernel" if _overcome(within, message, try_out) else "half"
 
 
@@ -141,68 +120,6 @@ def template(message: str) -> str:
     return re.sub(r"-?\d+", "#", message)[:TEMPLATE]
 
 
-def _repairs(problem: Problem) -> list[tuple[str, Callable[[Problem], Problem]]]:
-    """Return (variant point, how to take away what it is about) for the points that apply."""
-    axes = axes_of(problem)
-    found: list[tuple[str, Callable[[Problem], Problem]]] = []
-    if problem.x[0] == 0:
-        found.append(("size.batch", _with_batch))
-    if problem.x[1] == 0 or problem.w[:1] == (0,):
-        found.append(("size.channels", _with_channels))
-    if 0 in problem.x[2:]:
-        found.append(("size.spatial", _with_room))
-    if any(axis.count == 0 for axis in axes):
-        found.append(("window.none", _with_room))
-    if any(2 * max(axis.before, axis.after) > axis.kernel_size for axis in axes):
-        found.append(("padding.limit", _with_less_padding))
-    if problem.op in ("max_pool", "avg_pool") and sees_only_padding(axes):
-        label = "max.empty" if problem.op == "max_pool" else "avg.empty"
-        found.append((label, _with_samples_everywhere))
-    return found
-
-
-def _with_channels(problem: Problem) -> Problem:
-    groups = problem.groups
-    x = (problem.x[0], problem.x[1] or groups, *problem.x[2:])
-    if not problem.w:
-        return replace(problem, x=x)
-    depth = x[1] // groups
-    return replace(problem, x=x, w=(problem.w[0] or groups, depth, *problem.w[2:]))
-
-
-def _with_batch(problem: Problem) -> Problem:
-    return replace(problem, x=(1, *problem.x[1:]))
-
-
-def _with_room(problem: Problem) -> Problem:
-    sizes = (max(axis.size, axis.extent) for axis in axes_of(problem))
-    return replace(problem, x=(*problem.x[:2], *sizes))
-
-
-def _with_less_padding(problem: Problem, most: Callable[[int], int] = lambda k: k // 2) -> Problem:
-    """Return the problem with at most half the kernel, or `most(kernel_size)`, of padding."""
-    if isinstance(problem.padding, str):
-        return _with_room(problem)
-    less = tuple(
-        (min(axis.before, most(axis.kernel_size)), min(axis.after, most(axis.kernel_size)))
-        for axis in axes_of(problem)
-    )
-    return replace(_with_room(problem), padding=less)
-
-
-def _with_samples_everywhere(problem: Problem) -> Problem:
-    return replace(_with_room(problem), padding="valid")
-
-
-def sees_only_padding(axes: tuple[Axis, ...]) -> bool:
-    """Whether some window has no sample: it is so if that holds along one axis."""
-    return any(
-        not any(axis.holds(axis.position(o, k)) for k in range(axis.kernel_size))
-        for axis in axes
-        for o in range(axis.count)
-    )
-
-
 def clause_of(trial: Trial, verdict: Verdict, try_out: TryOut) -> str:
     """Return the clause that a discrepancy contradicts."""
     case = trial.case
@@ -215,9 +132,9 @@ def clause_of(trial: Trial, verdict: Verdict, try_out: TryOut) -> str:
         elif (label := _content_clause(trial, verdict)) is not None:
             return label
     same_is_told = True
-    simpler_ones = [*_sized(case.problem, verdict), *_simpler(case.problem, verdict)]
-    for label, simpler in [*simpler_ones, *_plainer(case.problem, verdict)]:
-        if not _comparable(case.problem, simpler):
+    simpler_ones = [*sized(case.problem, verdict), *simpler_problems(case.problem, verdict)]
+    for label, simpler in [*simpler_ones, *plainer(case.problem, verdict)]:
+        if not comparable(case.problem, simpler):
             continue
         other = try_out(replace(case, problem=simpler))
         if label == "padding.same" and other.kind is Kind.UNSUPPORTED:
@@ -226,8 +143,8 @@ def clause_of(trial: Trial, verdict: Verdict, try_out: TryOut) -> str:
             padding = label.startswith("padding.") or label == PADDED.get(case.problem.op)
             return label if same_is_told or not padding else "padding.same"
     if verdict.kind is Kind.SHAPE:
-        return "window.count"
-    return "backend.refusal" if verdict.kind is Kind.REFUSES else CORE[case.problem.op]
+        return verdict.clause
+    return "backend.refusal" if verdict.kind is Kind.REFUSES else core(case.problem)
 
 
 def _is_gone(other: Verdict, verdict: Verdict) -> bool:
@@ -239,77 +156,6 @@ def _is_gone(other: Verdict, verdict: Verdict) -> bool:
     return other.kind is Kind.AGREES
 
 
-def _sized(problem: Problem, verdict: Verdict) -> Iterator[tuple[str, Problem]]:
-    """Yield (clause, the problem without the odd size that the clause is about).
-
-    Where several sizes are odd, the first of the fewest that must go together is named.
-    """
-    telling = {"max.empty", "avg.empty"}
-    if verdict.kind is Kind.SHAPE:
-        telling = {"size.batch", "size.channels", "size.spatial", "window.none"}
-    repairs = [(label, repair) for label, repair in _repairs(problem) if label in telling]
-    for many in range(1, len(repairs) + 1):
-        for chosen in combinations(repairs, many):
-            simpler = problem
-            for _, repair in chosen:
-                simpler = repair(simpler)
-            yield chosen[0][0], simpler
-
-
-def _comparable(problem: Problem, simpler: Problem) -> bool:
-    """Whether the simpler problem is another, valid, and not empty where this one is not."""
-    if simpler == problem or broken_clause(simpler):
-        return False
-    return prod(output_shape(simpler)) > 0 or prod(output_shape(problem)) == 0
-
-
-def _simpler(problem: Problem, verdict: Verdict) -> Iterator[tuple[str, Problem]]:
-    """Yield (clause, the problem without the feature that the clause is about)."""
-    if problem.indices:
-        yield "max.index", replace(problem, indices=False)
-    if problem.bias:
-        yield "conv.bias", replace(problem, bias=False)
-    if problem.groups > 1:
-        yield (
-            "conv.groups",
-            replace(problem, groups=1, w=(problem.w[0], problem.x[1], *problem.w[2:])),
-        )
-    if problem.ceil_mode:
-        yield "window.ceil", replace(problem, ceil_mode=False)
-    if problem.count_include_pad:
-        label = "avg.divisor" if problem.op == "avg_pool" else "distance.divisor"
-        yield label, replace(problem, count_include_pad=False)
-    if problem.op == "lp_pool" and problem.p != 2:
-        yield "lp.value", replace(problem, p=2)
-    yield from _simpler_windows(problem, verdict)
-
-
-def _plainer(problem: Problem, verdict: Verdict) -> Iterator[tuple[str, Problem]]:
-    """Yield the float32 problem, where that a dtype is to blame names a clause."""
-    if verdict.kind is Kind.REFUSES:
-        yield "value.dtype", replace(problem, dtype="float32")
-    elif not problem.is_float:
-        label = {"avg_pool": "avg.integer", "max_pool": "max.value"}.get(problem.op, "value.wrap")
-        yield label, replace(problem, dtype="float32")
-
-
-def _simpler_windows(problem: Problem, verdict: Verdict) -> Iterator[tuple[str, Problem]]:
-    if problem.op == "conv1x1":
-        return
-    ones = (1,) * problem.rank
-    if problem.padding != "valid":
-        found = tuple((axis.before, axis.after) for axis in axes_of(problem))
-        yield "padding.same", replace(problem, padding=found)
-        # An answer shows whether both sides alike help; for a refusal more padding may be worse.
-        alike = min if verdict.kind is Kind.REFUSES else max
-        even = tuple((alike(pair), alike(pair)) for pair in found)
-        yield "padding.explicit", _with_room(replace(problem, padding=even))
-        label = PADDED[problem.op] if verdict.kind is Kind.VALUE else "padding.explicit"
-        yield label, _with_samples_everywhere(problem)
-    yield "window.dilation", replace(problem, dilation=ones)
-    yield "window.stride", replace(problem, stride=ones)
-
-
 def _content_clause(  # noqa: PLR0911  one return for each kind of content
     trial: Trial, verdict: Verdict
 ) -> str | None:
@@ -319,17 +165,17 @@ def _content_clause(  # noqa: PLR0911  one return for each kind of content
         return None
     output, position = verdict.wrong[0]
     if not problem.is_float:
-        return {"avg_pool": "avg.integer", "max_pool": "max.value"}.get(problem.op, "value.wrap")
+        return whole_number_clause(problem)
     terms = np.array([float(term) for term in trial.expected.operation.terms(position)])
     if output == "indices":
         return "max.nan_index" if np.isnan(terms).any() else "max.tie"
     if np.isnan(terms).any():
-        return "max.nan" if problem.op == "max_pool" else "value.nan"
+        return "max.nan" if is_maximum(problem) else "value.nan"
     if np.isinf(terms).any():
-        return "max.value" if problem.op == "max_pool" else "value.infinity"
+        return "max.value" if is_maximum(problem) else "value.infinity"
     sizes = np.abs(terms[terms != 0])
-    if sizes.size and sizes.min() < float(FORMATS[problem.dtype].normal):
+    if sizes.size and sizes.min() < float(FORMATS[trial.expected.operation.dtype].normal):
         return "value.subnormal"
-    if sizes.size and sizes.max() >= float(FORMATS[problem.dtype].largest):
+    if sizes.size and sizes.max() >= float(FORMATS[trial.expected.operation.dtype].largest):
         return "value.overflow"
     return None

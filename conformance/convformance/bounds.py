@@ -41,7 +41,8 @@ def meaning_bound(
         return Fraction(0)
     form = FORMATS[operation.dtype]
     if problem.grad and problem.op in ROUNDED_TERMS:
-        n, magnitude = len(operation.terms(position)), operation.magnitude(position)
+        n = sum(term != 0 for term in operation.terms(position))  # adding a zero is exact
+        magnitude = operation.magnitude(position)
         if not is_finite(magnitude):
             return Fraction(0)
         roundings = n + _term_roundings(problem)
@@ -63,6 +64,18 @@ def _term_roundings(problem: Problem) -> int:
     if problem.op == "max_pool" or problem.p in (1, math.inf):
         return 1
     return int(problem.p) * (math.prod(problem.kernel) + 12)
+
+
+def _finishing_roundings(problem: Problem, exact: Number) -> Fraction:
+    if problem.grad:
+        return Fraction(0)
+    if problem.op in DIVIDING_OPS:
+        return Fraction(3)
+    if problem.op == "lp_pool" and problem.p not in (1, math.inf):
+        # sum = exact^p, so ln(sum) / p = |ln(exact)|; the power itself may be two roundings off
+        logarithm = abs(math.log(exact)) if exact else 0.0
+        return 4 + Fraction(math.ceil(logarithm))
+    return Fraction(0)
 
 
 def accuracy_bound(

@@ -11,16 +11,15 @@ import numpy as np
 from convformance.backend import Array, Backend
 from convformance.expect import Expectation
 from convformance.perform import written_script
-from convformance.problem import Problem
 from convformance.runfile import ArrayText, Finding
-from convoracle import Axis, InvalidProblem, slide
+from convformance.sizes import size_lines
+from convoracle import InvalidProblem
 
 if TYPE_CHECKING:  # the bench makes findings of what it examined; only the type comes from there
     from convformance.bench import Examined
 
 LARGEST_SHOWN = 400  # elements of an array that a report can show
 MOST_TERMS = 24
-AXIS_NAMES = {1: ("W",), 2: ("H", "W"), 3: ("D", "H", "W")}
 
 
 def finding(backend: Backend, examined: Examined) -> Finding:
@@ -48,43 +47,6 @@ def finding(backend: Backend, examined: Examined) -> Finding:
     )
 
 
-def axes_of(problem: Problem) -> tuple[Axis, ...]:
-    """Return the axes of a valid problem."""
-    return slide(
-        problem.x[2:],
-        problem.kernel_size,
-        stride=problem.stride,
-        padding=problem.padding,
-        dilation=problem.dilation,
-        ceil_mode=problem.ceil_mode,
-    )
-
-
-def size_lines(problem: Problem) -> tuple[str, ...]:
-    """Return the derivation of the output size with the problem's numbers, a line an axis."""
-    names = AXIS_NAMES.get(problem.rank) or tuple(f"axis {a}" for a in range(problem.rank))
-    return tuple(
-        _size_line(name, axis, problem.padding)
-        for name, axis in zip(names, axes_of(problem), strict=True)
-    )
-
-
-def _size_line(name: str, axis: Axis, padding: Any) -> str:
-    words = f"{axis.size} + {axis.before} + {axis.after} - {axis.extent}"
-    text = f"{name}: "
-    if axis.dilation > 1:
-        text += f"extent {axis.dilation} * ({axis.kernel_size} - 1) + 1 = {axis.extent}; "
-    if isinstance(padding, str) and padding != "valid":
-        text += f"{padding} pads {axis.before} + {axis.after}; "
-    floor = axis.room // axis.stride + 1
-    text += f"floor(({words}) / {axis.stride}) + 1 = {floor}"
-    if floor < 0:
-        text += ", and less than none is 0 [window.none]"
-    elif axis.count != floor:
-        text += f"; ceil_mode keeps the last window: {axis.count} [window.ceil]"
-    return text
-
-
 def array_text(array: Array) -> ArrayText:
     """Return the array as words; without values if it is too large to show."""
     values = None if array.size > LARGEST_SHOWN else _words(array).tolist()
@@ -94,17 +56,24 @@ def array_text(array: Array) -> ArrayText:
 def expected_text(expected: Expectation) -> dict[str, ArrayText]:
     """Return the expected arrays as words; a sampled expectation has no whole array."""
     shown = not expected.sampled and prod(expected.shape) <= LARGEST_SHOWN
-    found = {"y": expected.y}
+    found = {expected.problem.answers[0]: _whole(expected)}
     if expected.indices is not None:
         found["indices"] = expected.indices
     return {
         name: ArrayText(
             expected.shape,
             str(array.dtype),
-            _words(array).reshape(expected.shape).tolist() if shown else None,
+            _words(array.reshape(expected.shape)).tolist() if shown else None,
         )
         for name, array in found.items()
     }
+
+
+def _whole(expected: Expectation) -> Array:
+    """Return the expected elements; the parts of complex ones put together."""
+    if not expected.problem.is_complex:
+        return expected.y
+    return np.ascontiguousarray(expected.y[: expected.y.size // 2 * 2]).view(expected.problem.dtype)
 
 
 def _words(array: Array) -> Any:
@@ -117,6 +86,9 @@ def _words(array: Array) -> Any:
 
 def word(element: Any) -> str:
     """Write one element: whole numbers without a point."""
+    if isinstance(element, np.complexfloating):
+        imaginary = word(element.imag)
+        return f"{word(element.real)}{'' if imaginary.startswith('-') else '+'}{imaginary}j"
     if isinstance(element, (np.floating, float)) or getattr(element, "dtype", None) is not None:
         number = (
             float(element)

@@ -108,9 +108,11 @@ def terms_each(problem: Problem) -> int:
     }.get(problem.op, 1)
     if problem.op.startswith(("adaptive", "global")):
         output = problem.output or (1,) * problem.rank
-        taps = prod(-(-size // max(1, o)) + 1 for size, o in zip(problem.x[2:], output, strict=False))
-    if problem.op in ("unfold", "max_unpool"):
-        taps = 1 if problem.op == "unfold" else prod(problem.kernel_size)
+        taps = prod(
+            -(-size // max(1, o)) + 1 for size, o in zip(problem.x[2:], output, strict=False)
+        )
+    if problem.op == "unfold":
+        taps = 1
     return max(1, taps * channels * parts)
 
 

@@ -160,9 +160,7 @@ def _weights(problem: Problem, shape: tuple[int, ...], names: list[str], random:
     return w
 
 
-def _sparse(
-    problem: Problem, random: Random, shape: tuple[int, ...], a: int, most: int
-) -> Array:
+def _sparse(problem: Problem, random: Random, shape: tuple[int, ...], a: int, most: int) -> Array:
     """Return weights of which at most `most` that meet in one element of the answer are not zero.
 
     Those that meet share an output channel; for a gradient by x they share an input channel.
@@ -180,9 +178,7 @@ def _bias(shape: tuple[int, ...], names: list[str], random: Random) -> Array:
     return random.integers(-3, 4, shape)
 
 
-def _pointwise(
-    problem: Problem, shape: tuple[int, ...], names: list[str], random: Random
-) -> Array:
+def _pointwise(problem: Problem, shape: tuple[int, ...], names: list[str], random: Random) -> Array:
     """Return the weights of a separable convolution's second step."""
     if names == ["real"]:
         return _real(problem, shape, random)

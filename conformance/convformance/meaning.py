@@ -54,9 +54,7 @@ def operation(problem: Problem, arrays: Arrays, choices: Mapping[str, str] = STA
     return define(problem, {name: tensor(array) for name, array in arrays.items()}, choices)
 
 
-def define(
-    problem: Problem, inputs: Inputs, choices: Mapping[str, str] = STANDARD
-) -> Operation:
+def define(problem: Problem, inputs: Inputs, choices: Mapping[str, str] = STANDARD) -> Operation:
     """Return the op of the problem on the oracle's own tensors; raise `InvalidProblem`."""
     _check_dtype(problem)
     options: Options = {"dtype": problem.answer_dtype, "choices": choices}

@@ -19,7 +19,9 @@ BROKEN = (
 )  # fmt: skip
 
 
-def perform(backend: Backend, problem: Problem, arrays: Mapping[str, Array]) -> Outcome:
+def perform(  # noqa: PLR0911  one return for each kind of outcome
+    backend: Backend, problem: Problem, arrays: Mapping[str, Array]
+) -> Outcome:
     """Return the outcome of `backend.run`; the backend gets copies of the arrays.
 
     A backend that is isolated has a `perform` of its own.

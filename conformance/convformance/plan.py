@@ -7,8 +7,23 @@ from dataclasses import dataclass
 
 from hypothesis.strategies import SearchStrategy
 
+from convformance.drawing import COMPLEX, FLOAT_OPS, FLOATS, INTEGERS
+from convformance.drawn_forms import (
+    WITH_GRADIENT,
+    form_cases,
+    gradient_cases,
+    handed_cases,
+    widening_cases,
+)
 from convformance.problem import Case
-from convformance.strategies import ALL_OPS, FLOAT_OPS, FLOATS, INTEGERS, cases, invalid_cases
+from convformance.strategies import ALL_OPS, cases, invalid_cases
+
+FIRST_OPS = ("conv", "conv1x1", "max_pool", "avg_pool", "lp_pool", "distance_pool")
+LATER_OPS = tuple(op for op in ALL_OPS if op not in FIRST_OPS)
+COMPLEX_OPS = ("conv", "conv1x1", "conv_transpose")
+# The gradient of a norm takes so many roundings that in 16 bits no wrong one stands out.
+NARROWLESS = ("lp_pool",)
+WIDER = (("int8", "int32"), ("float16", "float32"), ("bfloat16", "float32"))
 
 
 @dataclass(frozen=True)
@@ -20,6 +35,7 @@ class Exploration:
     op: str
     strategy: SearchStrategy[Case]
     examples: int
+    dtypes: tuple[str, ...]
 
 
 def dtypes_of(op: str) -> Sequence[str]:
@@ -36,21 +52,110 @@ def _meaning(area: str, op: str, plain: int, others: int) -> list[Exploration]:
             op,
             cases(op, (dtype,)),
             plain if dtype == "float32" else others,
+            (dtype,),
         )
         for dtype in dtypes_of(op)
     ]
 
 
+def _one(area: str, op: str, dtype: str, number: int) -> Exploration:
+    return Exploration(area, f"{op} {dtype}", op, cases(op, (dtype,)), number, (dtype,))
+
+
+def _gradients(op: str, plain: int, others: int) -> list[Exploration]:
+    return [
+        Exploration(
+            "gradients",
+            f"gradient {op} {dtype}",
+            op,
+            gradient_cases(op, (dtype,)),
+            plain if dtype == "float32" else others,
+            (dtype,),
+        )
+        for dtype in gradient_dtypes(op)
+    ]
+
+
+def gradient_dtypes(op: str) -> Sequence[str]:
+    """Return the dtypes in which gradients of the op are explored."""
+    return FLOATS[:2] if op in NARROWLESS else FLOATS
+
+
+def _forms() -> list[Exploration]:
+    """Convolutions that ask for more, and arrays that are handed over otherwise."""
+    return [
+        *(
+            Exploration("forms", f"forms {dtype}", "conv", form_cases((dtype,)), number, (dtype,))
+            for dtype, number in (("float32", 240), ("float64", 40), ("bfloat16", 40))
+        ),
+        *(
+            Exploration(
+                "forms", f"widening {dtype}", "conv", widening_cases(dtype, wider), 30, (dtype,)
+            )
+            for dtype, wider in WIDER
+        ),
+        Exploration("forms", "handed", "", handed_cases(), 320, ("float32",)),
+    ]
+
+
+def _accuracy() -> list[Exploration]:
+    found = [
+        Exploration(
+            "accuracy", f"accuracy {op} {dtype}", op, cases(op, (dtype,), ("real",)),
+            60 if op in FIRST_OPS else 25, (dtype,),
+        )
+        for op in ALL_OPS
+        for dtype in FLOATS
+    ]  # fmt: skip
+    found += [
+        Exploration(
+            "accuracy", f"accuracy {op} {dtype}", op, cases(op, (dtype,), ("real",)), 25, (dtype,)
+        )
+        for op in COMPLEX_OPS
+        for dtype in COMPLEX
+    ]
+    return found + [
+        Exploration(
+            "accuracy", f"accuracy gradient {op} {dtype}", op,
+            gradient_cases(op, (dtype,), ("real",)), 25, (dtype,),
+        )
+        for op in WITH_GRADIENT
+        for dtype in gradient_dtypes(op)
+    ]  # fmt: skip
+
+
 EXPLORATIONS: tuple[Exploration, ...] = (
     *_meaning("convolution", "conv", 320, 160),
     *_meaning("convolution", "conv1x1", 40, 40),
-    *(one for op in ALL_OPS if op.endswith("_pool") for one in _meaning("pooling", op, 200, 90)),
-    *(Exploration("invalid", f"invalid {op}", op, invalid_cases(op), 160) for op in ALL_OPS),
+    *(_one("convolution", op, dtype, 40) for op in COMPLEX_OPS[:2] for dtype in COMPLEX),
+    _one("convolution", "conv", "uint8", 40),
+    *_meaning("convolution", "conv_transpose", 200, 50),
+    *(_one("convolution", "conv_transpose", dtype, 30) for dtype in COMPLEX),
+    *_meaning("convolution", "depthwise_conv", 90, 25),
+    *_meaning("convolution", "separable_conv", 90, 25),
+    *(one for op in FIRST_OPS if op.endswith("_pool") for one in _meaning("pooling", op, 200, 90)),
+    *(_one("pooling", op, "uint8", 60) for op in ("max_pool", "avg_pool")),
     *(
-        Exploration("accuracy", f"accuracy {op} {dtype}", op, cases(op, (dtype,), ("real",)), 60)
-        for op in ALL_OPS
-        for dtype in FLOATS
+        one
+        for op in LATER_OPS
+        if op.endswith("pool")
+        for one in (*_meaning("pooling", op, 70, 20), _one("pooling", op, "uint8", 20))
     ),
+    *(one for op in ("unfold", "fold") for one in _meaning("forms", op, 60, 15)),
+    *_forms(),
+    *_gradients("conv", 160, 50),
+    *_gradients("conv_transpose", 100, 30),
+    *_gradients("max_pool", 100, 30),
+    *_gradients("avg_pool", 100, 30),
+    *_gradients("lp_pool", 70, 30),
+    *(
+        Exploration(
+            "invalid", f"invalid {op}", op, invalid_cases(op), 160 if op in FIRST_OPS else 60, ()
+        )
+        for op in ALL_OPS
+        if not op.startswith("global")
+    ),
+    *_accuracy(),
 )
 
 

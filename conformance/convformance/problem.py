@@ -391,7 +391,7 @@ def _read(line: str, op: str, word: _Word) -> tuple[str, Any]:
         raise word.error(line, str(error)) from None
 
 
-def _value(name: str, text: str) -> Any:
+def _value(name: str, text: str) -> Any:  # noqa: PLR0911  one return for each way of writing
     if name in NUMBERS:
         return _integer(text)
     if name in WORDS:

@@ -5,67 +5,32 @@ Geometry is drawn, data is not: a case carries a seed, which costs nothing to dr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import prod
 from typing import Any
 
 from hypothesis import strategies as st
 
+from convformance.drawing import (
+    BUDGET,
+    FLOAT_OPS,
+    FLOATS,
+    INTEGERS,
+    MEANING_FILLS,
+    ONE_IN_16,
+    ONE_IN_32,
+    PAD_KINDS,
+    Draw,
+    axis,
+    batch,
+    channels,
+    shortened,
+    small,
+)
+from convformance.drawn_ops import DRAWN, large_problem
 from convformance.expect import broken_clause
 from convformance.problem import OPS, Case, Problem
-
-FLOATS = ("float32", "float64", "float16", "bfloat16")
-INTEGERS = ("int8", "int32", "int64")
-FLOAT_OPS = ("lp_pool", "distance_pool")
-MEANING_FILLS = ("integers", "integers", "integers+special", "special")
-BUDGET = 3_000  # terms of a small case: the oracle loops over all of them in milliseconds
-CHANNELS = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33)
-
-Draw = Any  # Hypothesis's draw function
-ONE_IN_16 = st.integers(0, 15).map(lambda number: number == 9)
-ONE_IN_32 = st.integers(0, 31).map(lambda number: number == 17)  # not an end: ends are drawn often
-
-
-def small(low: int, high: int) -> st.SearchStrategy[int]:
-    """Return whole numbers that shrink to `low`."""
-    return st.integers(low, high)
-
-
-@st.composite
-def axis(draw: Draw, padding: str, pool: bool) -> dict[str, Any]:
-    """Draw one axis: its size is drawn last, around what the window needs."""
-    kernel = draw(st.sampled_from((1, 2, 3, 2, 4, 5, 3, 2, 7)))
-    dilation = draw(st.sampled_from((1, 1, 1, 2, 3)))
-    stride = draw(st.sampled_from((1, 1, 2, 3, kernel, kernel + 1)))
-    extent = dilation * (kernel - 1) + 1
-    before = after = 0
-    if padding == "symmetric":
-        # mostly within half the kernel, where every framework can follow
-        before = after = draw(small(0, max(kernel // 2, draw(st.sampled_from((0, 0, 0, extent))))))
-    elif padding == "asymmetric":
-        before, after = draw(small(0, extent)), draw(small(0, extent))
-    # Extents that only just fit, strides that leave 0, 1 or stride - 1 samples over, and more.
-    spare = draw(
-        st.sampled_from((0, 1, stride, stride - 1, stride + 1, 2 * stride, 5, 3, 2, 4, 6, 7))
-    )
-    size = extent + spare - before - after
-    if size < 1:
-        size = 1 + draw(small(0, 2))
-    elif draw(ONE_IN_32):
-        size = draw(st.sampled_from((0, max(0, size - spare - 1))))  # no sample, or one too few
-    return {
-        "kernel": kernel,
-        "dilation": dilation,
-        "stride": stride,
-        "pad": (before, after),
-        "size": size,
-    }
-
-
-PAD_KINDS = (
-    "valid", "symmetric", "same", "asymmetric", "valid", "same_upper", "same_lower", "symmetric",
-)  # fmt: skip
 
 
 @st.composite
@@ -76,6 +41,8 @@ def problems(draw: Draw, op: str, dtypes: Sequence[str] = FLOATS + INTEGERS) -> 
     rank = draw(st.sampled_from((2, 1, 2, 3)))
     if op == "conv1x1":
         return _conv1x1(draw, rank, dtype)
+    if op in DRAWN:
+        return DRAWN[op](draw, rank, dtype)
     kind = draw(st.sampled_from(PAD_KINDS))
     axes = [draw(axis(kind, op != "conv")) for _ in range(rank)]
     if op != "conv" and draw(st.booleans()):  # most frameworks' pools have no dilation
@@ -89,26 +56,10 @@ def problems(draw: Draw, op: str, dtypes: Sequence[str] = FLOATS + INTEGERS) -> 
         "dtype": dtype,
     }
     kernel = tuple(one["kernel"] for one in axes)
-    spatial = _shortened([one["size"] for one in axes], kernel)
+    spatial = shortened([one["size"] for one in axes], kernel)
     if op == "conv":
         return _conv(draw, spatial, kernel, common)
     return _pool(draw, op, spatial, kernel, common)
-
-
-def _shortened(sizes: list[int], kernel: tuple[int, ...]) -> tuple[int, ...]:
-    """Cut the longest axis until a loop over all taps of all samples stays small."""
-    while prod(sizes) * prod(kernel) > BUDGET and max(sizes) > 1:
-        longest = sizes.index(max(sizes))
-        sizes[longest] = sizes[longest] * 2 // 3
-    return tuple(sizes)
-
-
-def _batch(draw: Draw) -> int:
-    return int(draw(st.sampled_from((1, 2, 1, 3, 1, 2, 2, 1, 1, 2, 1, 4, 2, 1, 3, 0))))
-
-
-def _channels(draw: Draw, most: int) -> int:
-    return int(draw(st.sampled_from([C for C in CHANNELS if max(1, most) >= C])))
 
 
 def _conv(
@@ -117,20 +68,20 @@ def _conv(
     most = max(1, BUDGET // max(1, prod(spatial) * prod(kernel)))
     kind = draw(st.sampled_from(("one", "one", "depthwise", "groups", "multiplier")))
     if kind == "one":
-        groups, depth = 1, _channels(draw, most)
-        M = _channels(draw, max(2, most // depth))
+        groups, depth = 1, channels(draw, most)
+        M = channels(draw, max(2, most // depth))
     elif kind == "groups":
         groups, depth = draw(small(2, 4)), draw(small(1, 4))
         M = groups * draw(small(1, 3))
     else:
-        groups, depth = _channels(draw, most), 1
+        groups, depth = channels(draw, most), 1
         M = groups * (1 if kind == "depthwise" else draw(small(2, 3)))
     if draw(ONE_IN_32):
         depth, groups = (0, 1) if draw(st.booleans()) else (depth, groups)
         M = M if depth == 0 else 0
     return Problem(
         "conv",
-        (_batch(draw), depth * groups, *spatial),
+        (batch(draw), depth * groups, *spatial),
         (M, depth, *kernel),
         groups=groups,
         bias=draw(st.booleans()),
@@ -141,9 +92,9 @@ def _conv(
 def _conv1x1(draw: Draw, rank: int, dtype: str) -> Problem:
     spatial = tuple(draw(small(1, 6)) for _ in range(rank))
     most = max(2, BUDGET // prod(spatial))
-    C = _channels(draw, most // 2)
-    M = _channels(draw, most // C)
-    x = (_batch(draw), C, *spatial)
+    C = channels(draw, most // 2)
+    M = channels(draw, most // C)
+    x = (batch(draw), C, *spatial)
     return Problem("conv1x1", x, (M, C), bias=draw(st.booleans()), dtype=dtype)
 
 
@@ -151,7 +102,7 @@ def _pool(
     draw: Draw, op: str, spatial: tuple[int, ...], kernel: tuple[int, ...], common: dict[str, Any]
 ) -> Problem:
     most = max(1, BUDGET // max(1, prod(spatial) * prod(kernel)))
-    C = 0 if draw(ONE_IN_32) else draw(st.sampled_from((1, 2, 3, _channels(draw, most))))
+    C = 0 if draw(ONE_IN_32) else draw(st.sampled_from((1, 2, 3, channels(draw, most))))
     extra: dict[str, Any] = {"ceil_mode": draw(st.booleans())}
     if op == "max_pool":
         extra["indices"] = draw(st.booleans())
@@ -159,7 +110,7 @@ def _pool(
         extra["count_include_pad"] = draw(st.booleans())
     if op == "lp_pool":
         extra["p"] = draw(st.sampled_from((2, 1, 3, float("inf"))))
-    return Problem(op, (_batch(draw), C, *spatial), kernel=kernel, **extra, **common)
+    return Problem(op, (batch(draw), C, *spatial), kernel=kernel, **extra, **common)
 
 
 @st.composite
@@ -168,6 +119,8 @@ def large_problems(
 ) -> Problem:
     """Draw a problem past the oracle's budget: wide, or of hundreds of channels; it is sampled."""
     dtype = draw(st.sampled_from(dtypes))
+    if op in DRAWN:
+        return large_problem(draw, op, dtype) or draw(problems(op, (dtype,)))
     wide = draw(st.booleans())
     spatial = (draw(small(3, 9)), draw(small(65, 140))) if wide else (draw(small(3, 8)),) * 2
     C = (
@@ -202,6 +155,8 @@ def cases(
     if draw(ONE_IN_16):  # drawn on top, so that a small problem is the simpler one to shrink to
         floats = [dtype for dtype in dtypes if dtype in FLOATS] or FLOATS
         problem = draw(large_problems(op, floats))
+    if problem.is_complex:
+        fills = [fill for fill in fills if "special" not in fill]
     return Case(problem, draw(st.sampled_from(fills)), draw(small(0, 999)))
 
 
@@ -215,38 +170,93 @@ def invalid_cases(draw: Draw, op: str) -> Case:
 
 def _spoilt(problem: Problem) -> list[Problem]:
     """Return invalid neighbours of a valid problem, at least one for each clause that fits."""
-    found = [_without_axes(problem)]
-    ones = (1,) * (problem.rank - 1)
-    if problem.op != "conv1x1":
-        for value in (0, -1):
-            found += [
-                replace(problem, stride=(*ones, value)),
-                replace(problem, dilation=(value, *ones)),
-            ]
-        padding = ((-1, 0), *((0, 0),) * (problem.rank - 1))
-        found += [
-            replace(problem, padding=padding),
-            replace(problem, padding=((1, -1),) * problem.rank),
-        ]
-        found += [replace(problem, stride=(1,) * (problem.rank + 1))]
-        found += [replace(problem, padding=((0, 0),) * (problem.rank + 1))]
-    if problem.op == "conv":
-        found += _spoilt_weights(problem)
-    elif problem.op == "conv1x1":
-        found += [replace(problem, w=(problem.w[0], problem.w[1] + 1))]
-    else:
+    found = [] if problem.op in ("fold", "max_unpool") else [_without_axes(problem)]
+    if problem.op != "conv1x1" and "stride" in OPS[problem.op]:
+        found += _spoilt_windows(problem)
+    if "kernel" in OPS[problem.op]:
         found += [replace(problem, kernel=(0, *problem.kernel[1:]))]
         found += [replace(problem, kernel=(*problem.kernel, 1))]
-    if problem.op == "lp_pool":
-        found += [replace(problem, p=0), replace(problem, p=-1)]
+    spoil = SPOILT.get(problem.op)
+    found += spoil(problem) if spoil else []
     if problem.op in FLOAT_OPS:
         found += [replace(problem, dtype="int32")]
     return [one for one in found if broken_clause(one)]
 
 
+def _spoilt_windows(problem: Problem) -> list[Problem]:
+    ones = (1,) * (problem.rank - 1)
+    found = []
+    for value in (0, -1):
+        found += [replace(problem, stride=(*ones, value))]
+        if "dilation" in OPS[problem.op]:
+            found += [replace(problem, dilation=(value, *ones))]
+    found += [replace(problem, stride=(1,) * (problem.rank + 1))]
+    found += [replace(problem, padding=((0, 0),) * (problem.rank + 1))]
+    return found
+
+
+def _spoilt_pointwise(problem: Problem) -> list[Problem]:
+    return [replace(problem, w=(problem.w[0], problem.w[1] + 1))]
+
+
+def _spoilt_power(problem: Problem) -> list[Problem]:
+    return [replace(problem, p=0), replace(problem, p=-1)]
+
+
+def _spoilt_spread(problem: Problem) -> list[Problem]:
+    C, width, *kernel = problem.w
+    ones = (0,) * (problem.rank - 1)
+    most = max(problem.stride[-1], problem.dilation[-1])
+    return [
+        replace(problem, w=(C + 1, width, *kernel)),
+        replace(problem, w=(C, width, *kernel, 1)),
+        replace(problem, w=(C, width, 0, *kernel[1:])),
+        replace(problem, groups=C + 1),
+        replace(problem, groups=0),
+        replace(problem, output_padding=(*ones, most)),
+        replace(problem, output_padding=(*ones, -1)),
+    ]
+
+
+def _spoilt_depthwise(problem: Problem) -> list[Problem]:
+    C, multiplier, *kernel = problem.w
+    return [
+        replace(problem, w=(C + 1, multiplier, *kernel)),
+        replace(problem, w=(C, multiplier, *kernel, 1)),
+        replace(problem, w=(C, multiplier, 0, *kernel[1:])),
+    ]
+
+
+def _spoilt_separable(problem: Problem) -> list[Problem]:
+    M, channels = problem.pointwise
+    return [*_spoilt_depthwise(problem), replace(problem, pointwise=(M, channels + 1))]
+
+
+def _spoilt_output(problem: Problem) -> list[Problem]:
+    zeros = (1,) * (problem.rank - 1)
+    return [
+        replace(problem, output=(*zeros, 0)),
+        replace(problem, output=(*problem.output, 1)),
+    ]
+
+
+def _spoilt_unpool(problem: Problem) -> list[Problem]:
+    whole = problem.output or (9,) * problem.rank
+    return [replace(problem, output=(*whole[:-1], whole[-1] + 9 * problem.stride[-1]))]
+
+
+def _spoilt_columns(problem: Problem) -> list[Problem]:
+    N, rows, columns = problem.x
+    return [
+        replace(problem, x=(N, rows + 1, columns)) if prod(problem.kernel) > 1 else problem,
+        replace(problem, x=(N, rows, columns + 1)),
+    ]
+
+
 def _without_axes(problem: Problem) -> Problem:
     """Return the problem on an input without spatial axes."""
-    return replace(problem, x=problem.x[:2], stride=(), dilation=(), padding="valid")
+    bare = {"output_padding": ()} if problem.op == "conv_transpose" else {}
+    return replace(problem, x=problem.x[:2], stride=(), dilation=(), padding="valid", **bare)
 
 
 def _spoilt_weights(problem: Problem) -> list[Problem]:
@@ -264,4 +274,16 @@ def _spoilt_weights(problem: Problem) -> list[Problem]:
     ]
 
 
+SPOILT: dict[str, Callable[[Problem], list[Problem]]] = {
+    "conv": _spoilt_weights,
+    "conv1x1": _spoilt_pointwise,
+    "lp_pool": _spoilt_power,
+    "conv_transpose": _spoilt_spread,
+    "depthwise_conv": _spoilt_depthwise,
+    "separable_conv": _spoilt_separable,
+    "adaptive_max_pool": _spoilt_output,
+    "adaptive_avg_pool": _spoilt_output,
+    "max_unpool": _spoilt_unpool,
+    "fold": _spoilt_columns,
+}
 ALL_OPS = tuple(OPS)

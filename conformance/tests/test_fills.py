@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convformance.bounds import meaning_bound
-from convformance.evidence import axes_of
+from convformance.sizes import axes_of
 from convformance.expect import expectation, numpy_dtype
 from convformance.meaning import input_shapes, operation
 from convformance.fills import DIVIDING, SUM_LIMIT, make_arrays

@@ -8,7 +8,7 @@ from math import prod
 import pytest
 from hypothesis import HealthCheck, Phase, find, given, reject, seed, settings
 
-from convformance.evidence import axes_of
+from convformance.sizes import axes_of
 from convformance.expect import TERM_BUDGET, broken_clause, expectation, terms_each
 from convformance.explore import drawn_by_the_seed_alone
 from convformance.fills import make_arrays

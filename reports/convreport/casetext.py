@@ -8,8 +8,9 @@ import numpy as np
 
 from convformance.backend import Array
 from convformance.bench import Bench, Examined
-from convformance.evidence import size_lines, terms_text, word
+from convformance.evidence import terms_text, word
 from convformance.expect import Expectation
+from convformance.sizes import size_lines
 from convoracle import CLAUSES, VARIANTS, InvalidProblem
 
 MOST_ROWS = 24  # lines of an array that a terminal shows

@@ -1,0 +1,118 @@
+"""Other forms of a problem: its gradient, what a convolution may ask for, how arrays lie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import strategies as st
+
+from convformance.drawing import FLOATS, INTEGERS, Draw, batch, small
+from convformance.problem import MEMORIES, OPS, PADDING_MODES, Case, Problem
+from convformance.strategies import large_problems, problems
+
+GRADIENT_FILLS = ("integers", "integers", "integers+special")
+WITH_GRADIENT = tuple(op for op in OPS if "grad" in OPS[op])
+LINEAR = ("conv", "conv_transpose")
+FORMS = (
+    "mode", "mode", "flip", "causal", "full", "negative", "input_dilation", "batch_groups",
+)  # fmt: skip
+
+
+@st.composite
+def gradient_cases(
+    draw: Draw,
+    op: str,
+    dtypes: Sequence[str] = FLOATS,
+    fills: Sequence[str] = GRADIENT_FILLS,
+) -> Case:
+    """Draw a case of an op's gradient."""
+    problem = draw(problems(op, dtypes))
+    if draw(st.integers(0, 15).map(lambda number: number == 9)) and op != "conv_transpose":
+        problem = draw(large_problems(op, [dtype for dtype in dtypes if dtype in FLOATS]))
+    problem = replace(problem, indices=False)
+    by = "x"
+    if op in LINEAR:
+        by = draw(st.sampled_from(("x", "w", "bias") if problem.bias else ("x", "w")))
+    fill = draw(st.sampled_from(fills))
+    if op == "lp_pool" and fill != "real":
+        fill = "integers"  # a root of what is not finite has no gradient
+    return Case(replace(problem, grad=by), fill, draw(small(0, 999)))
+
+
+@st.composite
+def form_cases(
+    draw: Draw, dtypes: Sequence[str] = FLOATS, fills: Sequence[str] = ("integers", "special")
+) -> Case:
+    """Draw a convolution with a padding mode, a flipped kernel, holes, batch groups ..."""
+    form = draw(st.sampled_from(FORMS))
+    rank = draw(st.sampled_from((2, 1, 1, 3)))
+    kernel = tuple(draw(small(1, 4)) for _ in range(rank))
+    dilation = tuple(draw(st.sampled_from((1, 1, 2))) for _ in range(rank))
+    spatial = tuple(d * (k - 1) + draw(small(1, 4)) for d, k in zip(dilation, kernel, strict=True))
+    alone = draw(st.booleans()) and form == "flip"  # what a function for signals can say
+    groups = 1 if alone else draw(st.sampled_from((1, 1, 2)))
+    depth, width = (1, 1) if alone else (draw(small(1, 3)), draw(small(1, 3)))
+    N = 1 if alone else max(1, batch(draw))
+    x, w = (N, depth * groups, *spatial), (width * groups, depth, *kernel)
+    options: dict[str, Any] = {
+        "stride": (1,) * rank if alone else tuple(draw(small(1, 3)) for _ in range(rank)),
+        "dilation": (1,) * rank if alone else dilation,
+        "groups": groups,
+        "bias": not alone and draw(st.booleans()),
+        "dtype": draw(st.sampled_from(tuple(dtypes))),
+    }
+    problem = _formed(draw, form, Problem("conv", x, w, **options))
+    return Case(problem, draw(st.sampled_from(fills)), draw(small(0, 999)))
+
+
+def _formed(draw: Draw, form: str, problem: Problem) -> Problem:
+    rank = problem.rank
+    if form in ("causal", "full"):
+        return replace(problem, padding=form)
+    if form == "flip":
+        return replace(problem, flip=True, padding=draw(st.sampled_from(("full", "valid", "same"))))
+    if form == "mode":
+        mode = draw(st.sampled_from(PADDING_MODES[1:]))
+        most = [size - 1 + draw(st.sampled_from((0, 0, 0, 0, 2))) for size in problem.x[2:]]
+        pads = [(draw(small(0, min(4, one))), draw(small(0, min(4, one)))) for one in most]
+        if draw(st.booleans()):
+            pads = [(before, before) for before, _ in pads]
+        return replace(problem, padding_mode=mode, padding=tuple(pads))
+    if form == "negative":
+        pads = [(draw(small(-2, 1)), draw(small(-2, 1))) for _ in range(rank)]
+        return replace(problem, padding=tuple(pads))
+    if form == "input_dilation":
+        holes = tuple(draw(small(1, 3)) for _ in range(rank))
+        pads = tuple((draw(small(0, 2)), draw(small(0, 2))) for _ in range(rank))
+        return replace(problem, input_dilation=holes, padding=pads)
+    parts = draw(small(2, 3))
+    x = (problem.x[0] * parts, problem.x[1] // problem.groups, *problem.x[2:])
+    w = (problem.w[0] * parts, *problem.w[1:])
+    return replace(problem, x=x, w=w, groups=1, batch_groups=parts)
+
+
+@st.composite
+def widening_cases(draw: Draw, dtype: str, wider: str) -> Case:
+    """Draw a convolution whose output has a wider dtype than its inputs."""
+    problem = replace(draw(problems("conv", (dtype,))), output_dtype=wider)
+    fill = draw(st.sampled_from(("integers", "special") if dtype in INTEGERS else ("integers",)))
+    return Case(problem, fill, draw(small(0, 999)))
+
+
+@st.composite
+def handed_cases(draw: Draw, dtypes: Sequence[str] = ("float32",)) -> Case:
+    """Draw a case of any op whose arrays come unbatched, channels last, or lie oddly in memory."""
+    op = draw(st.sampled_from(tuple(OPS)))
+    problem = draw(problems(op, dtypes))
+    how = draw(st.sampled_from(("memory", "layout", "memory", "unbatched", "memory")))
+    if how == "unbatched":
+        problem = replace(problem, x=(1, *problem.x[1:]), unbatched=True)
+    elif how == "layout" and op not in ("unfold", "fold"):
+        problem = replace(problem, layout="channels_last")
+    else:
+        problem = replace(problem, memory=draw(st.sampled_from(MEMORIES[1:])))
+    if op in WITH_GRADIENT and draw(st.booleans()) and problem.dtype in FLOATS:
+        problem = replace(problem, indices=False, grad="x")
+    return Case(problem, "integers", draw(small(0, 999)))
