@@ -17,8 +17,8 @@ from convformance.problem import Problem
 
 pytest.importorskip("torch", reason="PyTorch is not installed (extra: torch)")
 
-from convformance.backends import torch_backend
 from convformance.backends.torch_backend import TorchBackend
+from convformance.backends.torch_calls import written
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def counted(problem: Problem) -> dict[str, Array]:
 
 
 def source(line: str) -> str:
-    return torch_backend._source(Problem.parse(line))
+    return written(Problem.parse(line)).source
 
 
 @pytest.mark.parametrize(
