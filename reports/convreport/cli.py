@@ -1,4 +1,4 @@
-"""The command line: run, report, case, list.
+"""The command line: run, report, case, law, list.
 
 Exit status: 0 nothing new, 1 new discrepancies or ledger entries that no longer occur,
 2 wrong usage.
@@ -18,15 +18,20 @@ from rich.console import Console
 from convformance import __version__, ledger
 from convformance.bench import Bench
 from convformance.expect import broken_clause
-from convformance.meaning import input_shapes, output_shape
 from convformance.front import run_suite
+from convformance.laws import LAWS
+from convformance.laws.hearing import hear
+from convformance.laws.law import Law, is_solid
+from convformance.laws.recording import is_news
 from convformance.ledger import LedgerError
+from convformance.meaning import input_shapes, output_shape
 from convformance.plugin import DEFAULT_SEED
 from convformance.problem import Case, LineError
 from convformance.registry import BackendError
 from convformance.runfile import Run, RunFileError, load
 from convformance.worker import Isolated
 from convreport.casetext import case_text
+from convreport.lawtext import law_text
 from convreport.listing import WHAT, listing
 from convreport.progress import progress_plugins
 from convreport.summary import print_summary
@@ -69,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_report(commands)
     _add_case(commands)
+    _add_law(commands)
     _add_list(commands)
     return parser
 
@@ -123,6 +129,19 @@ def _add_case(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     )
     case.add_argument("--backend", default="numpy", help="a registered name or module:attribute")
     case.set_defaults(work=_case)
+
+
+def _add_law(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    law = commands.add_parser(
+        "law",
+        help="check one law on one problem: what was compared, and whether it holds",
+        description="Check one law between the answers of a backend, without the oracle.",
+    )
+    names = ", ".join(one.name for one in LAWS.values())
+    law.add_argument("name", metavar="NAME", help=f"one of {names}")
+    law.add_argument("line", metavar="LINE", help="such as 'conv x=1x1x8x8 w=1x1x3x3 float32'")
+    law.add_argument("--backend", default="numpy", help="a registered name or module:attribute")
+    law.set_defaults(work=_law)
 
 
 def _add_list(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -210,6 +229,36 @@ def _case(options: argparse.Namespace) -> int:
         backend.close()
     print(case_text(bench, examined))
     return RED if examined.signature and not examined.entry else FINE
+
+
+def _law(options: argparse.Namespace) -> int:
+    law, case = _law_and_case(options.name, options.line)
+    backend = Isolated(options.backend)
+    bench = Bench(backend, ledger.load(backend.name, backend.version))
+    try:
+        heard = hear(law, backend, case)
+    finally:
+        backend.close()
+    print(law_text(bench, heard))
+    return RED if is_news(bench, heard) else FINE
+
+
+def _law_and_case(name: str, line: str) -> tuple[Law, Case]:
+    """Return the law of that name and the case; raise `UsageError` if it does not speak of it."""
+    law = LAWS.get(name if name.startswith("law.") else f"law.{name}")
+    if law is None:
+        known = ", ".join(one.name for one in LAWS.values())
+        raise UsageError(f"law {name!r} is none of {known}")
+    case = Case.parse(line if " fill=" in line else f"{line} fill={law.fill}")
+    _check_size(case)
+    if case.problem.op not in law.ops:
+        raise UsageError(f"[{law.label}] speaks of {', '.join(law.ops)}, not of {case.problem.op}")
+    if not is_solid(case.problem):
+        raise UsageError(f"[{law.label}] has nothing to compare: invalid, or a size is 0")
+    fitted = law.case(case.problem, case.seed)
+    if fitted != case:
+        raise UsageError(f"[{law.label}] does not speak of this case, but of '{fitted.line}'")
+    return law, case
 
 
 def _check_size(case: Case) -> None:

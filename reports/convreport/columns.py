@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from convformance.problem import DTYPES
-from convformance.runfile import CaseRecord, Run
+from convformance.runfile import CaseRecord, LawRecord, Run
 from convformance.verdict import Kind
 
 STATUSES = ("agrees", "variant", "known", "new", "unsupported")
@@ -50,10 +50,21 @@ class Column:
         """What stands under the name in a heading: the version, and what tells runs apart."""
         return self.label.removeprefix(self.backend).strip()
 
+    @property
+    def laws(self) -> Sequence[LawRecord]:
+        """The records of laws."""
+        return self.run.laws
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """The signatures of known discrepancies."""
+        return known_signatures(self.run)
+
     @cached_property
     def statuses(self) -> Counter[str]:
-        """How many cases have each status."""
-        return Counter(tried.status for tried in self.cases)
+        """How many cases have each status; those that break a law are discrepancies too."""
+        broken = (law_status(one, self.known) for one in self.laws if one.signature)
+        return Counter((*(tried.status for tried in self.cases), *broken))
 
     @cached_property
     def worst_margin(self) -> float | None:
@@ -100,12 +111,28 @@ def _labels(runs: Sequence[Run]) -> list[str]:
     ]
 
 
+def known_signatures(run: Run) -> frozenset[str]:
+    """Return the signatures of the run's known discrepancies."""
+    return frozenset(one.signature for one in run.findings if one.status == "known")
+
+
+def law_status(record: LawRecord, known: frozenset[str]) -> str:
+    """Return held, apart (a fact that does not hold), inapplicable, known or new."""
+    if record.held is None:
+        return "inapplicable"
+    if record.held:
+        return "held"
+    if not record.exact:
+        return "apart"
+    return "known" if record.signature in known else "new"
+
+
 def _tried(run: Run) -> tuple[Tried, ...]:
-    known = {finding.signature for finding in run.findings if finding.status == "known"}
+    known = known_signatures(run)
     return tuple(_read(record, known) for record in run.cases)
 
 
-def _read(record: CaseRecord, known: set[str]) -> Tried:
+def _read(record: CaseRecord, known: frozenset[str]) -> Tried:
     words = record.line.split() or [""]
     dtype = next((word for word in words if word in DTYPES), "?")
     fill = next((word[5:].partition("#")[0] for word in words if word.startswith("fill=")), "?")

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from convformance.runfile import Finding
+from convformance.verdict import Kind
 from convoracle import CLAUSES
 from convreport.arrays import Grid, grid
 from convreport.columns import Column
-from convreport.text import LONGEST_SCRIPT, Long, clip, command, count
+from convreport.text import LONGEST_SCRIPT, Long, clip, command, count, law_command
 
 MOST_LINES = 10
 MOST_PLACES = 10
@@ -137,6 +138,7 @@ def _view(column: Column, finding: Finding, anchor: str) -> FindingView:
         for tried in column.cases
         if tried.is_discrepancy and tried.record.signature == finding.signature
     ]
+    signed += [one.line for one in column.laws if one.signature == finding.signature]
     lines = sorted(set(signed), key=lambda line: (len(line), line))
     return FindingView(
         anchor=anchor,
@@ -150,7 +152,7 @@ def _view(column: Column, finding: Finding, anchor: str) -> FindingView:
         verdict=finding.verdict,
         cases=len(signed),
         line=finding.line,
-        command=command(finding.line, column.run.header.given or column.backend),
+        command=_command(finding, column.run.header.given or column.backend),
         message=clip(finding.message),
         sizes=tuple(finding.sizes),
         inputs=tuple(grid(name, text, finding.op) for name, text in finding.inputs.items()),
@@ -163,6 +165,12 @@ def _view(column: Column, finding: Finding, anchor: str) -> FindingView:
         further=_further(len(lines)),
         versions=_versions(column),
     )
+
+
+def _command(finding: Finding, backend: str) -> str:
+    if finding.verdict == Kind.LAW:
+        return law_command(finding.clause, finding.line, backend)
+    return command(finding.line, backend)
 
 
 def _further(cases: int) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from convformance.verdict import Kind
 from convoracle import CLAUSES
-from convreport.columns import Column, Tried
+from convreport.columns import Column, Tried, law_status
 from convreport.findings import FindingView, sentence
 
 NO_CLAUSE = "no clause named"
@@ -22,9 +22,20 @@ _MANY: dict[str, tuple[str, str]] = {  # a verdict's words for one case and for 
     Kind.CRASHED: ("crashed", "crashed"),
     Kind.ANSWER: ("answered with something else", "answered with something else"),
     Kind.INPUT: ("changed its input", "changed their input"),
+    Kind.LAW: ("breaks the law", "break the law"),
 }
-_WORDS = {"agrees": ("agrees", "agree"), "variant": ("follows a variant", "follow a variant")}
-_ORDER = ("new", "known", "variant", "agrees", "unsupported", "elsewhere")
+_WORDS = {
+    "agrees": ("agrees", "agree"),
+    "variant": ("follows a variant", "follow a variant"),
+    "apart": ("does not hold", "do not hold"),
+    "held": ("holds", "hold"),
+    "inapplicable": ("not applicable", "not applicable"),
+}
+_ORDER = (
+    "new", "known", "variant", "apart", "agrees", "held", "unsupported", "inapplicable",
+    "elsewhere",
+)  # fmt: skip
+_SHOWN_AS = {"held": "agrees", "apart": "variant", "inapplicable": "unsupported"}
 
 Key = tuple[str, str]  # a status, and for new discrepancies their verdict
 
@@ -73,6 +84,10 @@ class Matrix:
 def matrix(columns: Sequence[Column], findings: Sequence[FindingView]) -> Matrix:
     """Return the overview of all columns; a clause foreign to this release gets a row too."""
     tables = [_count(column.cases) for column in columns]
+    for column, table in zip(columns, tables, strict=True):
+        for one in column.laws:
+            status = law_status(one, column.known)
+            table[one.law][status, str(Kind.LAW) if status == "new" else ""] += 1
     foreign = sorted({label for table in tables for label in table} - set(CLAUSES))
     targets = _targets(findings)
     rows = [
@@ -129,7 +144,11 @@ def _cell(
     if any(status != "elsewhere" for status, _ in keys):
         keys = [key for key in keys if key[0] != "elsewhere"]
     return tuple(
-        Part(_words(key, counts[key]), key[0], targets.get((label, clause, key), ""))
+        Part(
+            _words(key, counts[key]),
+            _SHOWN_AS.get(key[0], key[0]),
+            targets.get((label, clause, key), ""),
+        )
         for key in keys
     )
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from convformance.runfile import FORMAT, Run
 from convreport.columns import Column, columns
 from convreport.findings import FindingView, Stale, finding_views, stale_entries
+from convreport.laws import LawTable, law_table
 from convreport.matrix import Matrix, matrix
 from convreport.picture import Picture, picture
 from convreport.text import count, duration, margin
@@ -71,6 +72,7 @@ class Page:
     ops: tuple[CountTable, ...]
     sources: CountTable
     accuracy: Picture
+    laws: LawTable
     format: int = FORMAT
 
     @property
@@ -101,6 +103,7 @@ def make_page(runs: Iterable[Run]) -> Page:
         ops=op_tables(shown),
         sources=source_table(shown),
         accuracy=picture(shown),
+        laws=law_table(shown, findings),
     )
 
 

@@ -83,6 +83,12 @@ def command(line: str, backend: str) -> str:
     return f"convformance case {shlex.quote(line)} --backend {shlex.quote(backend)}"
 
 
+def law_command(law: str, line: str, backend: str) -> str:
+    """Return the command that checks a law on a problem again."""
+    name = shlex.quote(law.partition(".")[2] or law)
+    return f"convformance law {name} {shlex.quote(line)} --backend {shlex.quote(backend)}"
+
+
 def _escape(match: re.Match[str]) -> str:
     point = ord(match[0])
     if point < 0x100:

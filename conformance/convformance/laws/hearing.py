@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -35,6 +35,7 @@ class Hearing:
     pair: Pair | None = None  # the first that is not equal
     wrong: Sequence[Position] = ()
     inputs: Mapping[str, Array] = field(default_factory=dict)
+    notes: Sequence[str] = ()  # each comparison in words
 
     @property
     def is_broken(self) -> bool:
@@ -51,27 +52,36 @@ class Hearing:
 def hear(law: Law, backend: Backend, case: Case) -> Hearing:
     """Check the law on the case; a law that is not answered to the end is not applicable."""
     ask = Ask(backend)
-    compared, worst, first = 0, 0.0, None
+    compared: list[tuple[Pair, list[Position] | None]] = []
     try:
         for pair in law.check(ask, case):
-            compared += pair.got.size
-            wrong = _differing(law, case, pair)
-            if wrong is None or len(wrong):
-                first = first or (pair, wrong)
-                worst = max(worst, how_much(pair))
-                if law.exact:
-                    break
+            compared.append((pair, _differing(law, case, pair)))
+            if law.exact and compared[-1][1] != []:
+                break
     except NotAnswered as reason:
-        return Hearing(law, case, None, str(reason), compared=0, calls=ask.calls)
-    if not compared:
+        return Hearing(law, case, None, str(reason), calls=ask.calls, notes=_notes(compared))
+    elements = sum(pair.got.size for pair, _ in compared)
+    if not elements:
         return Hearing(law, case, None, "there was nothing to compare", calls=ask.calls)
-    if first is None:
-        return Hearing(law, case, True, "", None, compared, ask.calls)
-    pair, wrong = first
-    message = tell(pair, wrong)
-    places = tuple(wrong or ())
-    return Hearing(
-        law, case, False, message, worst, compared, ask.calls, pair, places, dict(ask.first)
+    unequal = [(pair, wrong) for pair, wrong in compared if wrong != []]
+    heard = Hearing(law, case, not unequal, "", None, elements, ask.calls, notes=_notes(compared))
+    if not unequal:
+        return heard
+    pair, wrong = unequal[0]
+    return replace(
+        heard,
+        message=tell(pair, wrong),
+        by_how_much=max(how_much(one) for one, _ in unequal),
+        pair=pair,
+        wrong=tuple(wrong or ()),
+        inputs=dict(ask.first),
+    )
+
+
+def _notes(compared: Sequence[tuple[Pair, list[Position] | None]]) -> tuple[str, ...]:
+    return tuple(
+        f"{pair.what}: {pair.got.size} elements, all equal" if wrong == [] else tell(pair, wrong)
+        for pair, wrong in compared
     )
 
 
