@@ -120,7 +120,9 @@ class Bench:
 
 def signature(backend: Backend, case: Case, verdict: Verdict, entry: Entry | None) -> str:
     """Return what makes two discrepancies the same row of the report."""
-    words = [backend.name, case.problem.op, str(verdict.kind)]
+    problem = case.problem
+    op = f"{problem.op} grad={problem.grad}" if problem.grad else problem.op
+    words = [backend.name, op, str(verdict.kind)]
     if entry:
         return " ".join([*words, entry.id])
     if verdict.kind in (Kind.REFUSES, Kind.CRASHED, Kind.LATE):

@@ -56,7 +56,7 @@ def array_text(array: Array) -> ArrayText:
 def expected_text(expected: Expectation) -> dict[str, ArrayText]:
     """Return the expected arrays as words; a sampled expectation has no whole array."""
     shown = not expected.sampled and prod(expected.shape) <= LARGEST_SHOWN
-    found = {expected.problem.answers[0]: _whole(expected)}
+    found = {expected.problem.answers[0]: whole(expected)}
     if expected.indices is not None:
         found["indices"] = expected.indices
     return {
@@ -69,7 +69,7 @@ def expected_text(expected: Expectation) -> dict[str, ArrayText]:
     }
 
 
-def _whole(expected: Expectation) -> Array:
+def whole(expected: Expectation) -> Array:
     """Return the expected elements; the parts of complex ones put together."""
     if not expected.problem.is_complex:
         return expected.y

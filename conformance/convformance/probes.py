@@ -32,8 +32,41 @@ _LINES: dict[str, tuple[str, ...]] = {
         "conv x=1x1x3 w=1x1x3 padding=1 float32 fill=special#14",
         "conv x=1x2x4x4 w=2x2x3x3 padding=1x1 float32 fill=special#4",
     ),
+    "padding.negative": (
+        "conv x=1x1x6 w=1x1x2 padding=-1+0 float32 fill=integers#0",
+        "conv x=1x1x6x6 w=1x1x3x3 padding=-1x-2 float32 fill=integers#0",
+        "max_pool x=1x1x6x6 kernel=2x2 padding=-1x0 float32 fill=integers#0",
+        "avg_pool x=1x1x6x6 kernel=2x2 padding=-1x0 float32 fill=integers#0",
+    ),
+    "padding.mode_limit": (
+        "conv x=1x1x3 w=1x1x3 padding=3 padding_mode=reflect float32 fill=integers#0",
+        "conv x=1x1x3 w=1x1x3 padding=4 padding_mode=symmetric float32 fill=integers#0",
+        "conv x=1x1x3 w=1x1x3 padding=4 padding_mode=circular float32 fill=integers#0",
+    ),
+    "transpose.valid": (
+        "conv_transpose x=1x1x3 w=1x1x1 stride=2 float32 fill=integers#0",
+        "conv_transpose x=1x1x3x3 w=1x1x2x2 stride=3x3 float32 fill=integers#0",
+    ),
+    "transpose.output_padding": (
+        "conv_transpose x=1x1x4 w=1x1x3 dilation=2 output_padding=1 float32 fill=integers#0",
+        "conv_transpose x=1x1x4x4 w=1x1x3x3 stride=2x2 dilation=3x3 output_padding=2x2"
+        " float32 fill=integers#0",
+    ),
+    "unpool.overlap": (
+        "max_unpool x=1x1x4x4 kernel=3x3 output=6x6 float32 fill=integers#0",
+        "max_unpool x=1x1x4 kernel=3 output=6 float32 fill=integers#0",
+    ),
+    "grad.tie": (
+        "max_pool x=1x1x5x5 kernel=3x3 grad=x float32 fill=integers#4",
+        "max_pool x=1x1x8 kernel=3 stride=2 grad=x float32 fill=integers#8",
+    ),
+    "grad.lp_zero": (
+        "lp_pool x=1x1x6 kernel=1 p=2 grad=x float32 fill=integers#0",
+        "lp_pool x=1x1x6x6 kernel=1x2 p=2 grad=x float32 fill=integers#1",
+    ),
     "size.batch": (
         "conv x=0x2x4x4 w=3x2x3x3 float32 fill=integers#0",
+        "conv_transpose x=0x2x4x4 w=2x3x3x3 float32 fill=integers#0",
         "max_pool x=0x2x4x4 kernel=2x2 float32 fill=integers#0",
         "avg_pool x=0x2x4x4 kernel=2x2 float32 fill=integers#0",
         "lp_pool x=0x2x4x4 kernel=2x2 p=2 float32 fill=integers#0",

@@ -8,7 +8,7 @@ import numpy as np
 
 from convformance.backend import Array
 from convformance.bench import Bench, Examined
-from convformance.evidence import terms_text, word
+from convformance.evidence import terms_text, whole, word
 from convformance.expect import Expectation
 from convformance.sizes import size_lines
 from convoracle import CLAUSES, VARIANTS, InvalidProblem
@@ -55,10 +55,22 @@ ABOUT = {
     "conv.weight": ("x", "w", "groups"),
     "conv1x1.weight": ("x", "w"),
     "lp.p": ("p",),
-    "padding.negative": ("padding",),
-    "problem.axes": ("kernel", "stride", "padding", "dilation"),
+    "problem.axes": (
+        "kernel", "stride", "padding", "dilation", "output", "output_padding", "input_dilation",
+    ),
     "problem.rank": ("x",),
+    "adaptive.output": ("output",),
+    "conv.batch_groups": ("x", "w", "batch_groups"),
+    "conv.output_dtype": ("output_dtype",),
+    "depthwise.weight": ("x", "w"),
+    "fold.columns": ("x", "output"),
+    "padding.mode": ("x", "padding_mode"),
+    "separable.weight": ("w", "pointwise"),
+    "transpose.output_padding": ("stride", "dilation", "output_padding"),
+    "transpose.weight": ("x", "w"),
+    "unpool.output": ("x", "output"),
     "window.dilation": ("dilation",),
+    "window.input_dilation": ("input_dilation",),
     "window.kernel": ("kernel", "w"),
     "window.stride": ("stride",),
 }
@@ -87,11 +99,12 @@ def _expectation(examined: Examined) -> Iterator[str]:
         yield from _array(name, array)
     for line in size_lines(examined.case.problem):
         yield f"size      {line}"
+    main = examined.case.problem.answers[0]
     if expected.sampled:
         sizes = "x".join(map(str, expected.shape))
-        yield f"expected  y {sizes}, judged at {len(expected.positions)} sampled elements"
+        yield f"expected  {main} {sizes}, judged at {len(expected.positions)} sampled elements"
         return
-    yield from _array("expected  y", expected.y.reshape(expected.shape))
+    yield from _array(f"expected  {main}", whole(expected).reshape(expected.shape))
     if expected.indices is not None:
         yield from _array("expected  indices", expected.indices.reshape(expected.shape))
 

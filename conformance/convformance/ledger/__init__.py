@@ -31,17 +31,38 @@ KINDS = ("bug", "limitation", "documented difference")
 FACTS: Mapping[str, Any] = {
     "biased": lambda problem: problem.bias,
     "ceil_mode": lambda problem: problem.ceil_mode,
+    "channels last": lambda problem: problem.layout == "channels_last",
+    "cropped": lambda problem: (
+        not isinstance(problem.padding, str) and min(map(min, problem.padding), default=0) < 0
+    ),
     "dilated": lambda problem: max(problem.dilation, default=1) > 1,
+    "flipped": lambda problem: problem.flip,
+    "forward": lambda problem: not problem.grad,
+    "gradient": lambda problem: bool(problem.grad),
+    "gradient by w": lambda problem: problem.grad == "w",
+    "gradient by x": lambda problem: problem.grad == "x",
     "grouped": lambda problem: problem.groups > 1,
+    "holes": lambda problem: max(problem.input_dilation, default=1) > 1,
+    "indexed": lambda problem: problem.indices,
     "odd channels": lambda problem: problem.x[1] % 2 == 1,
     "one channel": lambda problem: 1 in problem.x[1:2] or problem.w[1:2] == (1,),
+    "memory": lambda problem: problem.memory != "contiguous",
+    "output padded": lambda problem: max(problem.output_padding, default=0) > 0,
     "odd p": lambda problem: problem.p in (1, 3),
     "p inf": lambda problem: problem.p == float("inf"),
     "padded": lambda problem: problem.padding != "valid",
+    "padding mode": lambda problem: problem.padding_mode != "zeros",
+    "byteswapped": lambda problem: problem.memory == "byteswapped",
+    "reversed": lambda problem: problem.memory == "reversed",
     "rank 1": lambda problem: problem.rank == 1,
     "rank 2": lambda problem: problem.rank == 2,
     "rank 3": lambda problem: problem.rank == 3,
+    "same": lambda problem: (
+        isinstance(problem.padding, str) and problem.padding.startswith("same")
+    ),
     "strided": lambda problem: max(problem.stride, default=1) > 1,
+    "unbatched": lambda problem: problem.unbatched,
+    "widened": lambda problem: bool(problem.output_dtype),
     "zero size": lambda problem: 0 in (*problem.x, *problem.w),
 }
 
@@ -84,10 +105,11 @@ class Entry:
     def matches(self, problem: Problem, verdict: Verdict) -> bool:
         """Whether the entry tells of this discrepancy.
 
-        A message pins a refusal's reason better than a clause does, so it stands in for it.
+        An entry speaks of gradients only if its `when` says so. A message pins a refusal's reason better than a clause does, so it stands in for it.
         """
         return (
             self.op == problem.op
+            and any(fact.startswith("gradient") for fact in self.when) == bool(problem.grad)
             and (bool(self.message) or verdict.clause in (self.clause, *self.also))
             and self.verdict == verdict.kind
             and (not self.dtypes or problem.dtype in self.dtypes)
