@@ -105,17 +105,22 @@ class Entry:
     def matches(self, problem: Problem, verdict: Verdict) -> bool:
         """Whether the entry tells of this discrepancy.
 
-        An entry speaks of gradients only if its `when` says so. A message pins a refusal's reason better than a clause does, so it stands in for it.
+        An entry speaks of gradients only if its `when` says so, or if the framework's words do:
+        what refuses a problem refuses its gradient too. A message pins a refusal's reason better than a clause does, so it stands in for it.
         """
         return (
             self.op == problem.op
-            and any(fact.startswith("gradient") for fact in self.when) == bool(problem.grad)
+            and (self._speaks_of_gradients == bool(problem.grad) or bool(self.message))
             and (bool(self.message) or verdict.clause in (self.clause, *self.also))
             and self.verdict == verdict.kind
             and (not self.dtypes or problem.dtype in self.dtypes)
             and all(FACTS[fact](problem) for fact in self.when)
             and re.search(self.message, verdict.message) is not None
         )
+
+    @property
+    def _speaks_of_gradients(self) -> bool:
+        return any(fact.startswith("gradient") for fact in self.when)
 
     def must_occur(self, features: frozenset[str]) -> bool:
         """Whether a run that does not show the entry makes it stale."""
