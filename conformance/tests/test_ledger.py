@@ -125,6 +125,24 @@ def test_an_entry_matches_by_all_that_it_says(values, matched):
     assert entry(**values).matches(PROBLEM, VERDICT) is matched
 
 
+POOL, SPREAD = "max_pool x=1x1x5 kernel=2", "conv_transpose x=1x1x5 w=1x1x2"
+GRADIENT = Problem.parse("conv x=1x4x5 w=4x2x2 groups=2 grad=x float32")
+
+
+@pytest.mark.parametrize(
+    ("values", "forward", "gradient"),
+    [
+        ({}, True, False),
+        ({"when": ["gradient"]}, False, True),
+        ({"when": ["gradient by w"]}, False, False),
+        ({"message": "not supported"}, True, True),
+    ],
+)
+def test_an_entry_speaks_of_gradients_if_it_says_so_or_the_refusal_does(values, forward, gradient):
+    one = entry(**values)
+    assert (one.matches(PROBLEM, VERDICT), one.matches(GRADIENT, VERDICT)) == (forward, gradient)
+
+
 FACT_LINES = {
     "biased": ("conv x=1x1x5 w=1x1x2 bias", "conv x=1x1x5 w=1x1x2"),
     "ceil_mode": ("max_pool x=1x1x5 kernel=2 ceil_mode", "max_pool x=1x1x5 kernel=2"),
@@ -139,6 +157,23 @@ FACT_LINES = {
     "rank 2": ("max_pool x=1x1x5x5 kernel=2", "max_pool x=1x1x5 kernel=2"),
     "rank 3": ("max_pool x=1x1x5x5x5 kernel=2", "max_pool x=1x1x5 kernel=2"),
     "strided": ("max_pool x=1x1x5x5 kernel=2 stride=1x2", "max_pool x=1x1x5 kernel=2"),
+    "byteswapped": (f"{POOL} memory=byteswapped", f"{POOL} memory=reversed"),
+    "channels last": (f"{POOL} layout=channels_last", POOL),
+    "cropped": ("conv x=1x1x5 w=1x1x2 padding=0+-1", "conv x=1x1x5 w=1x1x2 padding=0+1"),
+    "flipped": ("conv x=1x1x5 w=1x1x2 flip", "conv x=1x1x5 w=1x1x2"),
+    "forward": (POOL, f"{POOL} grad=x"),
+    "gradient": (f"{POOL} grad=x", POOL),
+    "gradient by w": ("conv x=1x1x5 w=1x1x2 grad=w", "conv x=1x1x5 w=1x1x2 grad=x"),
+    "gradient by x": ("conv x=1x1x5 w=1x1x2 grad=x", "conv x=1x1x5 w=1x1x2 grad=w"),
+    "holes": ("conv x=1x1x5 w=1x1x2 input_dilation=2", "conv x=1x1x5 w=1x1x2 dilation=2"),
+    "indexed": (f"{POOL} indices", POOL),
+    "memory": (f"{POOL} memory=readonly", POOL),
+    "output padded": (f"{SPREAD} stride=2 output_padding=1", f"{SPREAD} stride=2"),
+    "padding mode": ("conv x=1x1x5 w=1x1x2 padding_mode=reflect", "conv x=1x1x5 w=1x1x2"),
+    "reversed": (f"{POOL} memory=reversed", f"{POOL} memory=strided"),
+    "same": (f"{POOL} padding=same_upper", f"{POOL} padding=1"),
+    "unbatched": (f"{POOL} unbatched", POOL),
+    "widened": ("conv x=1x1x5 w=1x1x2 output_dtype=int32 int8", "conv x=1x1x5 w=1x1x2 int8"),
     "zero size": ("conv x=1x0x5 w=1x0x2", "conv x=1x1x5 w=1x1x2"),
 }
 

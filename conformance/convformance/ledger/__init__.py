@@ -106,7 +106,8 @@ class Entry:
         """Whether the entry tells of this discrepancy.
 
         An entry speaks of gradients only if its `when` says so, or if the framework's words do:
-        what refuses a problem refuses its gradient too. A message pins a refusal's reason better than a clause does, so it stands in for it.
+        what refuses a problem refuses its gradient too. A message pins a refusal's reason better
+        than a clause does, so it stands in for it.
         """
         return (
             self.op == problem.op
