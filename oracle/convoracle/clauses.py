@@ -35,7 +35,8 @@ _ALL = (
         "Kernel, stride, dilation and explicit padding have one entry per spatial axis.",
     ),
     Clause(
-        "problem.float", "lp_pool, distance_pool and the gradients are defined for real floating-point elements, pools for real elements."
+        "problem.float",
+        "lp_pool, distance_pool and the gradients are defined for real floating-point elements, pools for real elements.",
     ),
     Clause(
         "problem.unbatched",
@@ -250,7 +251,10 @@ _ALL = (
         "Under valid padding an axis has (size - 1) * stride + extent elements.",
         (
             ("exact", "as the sentence says"),
-            ("stride", "size * stride + max(extent - stride, 0): never less than stride elements for each window"),
+            (
+                "stride",
+                "size * stride + max(extent - stride, 0): never less than stride elements for each window",
+            ),
         ),
     ),
     Clause(

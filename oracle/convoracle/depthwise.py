@@ -78,9 +78,7 @@ def separable_conv(
     def terms(position: Position) -> list[Number]:
         n, m, *o = position
         row = rows.block(m)
-        return [
-            row[c] * lift(term) for c in range(channels) for term in inner.terms((n, c, *o))
-        ]
+        return [row[c] * lift(term) for c in range(channels) for term in inner.terms((n, c, *o))]
 
     def gain(position: Position) -> Number:
         """Return how much an error of every depthwise element may grow."""

@@ -43,9 +43,7 @@ def in_parts(
         found = [term for one in (real, minus, imaginary, plus) for term in one.terms(at)]
         return [size(term) for term in found]
 
-    return Operation(
-        (*real.shape, 2), PARTS[dtype], terms, weights=weights, choices=choices or {}
-    )
+    return Operation((*real.shape, 2), PARTS[dtype], terms, weights=weights, choices=choices or {})
 
 
 def _parts(tensor: Tensor) -> tuple[Tensor, Tensor]:
