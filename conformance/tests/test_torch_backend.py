@@ -83,7 +83,7 @@ def test_attributes_go_to_torch_parameters(line: str, call: str) -> None:
         ("conv x=1x1x4 w=1x1x2 padding=same_lower float32", "extra sample after"),
         ("conv x=1x1x1x1x1x1 w=1x1x1x1x1x1 float32", "not 4"),
         ("conv x=1x1 w=1x1 float32", "not 0"),
-        ("max_pool x=1x1x4 kernel=2 padding=same_upper float32", "never 'same'"),
+        ("max_pool x=1x1x4 kernel=2 padding=same_upper float32", "never 'same_upper'"),
         ("avg_pool x=1x1x4 kernel=2 dilation=2 float32", "avg_pool has no dilation"),
         ("lp_pool x=1x1x4 kernel=2 dilation=2 p=2 float32", "lp_pool has no dilation"),
         ("lp_pool x=1x1x4 kernel=2 padding=1 p=2 float32", "lp_pool has no padding"),

@@ -19,23 +19,48 @@ from convformance.problem import EXTRAS, Problem
 _IMPORTS = "import torch\nimport torch.nn.functional as F\n"
 _NON_FINITE = "from math import inf, nan\n"  # the names that `nested` and repr write
 
+# In which dtype sums are kept; every line that is not float32 or wider is proven by a test.
+ACCUMULATORS = {
+    "float16": "float32",  # half types are summed in float32 (at::opmath_type)
+    "bfloat16": "float32",
+    "float32": "float32",
+    "float64": "float64",
+    "int8": "int8",  # integers wrap in their own width
+    "int32": "int32",
+    "int64": "int64",
+    "uint8": "uint8",
+    # A half gradient is added up in its own tensor: window by window, sample by sample.
+    "conv grad=x float16": "float16",
+    "conv grad=x bfloat16": "bfloat16",  # at padding that repeats samples
+    "conv grad=w float16": "float16",
+    "conv_transpose float16": "float16",
+    "conv_transpose grad=x float16": "float32",
+    "conv_transpose grad=bias float16": "float32",
+} | {
+    op: half
+    for half in ("float16", "bfloat16")
+    for op in (
+        f"max_pool grad=x {half}",
+        f"avg_pool grad=x {half}",
+        f"lp_pool {half}",  # every step of a norm is rounded to the tensor's dtype
+        f"adaptive_avg_pool {half} rank 3",
+        f"fold {half}",
+    )
+}
+# Where oneDNN takes no bfloat16, it goes the way of float16.
+WITHOUT_ONEDNN = {
+    "conv grad=w bfloat16": "bfloat16",
+    "conv_transpose bfloat16": "bfloat16",
+    "conv_transpose grad=x bfloat16": "float32",
+    "conv_transpose grad=bias bfloat16": "float32",
+}
+
 
 class TorchBackend:
     """torch.nn.functional with tensors in main memory and default flags."""
 
     name = "torch"
     knows: ClassVar[frozenset[str]] = frozenset({*EXTRAS, "padding"})
-    accumulators: ClassVar[dict[str, str]] = {
-        "float16": "float32",  # half types are summed in float32 (at::opmath_type)
-        "bfloat16": "float32",
-        "lp_pool float16": "float16",  # every step of a norm is rounded to the tensor's dtype
-        "lp_pool bfloat16": "bfloat16",
-        "float32": "float32",
-        "float64": "float64",
-        "int8": "int8",  # integers wrap in their own width
-        "int32": "int32",
-        "int64": "int64",
-    }
 
     def __init__(self) -> None:
         import torch
@@ -44,9 +69,13 @@ class TorchBackend:
         self._torch: Any = torch
         self.version = full.partition("+")[0]
         self.libraries = {"torch": full, "numpy": np.__version__}
+        takes_bfloat16 = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        self.accumulators = ACCUMULATORS | ({} if takes_bfloat16 else WITHOUT_ONEDNN)
 
     def run(self, problem: Problem, arrays: Arrays) -> Result:
         """Return the problem's answers; torch's own exceptions pass through."""
+        if problem.memory == "reversed":
+            raise Unsupported("torch tensors have no negative strides")
         call = written(problem)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's advice on speed is no answer
@@ -77,7 +106,8 @@ class TorchBackend:
 
     def _tensor(self, array: Array) -> Any:
         """Share the array's memory as it lies; torch reads bfloat16 through its bits."""
-        _check_memory(array)
+        if not array.dtype.isnative:
+            raise Unsupported("torch tensors are in the machine's byte order")
         if array.dtype == ml_dtypes.bfloat16:
             return self._torch.from_numpy(array.view(np.int16)).view(self._torch.bfloat16)
         return self._torch.from_numpy(array)
@@ -91,16 +121,8 @@ class TorchBackend:
         return array
 
 
-def _check_memory(array: Array) -> None:
-    if not array.dtype.isnative:
-        raise Unsupported("torch tensors are in the machine's byte order")
-    if any(stride < 0 for stride in array.strides):
-        raise Unsupported("torch tensors have no negative strides")
-
-
 def _literal(array: Array) -> str:
     """Write the tensor that `_tensor` makes of the array, its strides included."""
-    _check_memory(array)
     dtype, shape = f"dtype=torch.{array.dtype.name}", array.shape
     values = repr(array.tolist()) if array.dtype.kind == "c" else nested(array)
     text = f"torch.tensor({values}, {dtype}).reshape({shape})"
