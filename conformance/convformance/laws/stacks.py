@@ -102,7 +102,9 @@ def _pairs(
 ) -> Iterator[Pair]:
     sizes = [column[-1].count for column in columns]
     told = "x".join(str(field.size) for field in fields)
-    what = f"{len(columns[0])} layers that see {told} samples, impulse at {list(i)}"
+    depth = len(columns[0])
+    layers = f"{depth} layers that see" if depth > 1 else "1 layer that sees"
+    what = f"{layers} {told} samples, impulse at {list(i)}"
     paths = [climb(column, j) for column, j in zip(columns, i, strict=True)]
     yield Pair(what, box(sizes, paths), got[0, 0])
     if not all(map(is_whole, columns)):
