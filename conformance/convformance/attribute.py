@@ -22,7 +22,7 @@ from convformance.repairs import repairs, with_less_padding
 from convformance.simpler import comparable, is_maximum, plainer, simpler_problems, sized
 from convformance.verdict import Kind, Verdict
 from convoracle import VARIANTS, InvalidProblem
-from convoracle.exact import FORMATS
+from convoracle.exact import FORMATS, as_floats
 
 TEMPLATE = 60  # characters of a refusal that tell its reason from another
 # Points that a backend may follow element by element, as its blocks and vectors fall.
@@ -166,7 +166,7 @@ def _content_clause(  # noqa: PLR0911  one return for each kind of content
     output, position = verdict.wrong[0]
     if not problem.is_float:
         return whole_number_clause(problem)
-    terms = np.array([float(term) for term in trial.expected.operation.terms(position)])
+    terms = np.array(as_floats(trial.expected.operation.terms(position)))
     if output == "indices":
         return "max.nan_index" if np.isnan(terms).any() else "max.tie"
     if np.isnan(terms).any():

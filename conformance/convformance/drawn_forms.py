@@ -85,8 +85,8 @@ def _formed(draw: Draw, form: str, problem: Problem) -> Problem:
         return replace(problem, padding=tuple(pads))
     if form == "input_dilation":
         holes = tuple(draw(small(1, 3)) for _ in range(rank))
-        pads = tuple((draw(small(0, 2)), draw(small(0, 2))) for _ in range(rank))
-        return replace(problem, input_dilation=holes, padding=pads)
+        pads = [(draw(small(0, 2)), draw(small(0, 2))) for _ in range(rank)]
+        return replace(problem, input_dilation=holes, padding=tuple(pads))
     parts = draw(small(2, 3))
     x = (problem.x[0] * parts, problem.x[1] // problem.groups, *problem.x[2:])
     w = (problem.w[0] * parts, *problem.w[1:])

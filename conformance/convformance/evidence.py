@@ -14,6 +14,7 @@ from convformance.perform import written_script
 from convformance.runfile import ArrayText, Finding
 from convformance.sizes import size_lines
 from convoracle import InvalidProblem
+from convoracle.exact import as_floats
 
 if TYPE_CHECKING:  # the bench makes findings of what it examined; only the type comes from there
     from convformance.bench import Examined
@@ -107,7 +108,7 @@ def terms_text(examined: Examined) -> str:
     if isinstance(expected, InvalidProblem) or not examined.verdict.wrong:
         return ""
     name, position = examined.verdict.wrong[0]
-    terms = [word(float(term)) for term in expected.operation.terms(position)]
+    terms = [word(term) for term in as_floats(expected.operation.terms(position))]
     more = f", ... {len(terms) - MOST_TERMS} more" if len(terms) > MOST_TERMS else ""
     listed = ", ".join(terms[:MOST_TERMS]) + more
     row = expected.positions.index(position)

@@ -21,7 +21,7 @@ from convformance.backend import Array
 from convformance.expect import numpy_dtype, terms_each
 from convformance.meaning import input_shapes
 from convformance.problem import Case, Problem
-from convoracle import Tensor, max_pool
+from convoracle import InvalidProblem, Tensor, max_pool
 from convoracle.exact import BITS, FORMATS, PARTS, UNSIGNED
 from convoracle.unpool import unpooled_size
 
@@ -186,14 +186,17 @@ def _pointwise(problem: Problem, shape: tuple[int, ...], names: list[str], rando
         return _whole_range(problem.dtype, shape, random)
     a = _amplitude(problem) if names == ["integers"] else 1
     largest = a if names == ["integers"] else 2
-    met = (limit(problem) - 3) // (largest * largest * a * prod(problem.kernel_size))
+    met = (limit(problem) - 3) // (largest * largest * a * max(1, prod(problem.kernel_size)))
     return _sparse_rows(random, shape, a, max(1, met))
 
 
 def _switches(problem: Problem, random: Random) -> Array:
     """Return the indices of the maxima of a tensor that pools to the problem's input."""
     window: dict[str, Any] = {"stride": problem.stride, "padding": problem.padding}
-    size = unpooled_size(problem.x, problem.kernel, output=problem.output, **window)
+    try:
+        size = unpooled_size(problem.x, problem.kernel, output=problem.output, **window)
+    except InvalidProblem:
+        return np.zeros(problem.x)
     shape = (*problem.x[:2], *size)
     pooled = Tensor(shape, random.integers(-9, 10, prod(shape)).tolist())
     ones = (1,) * problem.rank
@@ -280,7 +283,10 @@ def _special(problem: Problem, shape: tuple[int, ...], random: Random) -> Array:
         return _whole_range(problem.dtype, shape, random)
     themes: list[Callable[[Problem, tuple[int, ...], Random], Array]] = [_nan, _infinite, _zeros]
     if problem.op != "lp_pool":  # a power of these leaves the range: no meaning is at stake
-        themes += [_subnormal, _largest]
+        themes.append(_subnormal)
+        # A separable convolution's first step alone would overflow; a padding mode would repeat it.
+        if problem.op != "separable_conv" and problem.padding_mode == "zeros":
+            themes.append(_largest)
     if problem.op in MAXIMUM and not problem.grad:
         themes.append(_lowest)
     return themes[int(random.integers(len(themes)))](problem, shape, random)

@@ -77,7 +77,8 @@ def _judge_arrays(trial: Trial, expected: Expectation) -> Verdict:
             text = (
                 f"{name}: expected shape {_sizes(expected.shape)}, got {_sizes(arrays[name].shape)}"
             )
-            return Verdict(Kind.SHAPE, SIZED.get(problem.op, "window.count"), text)
+            clause = "grad.shape" if problem.grad else SIZED.get(problem.op, "window.count")
+            return Verdict(Kind.SHAPE, clause, text)
         if arrays[name].dtype != dtype:
             text = f"{name}: expected {dtype}, got {arrays[name].dtype}"
             return Verdict(Kind.DTYPE, "value.dtype", text)

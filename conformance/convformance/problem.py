@@ -142,6 +142,27 @@ class Problem:
     dtype: str = DEFAULT_DTYPE
 
     def __post_init__(self) -> None:
+        self._check_words()
+        put = object.__setattr__  # frozen from here on
+        put(self, "stride", _broadcast(tuple(self.stride), self.rank, 1))
+        put(self, "dilation", _broadcast(tuple(self.dilation), self.rank, 1))
+        for name, default in (("input_dilation", 1), ("output_padding", 0)):
+            values = tuple(getattr(self, name))
+            if set(values) <= {default}:  # also where another problem of another rank had them
+                values = ()
+            put(self, name, _broadcast(values, self.rank, default))
+        for name in ("kernel", "output"):
+            if getattr(self, name):
+                put(self, name, _broadcast(tuple(getattr(self, name)), self.rank, 1))
+        if not isinstance(self.padding, str):
+            pairs = tuple((before, after) for before, after in self.padding)
+            put(self, "padding", _broadcast(pairs, self.rank, (0, 0)))
+        if isinstance(self.p, float) and self.p.is_integer():
+            put(self, "p", int(self.p))  # 2.0 is 2, also on the line
+        self._check_together()
+
+    def _check_words(self) -> None:
+        """Raise for a word that is none of those that its attribute knows."""
         if self.op not in OPS:
             raise ValueError(f"op {self.op!r} is none of {', '.join(OPS)}")
         if self.dtype not in DTYPES:
@@ -151,29 +172,14 @@ class Problem:
         for name, words in WORDS.items():
             if getattr(self, name) not in (*words, _default(name, 0)):
                 raise ValueError(f"{name} {getattr(self, name)!r} is none of {', '.join(words)}")
-        put = object.__setattr__  # frozen from here on
-        put(self, "stride", _broadcast(tuple(self.stride), self.rank, 1))
-        put(self, "dilation", _broadcast(tuple(self.dilation), self.rank, 1))
-        put(self, "input_dilation", _broadcast(tuple(self.input_dilation), self.rank, 1))
-        put(self, "output_padding", _broadcast(tuple(self.output_padding), self.rank, 0))
-        if self.kernel:
-            put(self, "kernel", _broadcast(tuple(self.kernel), self.rank, 1))
-        if self.output:
-            put(self, "output", _broadcast(tuple(self.output), self.rank, 1))
-        if not isinstance(self.padding, str):
-            pairs = tuple((before, after) for before, after in self.padding)
-            put(self, "padding", _broadcast(pairs, self.rank, (0, 0)))
-        if isinstance(self.p, float) and self.p.is_integer():
-            put(self, "p", int(self.p))  # 2.0 is 2, also on the line
+
+    def _check_together(self) -> None:
+        """Raise for attributes that the op does not take, or that do not go together."""
         for one in fields(self):
             if one.name in ("op", "dtype") or one.name in OPS[self.op]:
                 continue
             if getattr(self, one.name) != _default(one.name, self.rank):
                 raise ValueError(f"{self.op} takes no {one.name}")
-        self._check_together()
-
-    def _check_together(self) -> None:
-        """Raise for attributes that do not go together."""
         if self.grad in ("w", "bias") and "w" not in OPS[self.op]:
             raise ValueError(f"{self.op} has no {self.grad}, so no gradient by it")
         if self.grad == "bias" and not self.bias:

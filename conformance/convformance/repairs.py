@@ -85,12 +85,11 @@ def with_room(problem: Problem) -> Problem:
     if problem.op == "fold":
         return problem
     if problem.op in (*UNWINDOWED, "conv_transpose", "max_unpool"):
-        more = {"output": ()} if problem.op == "max_unpool" else {}
-        return replace(
-            problem, x=(*problem.x[:2], *(max(1, size) for size in problem.x[2:])), **more
-        )
-    sizes = (max(axis.size, axis.extent) for axis in axes_of(problem))
-    return replace(problem, x=(*problem.x[:2], *sizes))
+        output = () if problem.op == "max_unpool" else problem.output
+        sizes = (max(1, size) for size in problem.x[2:])
+        return replace(problem, x=(*problem.x[:2], *sizes), output=output)
+    fitting = (max(axis.size, axis.extent) for axis in axes_of(problem))
+    return replace(problem, x=(*problem.x[:2], *fitting))
 
 
 def with_less_padding(problem: Problem, most: Callable[[int], int] = lambda k: k // 2) -> Problem:

@@ -255,8 +255,15 @@ def _spoilt_columns(problem: Problem) -> list[Problem]:
 
 def _without_axes(problem: Problem) -> Problem:
     """Return the problem on an input without spatial axes."""
-    bare = {"output_padding": ()} if problem.op == "conv_transpose" else {}
-    return replace(problem, x=problem.x[:2], stride=(), dilation=(), padding="valid", **bare)
+    return replace(
+        problem,
+        x=problem.x[:2],
+        stride=(),
+        dilation=(),
+        padding="valid",
+        output_padding=(),
+        output=(),
+    )
 
 
 def _spoilt_weights(problem: Problem) -> list[Problem]:

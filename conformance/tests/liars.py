@@ -21,10 +21,11 @@ from convformance.explore import first_news
 from convformance.kernel.geometry import Axis, axes_of
 from convformance.kernel.windows import native, taps, windows
 from convformance.plan import EXPLORATIONS, Exploration
-from convformance.problem import DTYPES, Problem
+from convformance.problem import DTYPES, EXTRAS, Problem
 from convformance.verdict import Kind
 
 Lie = Callable[[Problem, Arrays], Any]
+ANY = ""  # stands for every op
 HONEST = NumpyBackend()
 
 
@@ -39,38 +40,43 @@ class Liar:
     kinds: tuple[Kind, ...]
     dtypes: tuple[str, ...]
     tell: Lie
+    where: str = ""  # a word of the explorations that hear it; elsewhere it is honest
     version = "1"
     accumulators = HONEST.accumulators
+    knows = (*EXTRAS, "padding")
 
     def run(self, problem: Problem, arrays: Arrays) -> Any:
         with np.errstate(all="ignore"):
-            if problem.op != self.op or problem.dtype not in self.dtypes:
+            if self.op not in (problem.op, ANY) or problem.dtype not in self.dtypes:
                 return honest(problem, arrays)
             return self.tell(problem, arrays)
 
     def may_show_in(self, exploration: Exploration) -> bool:
         """Whether the lie can be told there at all; elsewhere the answers are the honest ones."""
-        if exploration.op != self.op:
+        if exploration.op not in (self.op, ANY):
             return False
         if exploration.area == "invalid":
             return Kind.ACCEPTS in self.kinds
-        return self.kinds != (Kind.ACCEPTS,) and exploration.name.split()[-1] in self.dtypes
+        if self.where not in f"{exploration.area} {exploration.name}":
+            return False
+        return self.kinds != (Kind.ACCEPTS,) and bool(set(exploration.dtypes) & set(self.dtypes))
 
 
 LIARS: list[Liar] = []
 
 
 def liar(
-    ops: str, clauses: str, *kinds: Kind, dtypes: tuple[str, ...] = DTYPES
+    ops: str, clauses: str, *kinds: Kind, dtypes: tuple[str, ...] = DTYPES, where: str = ""
 ) -> Callable[[Lie], Lie]:
     """Register one liar for each op; without kinds the lie shows in values."""
 
     def register(tell: Lie) -> Lie:
-        for op in ops.split():
-            name = f"{op} {tell.__name__}".replace("_", "-")
+        for op in ops.split() or [ANY]:
+            name = f"{op} {tell.__name__}".strip().replace("_", "-")
             lie = " ".join((tell.__doc__ or "").split())
             labels = tuple(clauses.split())
-            LIARS.append(Liar(name, lie, op, labels, kinds or (Kind.VALUE,), dtypes, tell))
+            told = kinds or (Kind.VALUE,)
+            LIARS.append(Liar(name, lie, op, labels, told, dtypes, tell, where))
         return tell
 
     return register
@@ -94,7 +100,7 @@ def hunt(backend: Liar) -> Catch | None:
     bench = Bench(backend, seed=1)
     cases = 0
     for one in EXPLORATIONS:
-        if one.op != backend.op:
+        if one.op not in (backend.op, ANY):
             continue
         drawn, found = one.examples, None
         if backend.may_show_in(one):

@@ -583,8 +583,7 @@ PLANE, WEIGHT = np.ones((1, 4, 5, 5), "float32"), np.ones((4, 4, 3, 3), "float32
         ("window.kernel", lambda: kernel.conv(PLANE, WEIGHT[:, :, :0])),
         ("window.stride", lambda: kernel.conv(PLANE, WEIGHT, stride=(1, 0))),
         ("window.dilation", lambda: kernel.conv(PLANE, WEIGHT, dilation=-1)),
-        ("padding.negative", lambda: kernel.conv(PLANE, WEIGHT, padding=((1, -1), (0, 0)))),
-        ("padding.explicit", lambda: kernel.conv(PLANE, WEIGHT, padding="full")),
+        ("padding.explicit", lambda: kernel.conv(PLANE, WEIGHT, padding="half")),
         ("conv.groups", lambda: kernel.conv(PLANE, WEIGHT, groups=0)),
         ("conv.groups", lambda: kernel.conv(PLANE, WEIGHT, groups=3)),
         ("conv.groups", lambda: kernel.conv(PLANE, WEIGHT[:3, :2], groups=2)),
@@ -596,7 +595,7 @@ PLANE, WEIGHT = np.ones((1, 4, 5, 5), "float32"), np.ones((4, 4, 3, 3), "float32
         ("lp.p", lambda: kernel.lp_pool(PLANE, 2, p=1.5)),
         ("lp.p", lambda: kernel.lp_pool(PLANE, 2, p=NAN)),
         ("value.dtype", lambda: kernel.conv(PLANE, WEIGHT.astype("float64"))),
-        ("value.dtype", lambda: kernel.max_pool(PLANE.astype("uint8"), 2)),
+        ("value.dtype", lambda: kernel.max_pool(PLANE.astype("uint16"), 2)),
     ],
 )
 def test_an_invalid_call_names_the_clause_it_breaks(label, invalid):
@@ -664,7 +663,8 @@ def test_backend_has_a_name_a_version_and_an_accumulator_for_every_dtype():
     backend = NumpyBackend()
     assert isinstance(backend, Backend)
     assert (backend.name, backend.libraries) == ("numpy", {"numpy": np.__version__})
-    assert set(map(np.dtype, backend.accumulators)) == {*FLOATS, *INTEGERS}
+    plain = {key for key in backend.accumulators if " " not in key}
+    assert set(map(np.dtype, plain)) == {*FLOATS, *INTEGERS, np.dtype(np.uint8)}
 
 
 def test_backend_refuses_an_invalid_problem_with_its_numbers():

@@ -61,10 +61,11 @@ class Axis:
         """Return the sample that a tap over position i reads; None over zeros and holes."""
         if not self.pads(i) or not self.size:
             return None  # [padding.negative] what is cropped is not read
-        if not 0 <= i < self.spread and self.mode != "zeros":
-            return mirrored(i, self.spread, self.mode) // self.input_dilation
-        hole = i % self.input_dilation != 0 or not 0 <= i < self.spread
-        return None if hole else i // self.input_dilation
+        if not 0 <= i < self.spread:
+            if self.mode == "zeros":
+                return None
+            i = mirrored(i, self.spread, self.mode)
+        return None if i % self.input_dilation else i // self.input_dilation
 
     def holds(self, i: int) -> bool:
         """Whether a tap over position i reads a sample of the input."""
@@ -113,7 +114,7 @@ def slide(
         replace(axis, ceil_mode=ceil_mode, mode=mode)
         for axis in bare_axes(spatial, kernel_size, stride, dilation, input_dilation)
     )
-    _check_padding(len(axes), padding)
+    check_padding(len(axes), padding)
     found = []
     for a, axis in enumerate(axes):
         before, after = _sides(axis, padding, a)
@@ -178,7 +179,8 @@ def _check_least(label: str, name: str, values: Sequence[int]) -> None:
             raise InvalidProblem(label, f"{name} {value} on spatial axis {a} is less than 1")
 
 
-def _check_padding(rank: int, padding: Padding) -> None:
+def check_padding(rank: int, padding: Padding) -> None:
+    """Raise `InvalidProblem` unless explicit padding has a pair for every axis."""
     if not isinstance(padding, str) and len(padding) != rank:
         text = f"padding has {len(padding)} pairs for {rank} spatial axes"
         raise InvalidProblem("problem.axes", text)

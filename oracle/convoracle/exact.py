@@ -193,6 +193,11 @@ def round_float(number: Number, form: Format) -> float:
     return float(nearest)
 
 
+def as_floats(terms: Iterable[Number]) -> list[float]:
+    """Return the terms as floats, to be shown; one past the largest float is infinite."""
+    return [float(rounded(term, "float64")) for term in terms]
+
+
 def flushed(number: Number, dtype: str) -> Number:
     """[value.subnormal] The choice "flush": a subnormal is taken for zero."""
     form = FORMATS.get(dtype)

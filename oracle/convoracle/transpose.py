@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from convoracle.axis import Axis, Padding, bare_axes, same_padding
+from convoracle.axis import Axis, Padding, bare_axes, check_padding, same_padding
 from convoracle.conv import check_bias
 from convoracle.errors import InvalidProblem
 from convoracle.exact import Number
@@ -84,10 +84,10 @@ def spread_axes(
     rank = len(spatial)
     more = (0,) * rank if output_padding is None else output_padding
     bare = bare_axes(spatial, kernel_size, stride, dilation)
-    for name, values in (("output_padding", more), ("padding", padding)):
-        if not isinstance(values, str) and len(values) != rank:
-            text = f"{name} has {len(values)} entries for {rank} spatial axes"
-            raise InvalidProblem("problem.axes", text)
+    check_padding(rank, padding)
+    if len(more) != rank:
+        text = f"output_padding has {len(more)} entries for {rank} spatial axes"
+        raise InvalidProblem("problem.axes", text)
     found = []
     for a, axis in enumerate(bare):
         _check_output_padding(axis, more[a], a)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from convoracle.axis import Padding, bare_axes, slide
+from convoracle.axis import Padding, bare_axes, check_padding, slide
 from convoracle.errors import InvalidProblem
 from convoracle.exact import Number, exact_sum
 from convoracle.operation import Choices, Operation, chosen
@@ -62,6 +62,7 @@ def unpooled_size(
     pooled, ones = tuple(shape[2:]), (1,) * (len(shape) - 2)
     bare = bare_axes(pooled, kernel_size, stride, ones)
     if not output:
+        check_padding(len(bare), padding)
         sides = [(0, 0)] * len(bare) if isinstance(padding, str) else padding
         output = [
             max(0, (axis.size - 1) * axis.stride + axis.kernel_size - sum(pair))

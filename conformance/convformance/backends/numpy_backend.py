@@ -5,13 +5,15 @@ from __future__ import annotations
 import importlib.metadata
 import math
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
 from convformance import kernel
 from convformance.backend import Array, Arrays, Result
 from convformance.backends.source import call, execute, nested
-from convformance.problem import Problem
+from convformance.handing import BATCHED
+from convformance.problem import EXTRAS, Problem
 
 
 class NumpyBackend:
@@ -27,8 +29,13 @@ class NumpyBackend:
             "int8": "int64",
             "int32": "int64",
             "int64": "int64",
+            "uint8": "int64",
+            "avg_pool grad=x float16": "float64",
+            "avg_pool grad=x bfloat16": "float64",
+            "avg_pool grad=x float32": "float64",
         }
     )
+    knows = frozenset((*EXTRAS, "padding"))
 
     def __init__(self) -> None:
         self.version = _version()
@@ -36,16 +43,48 @@ class NumpyBackend:
 
     def run(self, problem: Problem, arrays: Arrays) -> Result:
         """Return y, and the indices where asked; `kernel.ArgumentError` passes through."""
-        scope = execute(_source(problem), {**arrays, "kernel": kernel, "inf": math.inf})
-        return Result({name: scope[name] for name in _outputs(problem)})
+        names = {"kernel": kernel, "np": np, "inf": math.inf}
+        scope = execute(_source(problem), {**arrays, **names})
+        return Result({name: scope[name] for name in problem.answers})
 
     def script(self, problem: Problem, arrays: Arrays) -> str:
         """Return a program that makes the same arrays and repeats the call of `run`."""
         literals = [f"{name} = {_literal(array)}\n" for name, array in arrays.items()]
-        prints = [f"print({name})\n" for name in _outputs(problem)]
+        prints = [f"print({name})\n" for name in problem.answers]
         body = "".join([*literals, _source(problem), *prints])
         non_finite = "from math import inf, nan\n\n" if "inf" in body or "nan" in body else ""
         return f"{non_finite}import numpy as np\n\nfrom convformance import kernel\n\n{body}"
+
+
+LAST = "channels_last"
+_WINDOW = ("stride", "padding", "dilation")
+_POOL = (*_WINDOW, "ceil_mode")
+OPTIONS: dict[str, tuple[str, ...]] = {
+    "conv": (
+        *_WINDOW, "groups", "padding_mode", "input_dilation", "batch_groups", "flip",
+        "output_dtype",
+    ),
+    "conv_transpose": (*_WINDOW, "groups", "output_padding"),
+    "depthwise_conv": _WINDOW,
+    "separable_conv": _WINDOW,
+    "max_pool": _POOL,
+    "avg_pool": (*_POOL, "count_include_pad"),
+    "lp_pool": (*_POOL, "p"),
+    "distance_pool": (*_POOL, "count_include_pad"),
+    "max_unpool": ("stride", "padding", "output"),
+    "unfold": _WINDOW,
+    "fold": _WINDOW,
+}  # fmt: skip
+# Options that are not written where they have their default.
+LATER: dict[str, Any] = {
+    "padding_mode": lambda problem: "zeros",
+    "input_dilation": lambda problem: (1,) * problem.rank,
+    "batch_groups": lambda problem: 1,
+    "flip": lambda problem: False,
+    "output_dtype": lambda problem: "",
+    "output_padding": lambda problem: (0,) * problem.rank,
+    "output": lambda problem: (),
+}
 
 
 def _version() -> str:
@@ -60,35 +99,53 @@ def _literal(array: Array) -> str:
     return f'np.array({nested(array)}, dtype="{array.dtype.name}").reshape({array.shape})'
 
 
-def _outputs(problem: Problem) -> tuple[str, ...]:
-    return ("y", "indices") if problem.indices else ("y",)
-
-
 def _source(problem: Problem) -> str:
-    """Write the one call that says the problem."""
+    """Write the call that says the problem, with the arrays moved to channels first and back."""
+    lines = [*_moved(problem, True), _call(problem), *_moved(problem, False)]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _moved(problem: Problem, before: bool) -> list[str]:
+    """Return the lines that bring arrays to (N, C, *spatial), or answers back to their layout."""
+    given = [name for name in ("x", "dy", "indices") if name in _inputs(problem)]
+    names = given if before else [name for name in problem.answers if name in BATCHED]
+    batch = [f"{name} = {name}[{'None' if before else '0'}]" for name in names]
+    axes = "-1, 1" if before else "1, -1"
+    layout = [f"{name} = np.moveaxis({name}, {axes})" for name in names]
+    found = (batch if problem.unbatched else []), (layout if problem.layout == LAST else [])
+    return [*found[0], *found[1]] if before else [*found[1], *found[0]]
+
+
+def _inputs(problem: Problem) -> tuple[str, ...]:
+    extra = ["dy"] if problem.grad else []
+    return ("x", *extra, *(["indices"] if problem.op == "max_unpool" else []))
+
+
+def _call(problem: Problem) -> str:
     arguments, options = _parameters(problem)
-    return (
-        f"{', '.join(_outputs(problem))} = {call(f'kernel.{problem.op}', *arguments, **options)}\n"
-    )
+    name = f"kernel.{problem.op}{'_gradient' if problem.grad else ''}"
+    return f"{', '.join(problem.answers)} = {call(name, *arguments, **options)}"
 
 
 def _parameters(problem: Problem) -> tuple[list[str], dict[str, object]]:
     """Return the positional arguments and the options of the op's function."""
-    bias = ["bias"] if problem.bias else []
-    if problem.op == "conv1x1":
-        return ["x", "w", *bias], {}
-    options: dict[str, object] = {
-        "stride": problem.stride,
-        "padding": problem.padding,
-        "dilation": problem.dilation,
-    }
-    if problem.op == "conv":
-        return ["x", "w", *bias], options | {"groups": problem.groups}
-    options["ceil_mode"] = problem.ceil_mode
-    if problem.op == "max_pool":
-        options["return_indices"] = problem.indices
-    elif problem.op == "lp_pool":
-        options["p"] = problem.p
-    else:
-        options["count_include_pad"] = problem.count_include_pad
-    return ["x", "w" if problem.op == "distance_pool" else f"{problem.kernel}"], options
+    options: dict[str, object] = {}
+    for name in OPTIONS.get(problem.op, ()):
+        if name not in LATER or getattr(problem, name) != LATER[name](problem):
+            options[name] = getattr(problem, name)
+    if problem.indices:
+        options["return_indices"] = True
+    arguments = ["x"]
+    if problem.grad:
+        if problem.w:
+            return [repr(problem.grad), "x", "w", "dy"], options
+        return ["x", "dy", repr(problem.kernel)], options
+    arguments += ["w"] if problem.w or problem.op == "distance_pool" else []
+    arguments += [name for name in ("pointwise",) if problem.pointwise]
+    arguments += ["indices"] if problem.op == "max_unpool" else []
+    arguments += ["bias"] if problem.bias else []
+    if problem.output and problem.op != "max_unpool":
+        arguments.append(repr(problem.output))
+    if problem.kernel and problem.op != "distance_pool":
+        arguments.append(repr(problem.kernel))
+    return arguments, options

@@ -12,6 +12,12 @@ import numpy as np
 Array = np.ndarray[Any, np.dtype[Any]]
 Sizes = int | Sequence[int]
 Padding = str | Sequence[tuple[int, int]]
+_NUMPY_MODES: dict[str, Any] = {
+    "reflect": "reflect",  # [padding.reflect]
+    "symmetric": "symmetric",  # [padding.symmetric]
+    "replicate": "edge",  # [padding.replicate]
+    "circular": "wrap",  # [padding.circular]
+}
 
 
 class ArgumentError(ValueError):
@@ -33,6 +39,8 @@ class Axis:
     before: int = 0
     after: int = 0
     ceil_mode: bool = False
+    input_dilation: int = 1
+    mode: str = "zeros"
 
     @property
     def extent(self) -> int:
@@ -40,9 +48,34 @@ class Axis:
         return self.dilation * (self.kernel_size - 1) + 1
 
     @property
+    def spread(self) -> int:
+        """[window.input_dilation] Samples and the holes between them."""
+        return (self.size - 1) * self.input_dilation + 1 if self.size else 0
+
+    @property
     def padded(self) -> int:
-        """Samples and padding together."""
-        return self.before + self.size + self.after
+        """Samples, holes and padding together; less than the samples where padding crops."""
+        return self.before + self.spread + self.after
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the samples stand side by side in one block, with fill around them."""
+        return (
+            self.input_dilation == 1 and self.mode == "zeros" and min(self.before, self.after) >= 0
+        )
+
+    def sources(self) -> Array:
+        """Return the sample under each padded position, and -1 for fill: (at least padded,)."""
+        spread = np.full(self.spread, -1)
+        spread[:: self.input_dilation] = np.arange(self.size)
+        before, after = max(0, self.before), max(0, self.after)
+        spread = spread[max(0, -self.before) :]  # [padding.negative]
+        spread = spread[: max(0, len(spread) + min(0, self.after))]
+        if self.mode == "zeros":
+            found = np.pad(spread, (before, after), constant_values=-1)
+        else:
+            found = np.pad(spread, (before, after), mode=_NUMPY_MODES[self.mode])
+        return np.pad(found, (0, max(0, self.reach - len(found))), constant_values=-1)
 
     @property
     def count(self) -> int:
@@ -50,7 +83,7 @@ class Axis:
         whole, rest = divmod(self.padded - self.extent, self.stride)
         windows = whole + 1
         # [window.ceil] One more, unless it would start in the padding after the samples.
-        if self.ceil_mode and rest and windows * self.stride < self.before + self.size:
+        if self.ceil_mode and rest and windows * self.stride < self.before + self.spread:
             windows += 1
         return max(0, windows)
 
@@ -70,9 +103,10 @@ class Axis:
         [avg.divisor] [distance.divisor] Never those that ceil_mode lets overrun.
         """
         positions = self.positions()
+        padded = (-self.before <= positions) & (positions < self.size + self.after)
         if count_include_pad:
-            return (-self.before <= positions) & (positions < self.size + self.after)
-        return (positions >= 0) & (positions < self.size)
+            return padded
+        return padded & (positions >= 0) & (positions < self.size)
 
 
 def axes_of(
@@ -83,21 +117,43 @@ def axes_of(
     padding: Padding,
     dilation: Sizes,
     ceil_mode: bool = False,
+    input_dilation: Sizes = 1,
+    mode: str = "zeros",
 ) -> tuple[Axis, ...]:
     """Return the spatial axes of x (N, C, *spatial); raise `ArgumentError` on bad attributes."""
     if x.ndim < 3:
         raise ArgumentError("problem.rank", f"{x.shape=} is not (N, C, *spatial)")
-    spatial = x.shape[2:]
-    kernels = _per_axis("kernel", "kernel_size", kernel_size, len(spatial))
-    strides = _per_axis("stride", "stride", stride, len(spatial))
-    dilations = _per_axis("dilation", "dilation", dilation, len(spatial))
-    bare = [
-        Axis(*numbers, ceil_mode=ceil_mode)
-        for numbers in zip(spatial, kernels, strides, dilations, strict=True)
-    ]
-    return tuple(
-        replace(axis, before=before, after=after)
+    bare = bare_axes(x.shape[2:], kernel_size, stride, dilation, input_dilation)
+    found = tuple(
+        replace(axis, before=before, after=after, ceil_mode=ceil_mode, mode=mode)
         for axis, (before, after) in zip(bare, _pairs(padding, bare), strict=True)
+    )
+    if mode != "zeros" and any(
+        axis.size == 0 and max(axis.before, axis.after) > 0 for axis in found
+    ):
+        raise ArgumentError("padding.mode", f"{x.shape=} has no sample to pad with")
+    return found
+
+
+def bare_axes(
+    spatial: Sequence[int],
+    kernel_size: Sizes,
+    stride: Sizes,
+    dilation: Sizes,
+    input_dilation: Sizes = 1,
+) -> tuple[Axis, ...]:
+    """Return the axes without padding; raise `ArgumentError`."""
+    rank = len(spatial)
+    numbers = (
+        spatial,
+        _per_axis("kernel", "kernel_size", kernel_size, rank),
+        _per_axis("stride", "stride", stride, rank),
+        _per_axis("dilation", "dilation", dilation, rank),
+    )
+    holes = _per_axis("input_dilation", "input_dilation", input_dilation, rank)
+    return tuple(
+        Axis(*one, input_dilation=hole)
+        for one, hole in zip(zip(*numbers, strict=True), holes, strict=True)
     )
 
 
@@ -120,26 +176,38 @@ def _pairs(padding: Padding, bare: Sequence[Axis]) -> list[tuple[int, int]]:
         return [(0, 0) for _ in bare]
     if padding in ("same", "same_upper", "same_lower"):
         return [_same(axis, lower=padding == "same_lower") for axis in bare]
+    if padding == "causal":
+        return [(axis.extent - 1, 0) for axis in bare]  # [padding.causal]
+    if padding == "full":
+        return [(axis.extent - 1, axis.extent - 1) for axis in bare]  # [padding.full]
     if isinstance(padding, str):
         raise ArgumentError(
             "padding.explicit",
-            f"padding {padding!r} is not valid, same, same_upper, same_lower or pairs",
+            f"padding {padding!r} is neither pairs nor valid, same, same_upper, same_lower, "
+            "causal or full",
         )
-    if len(padding) != len(bare) or any(len(pair) != 2 for pair in padding):
+    return explicit_pairs(padding, len(bare))
+
+
+def explicit_pairs(padding: Sequence[tuple[int, int]], rank: int) -> list[tuple[int, int]]:
+    """Return the pairs as integers, one per axis; raise `ArgumentError`."""
+    if len(padding) != rank or any(len(pair) != 2 for pair in padding):
         raise ArgumentError(
             "problem.axes",
-            f"padding {tuple(padding)} is not {len(bare)} pairs (before, after), one per axis",
+            f"padding {tuple(padding)} is not {rank} pairs (before, after), one per axis",
         )
-    pairs = [(operator.index(before), operator.index(after)) for before, after in padding]
-    if any(min(pair) < 0 for pair in pairs):
-        raise ArgumentError("padding.negative", f"padding {tuple(pairs)} has a negative entry")
-    return pairs
+    return [(operator.index(before), operator.index(after)) for before, after in padding]
 
 
 def _same(axis: Axis, *, lower: bool) -> tuple[int, int]:
-    """[padding.same] Return the least padding that gives ceil(size / stride) windows."""
-    windows = -(-axis.size // axis.stride)
-    total = max(0, (windows - 1) * axis.stride + axis.extent - axis.size)
+    """[padding.same] Return the least padding that gives ceil(spread / stride) windows."""
+    return same_sides(axis.spread, axis, lower=lower)
+
+
+def same_sides(size: int, axis: Axis, *, lower: bool) -> tuple[int, int]:
+    """Return how [padding.same] pads `size` samples under the axis's windows."""
+    windows = -(-size // axis.stride)
+    total = max(0, (windows - 1) * axis.stride + axis.extent - size)
     less, more = total // 2, total - total // 2
     # [padding.same_side] plain "same" puts the extra sample after, as same_upper does
     return (more, less) if lower else (less, more)

@@ -9,10 +9,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from convformance.kernel.geometry import Array, Axis, Padding, Sizes, axes_of
-from convformance.kernel.windows import combined, is_float, native, taps, windows
+from convformance.kernel.windows import (
+    combined,
+    is_float,
+    native,
+    public,
+    taps,
+    windows,
+)
 
 
-@np.errstate(all="ignore")
+@public
 def max_pool(
     x: Array,
     kernel_size: Sizes,
@@ -36,7 +43,7 @@ def max_pool(
     )
     view = windows(x, axes, lowest, native(x))
     if return_indices:
-        values, indices = _first_largest(view, axes, lowest)
+        values, indices = first_largest(view, axes, lowest)
         return values.astype(x.dtype), indices
     return largest(view, axes).astype(x.dtype)
 
@@ -46,7 +53,7 @@ def largest(view: Array, axes: Sequence[Axis]) -> Array:
     return functools.reduce(np.maximum, (samples for _, samples in taps(view, axes)))
 
 
-def _first_largest(view: Array, axes: Sequence[Axis], lowest: float) -> tuple[Array, Array]:
+def first_largest(view: Array, axes: Sequence[Axis], lowest: float) -> tuple[Array, Array]:
     """Return the maximum of each window and where it stands; [max.tie] the first of equals.
 
     Taps come in row-major order, so the first to beat all before it is the first.

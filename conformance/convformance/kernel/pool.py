@@ -18,7 +18,9 @@ from convformance.kernel.windows import (
     combined,
     is_float,
     narrow,
+    only_floats,
     output_shape,
+    public,
     same_dtype,
     taps,
     windows,
@@ -29,7 +31,7 @@ _WIDE = np.dtype(np.float64)
 _LOW = 0xFFFFFFFF  # the low half of an int64
 
 
-@np.errstate(all="ignore")
+@public
 def avg_pool(
     x: Array,
     kernel_size: Sizes,
@@ -57,7 +59,7 @@ def avg_pool(
     return _integer_mean(x.astype(np.int64), axes, divisor).astype(x.dtype)
 
 
-@np.errstate(all="ignore")
+@public
 def lp_pool(
     x: Array,
     kernel_size: Sizes,
@@ -72,24 +74,29 @@ def lp_pool(
 
     Raises `ArgumentError`.
     """
-    _only_floats("lp_pool", x)
+    only_floats("lp_pool", x)
     if not (p >= 1 and (p == math.inf or p == int(p))):
         raise ArgumentError("lp.p", f"{p=} is not a whole number of at least 1, and not inf")
     axes = axes_of(
         x, kernel_size, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
     )
     view = windows(np.abs(x.astype(_WIDE)), axes, 0, _WIDE)  # [lp.padding]
+    return narrow(norms(view, axes, p), x.dtype)
+
+
+def norms(view: Array, axes: Sequence[Axis], p: float) -> Array:
+    """Return the p-norm of each window of magnitudes, in float64."""
     peak = largest(view, axes)
     if p == math.inf:
-        return narrow(peak, x.dtype)
+        return peak
     scale = unit(peak, p)
     total = np.zeros_like(scale)
     for _, samples in taps(view, axes):
         total += power(samples / scale, p)
-    return narrow(root(total, p) * scale, x.dtype)
+    return root(total, p) * scale
 
 
-@np.errstate(all="ignore")
+@public
 def distance_pool(
     x: Array,
     weights: Array,
@@ -104,7 +111,7 @@ def distance_pool(
 
     weights has the shape of the kernel and the dtype of x. Raises `ArgumentError`.
     """
-    _only_floats("distance_pool", x)
+    only_floats("distance_pool", x)
     same_dtype(x, weights=weights)
     axes = axes_of(
         x, weights.shape, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
@@ -124,11 +131,6 @@ def distance_pool(
     return narrow(total / divisor / shrink, x.dtype)
 
 
-def _only_floats(op: str, x: Array) -> None:
-    if not is_float(x):
-        raise ArgumentError("problem.float", f"{op} is not defined for {x.dtype}")
-
-
 def _shrink(x: Array, axes: Sequence[Axis]) -> Array | int:
     """Return the `headroom` of each window, or 1: only float64 can fill a float64."""
     return headroom(largest(windows(abs(x), axes, 0, _WIDE), axes)) if x.dtype == _WIDE else 1
@@ -142,12 +144,18 @@ def _sum(view: Array, axes: Sequence[Axis], shrink: Array | int = 1) -> Array:
 
 
 def _integer_mean(x: Array, axes: Sequence[Axis], divisor: Array) -> Array:
-    """[avg.integer] Return the exact quotient of each window, cut towards zero.
+    """[avg.integer] Return the exact quotient of each window, cut towards zero."""
+    high, low = (_sum(windows(half, axes, 0, x.dtype), axes) for half in halves(x))
+    return quotient(high, low, divisor)
 
-    The sum of int64 samples may need more than 64 bits, so it is kept as
-    high * 2^32 + low; both halves are safe up to 2^30 taps.
-    """
-    high, low = (_sum(windows(half, axes, 0, x.dtype), axes) for half in (x >> 32, x & _LOW))
+
+def halves(x: Array) -> tuple[Array, Array]:
+    """Return int64 samples as high * 2^32 + low, whose sums are safe up to 2^30 taps."""
+    return x >> 32, x & _LOW
+
+
+def quotient(high: Array, low: Array, divisor: Array) -> Array:
+    """Return (high * 2^32 + low) / divisor, cut towards zero."""
     count = np.maximum(divisor, 1)  # over no tap the sum is 0, and so is 0 / 1
     whole, rest = np.divmod(high, count)
     part, rest = np.divmod((rest << 32) + low, count)

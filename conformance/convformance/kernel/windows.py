@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar, cast
 
 import ml_dtypes
 import numpy as np
@@ -15,16 +16,62 @@ from convformance.kernel.geometry import ArgumentError, Array, Axis
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 _HALVES = (np.dtype(np.float16), BFLOAT16)
 _FLOATS = (*_HALVES, np.dtype(np.float32), np.dtype(np.float64))
-_INTEGERS = (np.dtype(np.int8), np.dtype(np.int32), np.dtype(np.int64))
+_INTEGERS = (np.dtype(np.int8), np.dtype(np.int32), np.dtype(np.int64), np.dtype(np.uint8))
+_COMPLEX = (np.dtype(np.complex64), np.dtype(np.complex128))
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def public(function: F) -> F:
+    """Make a function of the kernel quiet about overflow, and blind to the order of bytes."""
+
+    @functools.wraps(function)
+    def called(*arguments: Any, **options: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return function(*map(_own_order, arguments), **options)
+
+    return cast(F, called)
+
+
+def _own_order(argument: Any) -> Any:
+    """[backend.memory] Return an array of the machine's own byte order."""
+    if isinstance(argument, np.ndarray) and not argument.dtype.isnative:
+        return argument.astype(argument.dtype.newbyteorder("="))
+    return argument
 
 
 def is_float(x: Array) -> bool:
-    """Return whether x holds floating-point numbers; raise for a dtype that is not known."""
+    """Return whether x holds floating-point numbers; raise for complex and unknown dtypes."""
+    if x.dtype in _COMPLEX:
+        raise ArgumentError("problem.float", f"{x.dtype} elements have no meaning here")
     if x.dtype not in (*_FLOATS, *_INTEGERS):
         raise ArgumentError(
             "value.dtype", f"{x.dtype} is none of {[*map(str, _FLOATS + _INTEGERS)]}"
         )
     return x.dtype in _FLOATS
+
+
+def is_complex(x: Array) -> bool:
+    """Return whether x holds complex numbers."""
+    return x.dtype in _COMPLEX
+
+
+def only_floats(what: str, x: Array) -> None:
+    """[problem.float] Raise unless x holds real floating-point numbers."""
+    if x.dtype not in _FLOATS:
+        raise ArgumentError("problem.float", f"{what} is not defined for {x.dtype}")
+
+
+def accumulator(x: Array) -> np.dtype[np.generic]:
+    """Return the dtype of the sums of products.
+
+    Halves are summed in float32. Unsigned arithmetic is modulo 2^64 by definition, and what
+    is right modulo 2^64 is right modulo 2^8 and 2^32 too.
+    """
+    if is_complex(x):
+        return x.dtype
+    if x.dtype.kind == "u":
+        return np.dtype(np.uint64)
+    return native(x) if is_float(x) else np.dtype(np.uint64)
 
 
 def same_dtype(x: Array, **others: Array | None) -> None:
@@ -58,13 +105,7 @@ def windows(x: Array, axes: Sequence[Axis], fill: float, dtype: np.dtype[np.gene
 
     `fill` stands under the taps over padding and under those that overrun it.
     """
-    shape = tuple(max(axis.padded, axis.reach) for axis in axes)
-    if shape == x.shape[2:]:
-        canvas = x.astype(dtype, copy=False)
-    else:
-        canvas = np.full((*x.shape[:2], *shape), fill, dtype)
-        inner = tuple(slice(axis.before, axis.before + axis.size) for axis in axes)
-        canvas[:, :, *inner] = x
+    canvas = padded(x, axes, fill, dtype)
     steps = canvas.strides[2:]
     return as_strided(
         canvas,
@@ -76,6 +117,60 @@ def windows(x: Array, axes: Sequence[Axis], fill: float, dtype: np.dtype[np.gene
         ),
         writeable=False,
     )
+
+
+def padded(x: Array, axes: Sequence[Axis], fill: float, dtype: np.dtype[np.generic]) -> Array:
+    """Return x (N, C, *spatial) with its padding and holes, as far as windows reach."""
+    if not all(axis.is_plain for axis in axes):
+        return _gathered(x.astype(dtype), axes, fill)
+    shape = tuple(max(axis.padded, axis.reach) for axis in axes)
+    if shape == x.shape[2:]:
+        return x.astype(dtype, copy=False)
+    canvas = np.full((*x.shape[:2], *shape), fill, dtype)
+    inner = tuple(slice(axis.before, axis.before + axis.size) for axis in axes)
+    canvas[:, :, *inner] = x
+    return canvas
+
+
+def _gathered(x: Array, axes: Sequence[Axis], fill: float) -> Array:
+    for place, axis in enumerate(axes, 2):
+        extra = np.full((*x.shape[:place], 1, *x.shape[place + 1 :]), fill, x.dtype)
+        x = np.concatenate([x, extra], place).take(axis.sources(), place)  # -1 is the extra one
+    return x
+
+
+def handed_back(canvas: Array, axes: Sequence[Axis]) -> Array:
+    """Return the sums (N, C, *spatial) of what stands on the positions of each sample.
+
+    The adjoint of `padded`.
+    """
+    for place, axis in enumerate(axes, 2):
+        sources = axis.sources()
+        moved = np.moveaxis(canvas, place, 0)
+        out = np.zeros((axis.size, *moved.shape[1:]), canvas.dtype)
+        np.add.at(out, sources[sources >= 0], moved[: len(sources)][sources >= 0])
+        canvas = np.moveaxis(out, 0, place)
+    return canvas
+
+
+def blank(lead: Sequence[int], axes: Sequence[Axis], dtype: np.dtype[np.generic]) -> Array:
+    """Return zeros (*lead, *positions that windows and padding reach)."""
+    return np.zeros((*lead, *(len(axis.sources()) for axis in axes)), dtype)
+
+
+def under_tap(canvas: Array, axes: Sequence[Axis], k: tuple[int, ...]) -> Array:
+    """Return the view (..., *count) of what lies under tap k of every window."""
+    places = (
+        slice(
+            tap * axis.dilation,
+            tap * axis.dilation + (axis.count - 1) * axis.stride + 1,
+            axis.stride,
+        )
+        if axis.count
+        else slice(0, 0)
+        for axis, tap in zip(axes, k, strict=True)
+    )
+    return canvas[(..., *places)]
 
 
 def taps(view: Array, axes: Sequence[Axis]) -> Iterator[tuple[tuple[int, ...], Array]]:

@@ -57,9 +57,7 @@ FACTS: Mapping[str, Any] = {
     "rank 1": lambda problem: problem.rank == 1,
     "rank 2": lambda problem: problem.rank == 2,
     "rank 3": lambda problem: problem.rank == 3,
-    "same": lambda problem: (
-        isinstance(problem.padding, str) and problem.padding.startswith("same")
-    ),
+    "same": lambda problem: isinstance(problem.padding, str) and problem.padding.startswith("same"),
     "strided": lambda problem: max(problem.stride, default=1) > 1,
     "unbatched": lambda problem: problem.unbatched,
     "widened": lambda problem: bool(problem.output_dtype),
