@@ -1,4 +1,4 @@
-"""JAX: `lax.conv_general_dilated` and `lax.reduce_window`, compiled by XLA for the CPU.
+"""JAX: each problem as one jitted function, compiled by XLA for the CPU.
 
 Most problems run channels-last with the cheap compiler options, where a new shape costs a
 fraction; one in eight, always the same ones, runs as people write it: NCHW, default options.
@@ -10,16 +10,16 @@ import functools
 import gc
 import importlib.metadata
 import math
-import string
 import zlib
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from convformance.backend import Array, Result, Unsupported
-from convformance.backends.source import call, execute, nested
-from convformance.problem import Problem
+from convformance.backend import Array, Result
+from convformance.backends.jax_calls import FIRST, Body, body
+from convformance.backends.source import execute, nested
+from convformance.problem import EXTRAS, Problem
 
 IMPORTS = """\
 import jax
@@ -35,8 +35,6 @@ CHEAP = {  # faster to compile; the operations asked for stay the same
     "xla_backend_optimization_level": 0,
     "xla_llvm_disable_expensive_passes": True,
 }
-AVERAGE = "average pooling is a quotient of two lax.reduce_window sums"
-LP = "Lp pooling is lax.reduce_window over powers, then a root"
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,8 @@ class Plan:
 
     source: str
     operands: dict[str, Array]
-    last: bool  # channels last
+    last: bool  # channels last,
+    moved: bool  # and moved there by the adapter
     how: str
     recipe: bool
 
@@ -54,6 +53,7 @@ class JaxBackend:
     """JAX on the CPU."""
 
     name = "jax"
+    knows = frozenset((*EXTRAS, "padding"))
 
     def __init__(self) -> None:
         import jax
@@ -66,7 +66,8 @@ class JaxBackend:
         # Those of the convolutions; lax.reduce_window sums in the dtype of its operand.
         self.accumulators = dict.fromkeys(("float16", "bfloat16", "float32"), "float32")
         self.accumulators["float64"] = "float64"
-        for op in ("avg_pool", "lp_pool"):  # lax.reduce_window sums in the operand's own dtype
+        # lax.reduce_window sums in the operand's own dtype, and so does what it transposes to
+        for op in ("avg_pool", "lp_pool", "max_pool grad=x", "avg_pool grad=x"):
             self.accumulators |= {f"{op} {half}": half for half in ("float16", "bfloat16")}
         self._names = execute(IMPORTS, {})
         # The same problem with other numbers is not compiled anew; each takes a megabyte.
@@ -75,8 +76,9 @@ class JaxBackend:
     def run(self, problem: Problem, arrays: dict[str, Array]) -> Result:
         """Compile the problem's function, or take it from the cache, and call it."""
         plan = _plan(problem, arrays)
-        y = np.asarray(self._compiled(problem, plan.source)(*plan.operands.values()))
-        return Result({"y": np.moveaxis(y, -1, 1) if plan.last else y}, plan.how, plan.recipe)
+        given = np.asarray(self._compiled(problem, plan.source)(*plan.operands.values()))
+        y = _answer(problem, given, plan.last, plan.moved)
+        return Result({problem.answers[0]: y}, plan.how, plan.recipe)
 
     def script(self, problem: Problem, arrays: dict[str, Array]) -> str:
         """Return a program that makes the same call on the same numbers and prints `y`."""
@@ -85,10 +87,13 @@ class JaxBackend:
             f"{name} = np.array({nested(one)}, jnp.{one.dtype.name}).reshape({one.shape})"
             for name, one in plan.operands.items()
         ]
-        answer = [f"y = np.asarray(run({', '.join(plan.operands)}))"]
-        if plan.last:
-            answer.append("y = np.moveaxis(y, -1, 1)  # back to channels first")
-        return "\n".join([IMPORTS, f"# {plan.how}", *literals, plan.source, *answer, "print(y)\n"])
+        name = problem.answers[0]
+        answer = [f"{name} = np.asarray(run({', '.join(plan.operands)}))"]
+        if plan.moved and name in ("y", "dx"):
+            axis = 1 - problem.unbatched
+            answer.append(f"{name} = np.moveaxis({name}, -1, {axis})  # back to channels first")
+        closing = [*answer, f"print({name})\n"]
+        return "\n".join([IMPORTS, f"# {plan.how}", *literals, plan.source, *closing])
 
     def _compile(self, _: Problem, source: str) -> Any:
         """Return the jitted function; the problem is here as a key, for its sizes."""
@@ -99,102 +104,57 @@ class JaxBackend:
 
 def _plan(problem: Problem, arrays: dict[str, Array]) -> Plan:
     """Choose the layout, move the operands to it and write the function."""
-    x, w = arrays["x"], arrays.get("w")
-    if problem.op == "conv1x1" and w is not None:
-        w = w.reshape(w.shape + (1,) * problem.rank)
+    given_last = problem.layout == "channels_last"
     sampled = zlib.crc32(problem.line.encode()) % 8 == 0
-    last = not sampled and x.ndim > 2 and (w is None or w.ndim == x.ndim)
-    operands = {"x": np.moveaxis(x, 1, -1) if last else x}
-    if w is not None:
-        operands["w"] = np.moveaxis(w, (0, 1), (-1, -2)) if last else w
-    if problem.bias:
-        bias = arrays["bias"]
-        operands["bias"] = bias if last else bias.reshape(-1, *(1,) * problem.rank)
-    how = "channels last, cheap options" if last else "NCHW, default options"
-    body, note = _body(problem, last)
-    options = f", compiler_options={CHEAP!r}" if last else ""
-    source = f"def call({', '.join(operands)}):\n{body}\nrun = jax.jit(call{options})"
-    recipe = problem.op in ("avg_pool", "lp_pool")
-    return Plan(source, operands, last, f"{how}; {note}" if note else how, recipe)
-
-
-def _body(problem: Problem, last: bool) -> tuple[str, str]:
-    """Return the function's lines, and what is to be said about them."""
-    if problem.op in ("conv", "conv1x1"):
-        lines = [f"return {_conv(problem, last)}{' + bias' if problem.bias else ''}"]
-        notes = ["lax.conv_general_dilated with a 1x1 filter"] * (problem.op == "conv1x1")
-        notes += ["the bias is added after the convolution"] * problem.bias
-        note = "; ".join(notes)
-    else:
-        lines, note = _pool(problem, last)
-    return "".join(f"    {line}\n" for line in lines), note
-
-
-def _conv(problem: Problem, last: bool) -> str:
-    options: dict[str, Any] = {
-        "window_strides": problem.stride,
-        "padding": _padding(problem),
-        "rhs_dilation": problem.dilation,
-        "feature_group_count": problem.groups,
+    fits = len(problem.x) > 2 and len(problem.w) in (0, 2, len(problem.x))
+    last = given_last or (not sampled and fits and problem.op not in FIRST)
+    said = body(problem, last)
+    operands = {
+        name: _placed(problem, name, array, last=last, move=last and not given_last)
+        for name, array in arrays.items()
     }
-    if last:
-        rank = problem.rank
-        axes = "DHW"[-rank:] if rank <= 3 else string.ascii_lowercase[:rank]
-        options["dimension_numbers"] = (f"N{axes}C", f"{axes}IO", f"N{axes}C")
-    return call("lax.conv_general_dilated", "x", "w", **options)
+    how = "channels last, cheap options" if last else "NCHW, default options"
+    note = f"{how}; {said.note}" if said.note else how
+    if problem.grad:
+        note += "; gradient by jax.vjp"
+    options = f", compiler_options={CHEAP!r}" if last else ""
+    source = f"{_functions(problem, said, list(operands))}run = jax.jit(call{options})"
+    return Plan(source, operands, last, last and not given_last, note, said.recipe)
 
 
-def _pool(problem: Problem, last: bool) -> tuple[list[str], str]:
-    if problem.op == "distance_pool":
-        raise Unsupported("JAX has no distance-weighted pooling")
-    if problem.ceil_mode:
-        raise Unsupported("lax.reduce_window has no ceil_mode")
-    if problem.indices:
-        raise Unsupported("a maximum by lax.reduce_window gives no indices")
-    if problem.op == "max_pool":
-        lowest = "np.array(jnp.iinfo(x.dtype).min, x.dtype)"
-        init = "-jnp.inf" if problem.is_float else lowest
-        return [f"return {_window(problem, last, 'x', init, 'max')}"], ""
-    if problem.op == "lp_pool":
-        return _lp(problem, last), LP
-    if not problem.is_float:
-        raise Unsupported("JAX has no average pooling, and in a recipe an integer sum may wrap")
-    total = _window(problem, last, "x", "0.0", "add")
-    if problem.count_include_pad or problem.padding == "valid":  # every tap counts
-        return [f"return lax.div({total}, x.dtype.type({math.prod(problem.kernel)}))"], AVERAGE
-    count = _window(problem, last, "jnp.ones(x.shape, jnp.float32)", "0.0", "add")
-    return [f"count = {count}", f"return lax.div({total}, count.astype(x.dtype))"], AVERAGE
-
-
-def _lp(problem: Problem, last: bool) -> list[str]:
-    p = problem.p
-    if not problem.is_float or p < 1:
-        raise Unsupported("JAX has no Lp pooling; the recipe takes floating-point numbers, p >= 1")
-    if p == math.inf:
-        return [f"return {_window(problem, last, 'lax.abs(x)', 'x.dtype.type(0)', 'max')}"]
-    total = _window(problem, last, f"lax.abs(x) ** {p}", "0.0", "add")
-    roots = {1: "total", 2: "lax.sqrt(total)", 3: "lax.cbrt(total)"}
-    return [f"total = {total}", f"return {roots.get(int(p), f'total ** (1 / {p})')}"]
-
-
-def _window(problem: Problem, last: bool, operand: str, init: str, reduction: str) -> str:
-    def full(entries: tuple[Any, ...], one: Any) -> tuple[Any, ...]:
-        return (one, *entries, one) if last else (one, one, *entries)
-
-    padding = _padding(problem)
-    return call(
-        "lax.reduce_window",
-        operand,
-        init,
-        f"lax.{reduction}",
-        window_dimensions=full(problem.kernel, 1),
-        window_strides=full(problem.stride, 1),
-        padding=padding if isinstance(padding, str) else full(padding, (0, 0)),
-        window_dilation=full(problem.dilation, 1),
+def _functions(problem: Problem, said: Body, names: list[str]) -> str:
+    """Write `call`, and for a gradient the function that it differentiates."""
+    lines = "".join(f"    {line}\n" for line in said.lines)
+    if not problem.grad:
+        return f"def call({', '.join(names)}):\n{lines}"
+    inputs = ", ".join(name for name in names if name != "dy")
+    by = problem.grad
+    return (
+        f"def forward({inputs}):\n{lines}"
+        f"def call({', '.join(names)}):\n"
+        f"    y, back = jax.vjp(lambda {by}: forward({inputs}), {by})\n"
+        "    return back(dy)[0]\n"
     )
 
 
-def _padding(problem: Problem) -> str | tuple[tuple[int, int], ...]:
-    if not isinstance(problem.padding, str):
-        return problem.padding
-    return {"valid": "VALID", "same_lower": "SAME_LOWER"}.get(problem.padding, "SAME")
+def _placed(problem: Problem, name: str, array: Array, *, last: bool, move: bool) -> Array:
+    """Return an operand in the layout of the call."""
+    if name in ("x", "dy"):
+        batched = array.ndim > 2 - problem.unbatched
+        return np.moveaxis(array, 1 - problem.unbatched, -1) if move and batched else array
+    if name == "bias":
+        return array if last else array.reshape(-1, *(1,) * problem.rank)
+    if name == "w" and problem.op in ("depthwise_conv", "separable_conv"):
+        array = array.reshape(math.prod(array.shape[:2]), 1, *array.shape[2:])
+    if name == "pointwise" or problem.op == "conv1x1":
+        array = array.reshape(array.shape + (1,) * problem.rank)
+    return np.moveaxis(array, (0, 1), (-1, -2)) if last and name in ("w", "pointwise") else array
+
+
+def _answer(problem: Problem, answer: Array, last: bool, moved: bool) -> Array:
+    """Return what the call gave in the layout that the problem wants."""
+    if problem.grad == "bias":
+        return answer.reshape(-1)
+    if problem.grad == "w":
+        return np.moveaxis(answer, (-1, -2), (0, 1)) if last else answer
+    return np.moveaxis(answer, -1, 1 - problem.unbatched) if moved else answer
