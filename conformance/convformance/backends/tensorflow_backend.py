@@ -1,4 +1,4 @@
-"""TensorFlow, eager: each problem as the one tf.nn function that can say it.
+"""TensorFlow, eager: each problem as the one function of tf.nn or Keras that can say it.
 
 Only documented parameters are used. TensorFlow computes channels last, so the arrays are
 moved there and back, in NumPy; nothing else is done to them.
@@ -9,22 +9,25 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Iterator
-from typing import Any
+import re
+from collections.abc import Iterator, Sequence
+from math import prod
+from typing import Any, ClassVar
 
 import numpy as np
 
-from convformance.backend import Array, Arrays, Result, Unsupported
-from convformance.backends.source import call, execute, nested
-from convformance.problem import Problem
-
-_RANKS = (1, 2, 3)
+from convformance.backend import Array, Arrays, Result
+from convformance.backends.source import execute, nested
+from convformance.backends.tensorflow_calls import written
+from convformance.backends.tensorflow_pools import batch_in_index, unpooled
+from convformance.problem import EXTRAS, Problem
 
 
 class TensorFlowBackend:
-    """tf.nn.conv1d/2d/3d, bias_add, max_pool, max_pool_with_argmax, avg_pool and pool."""
+    """tf.nn's convolutions and pools, gradients by tf.GradientTape, and layers of Keras."""
 
     name = "tensorflow"
+    knows: ClassVar[frozenset[str]] = frozenset({*EXTRAS, "padding"})
 
     def __init__(self) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -51,22 +54,26 @@ class TensorFlowBackend:
 
     def run(self, problem: Problem, arrays: dict[str, Array]) -> Result:
         """Return NCHW arrays in the dtype that TensorFlow gave."""
-        lines = _lines(problem)
+        call = written(problem)
         inputs = {name: self._tf.constant(one) for name, one in _moved(problem, arrays).items()}
-        scope = execute("\n".join(lines), {"tf": self._tf, **inputs})
-        how = f"{_how(lines)}, oneDNN {'on' if self._onednn else 'off'}"
-        return Result(_outputs(problem, scope), how=how)
+        scope = execute("\n".join(call.lines), {"tf": self._tf, **inputs})
+        how = f"{_how(call.lines)}, oneDNN {'on' if self._onednn else 'off'}"
+        return Result(_outputs(problem, scope), how, call.recipe)
 
     def script(self, problem: Problem, arrays: Arrays) -> str:
         """Return a script that repeats the call of `run` and prints what it gives, NHWC."""
-        lines = _lines(problem)
+        lines = written(problem).lines
         constants = [
-            f"{name} = tf.constant({nested(one)}, tf.{one.dtype.name}, shape={one.shape})"
+            f"{name} = tf.constant({_values(one)}, tf.{one.dtype.name}, shape={one.shape})"
             for name, one in _moved(problem, arrays).items()
         ]
-        prints = [f"print({name})" for name in ("y", "indices") if name in _names(problem)]
+        prints = [f"print({name})" for name in problem.answers]
         head = [f"# {problem.line}", "from math import inf, nan", "", "import tensorflow as tf", ""]
         return "\n".join([*head, *constants, *lines, *prints]) + "\n"
+
+
+def _values(array: Array) -> str:
+    return repr(array.tolist()) if array.dtype.kind == "c" else nested(array)
 
 
 @contextlib.contextmanager
@@ -87,118 +94,77 @@ def _silent_stderr() -> Iterator[None]:
 
 
 def _moved(problem: Problem, arrays: Arrays) -> dict[str, Array]:
-    """Return the arrays channels last: x (N, *spatial, C), w (*kernel, C/groups, M)."""
+    """Return the arrays in TensorFlow's axes: x (N, *spatial, C), w (*kernel, C/groups, M)."""
     moved = dict(arrays)
-    x, w = moved["x"], moved.get("w")
-    if x.ndim > 2:
-        moved["x"] = np.ascontiguousarray(np.moveaxis(x, 1, -1))
-    if w is not None and w.ndim > 1:
-        ones = (1,) * problem.rank if problem.op == "conv1x1" else ()
-        taps_first = np.moveaxis(w, (0, 1), (-1, -2))
-        moved["w"] = np.ascontiguousarray(taps_first).reshape(ones + taps_first.shape)
+    for name in ("x", "dy", "indices"):
+        if name in moved and problem.layout == "channels_first" and moved[name].ndim > 2:
+            moved[name] = np.moveaxis(moved[name], 1, -1)
+    if "indices" in moved:
+        moved["indices"] = _with_batch_and_channel(problem, moved["indices"])
+    if "w" in moved and moved["w"].ndim > 1:
+        moved["w"] = np.moveaxis(moved["w"], (0, 1), _last_axes(problem))
+        if problem.op == "conv1x1":
+            moved["w"] = _with_taps(moved["w"], problem.rank)
+    if "pointwise" in moved:
+        moved["pointwise"] = _with_taps(moved["pointwise"].T, problem.rank)
     return moved
 
 
+def _last_axes(problem: Problem) -> tuple[int, int]:
+    """Where the first two axes of the weight go: (C, multiplier) stay in their order."""
+    return (-2, -1) if problem.op in ("depthwise_conv", "separable_conv") else (-1, -2)
+
+
+def _with_taps(matrix: Array, rank: int) -> Array:
+    """Put kernel axes of one tap before a matrix."""
+    return matrix.reshape((1,) * rank + matrix.shape)
+
+
+def _with_batch_and_channel(problem: Problem, indices: Array) -> Array:
+    """Return positions in a plane, (N, *spatial, C), as positions in the whole output."""
+    N, C = indices.shape[0], indices.shape[-1]
+    sample = np.arange(N).reshape((N,) + (1,) * (indices.ndim - 1))
+    flat: Array = (sample * prod(unpooled(problem)) + indices) * C + np.arange(C)
+    return flat
+
+
 def _outputs(problem: Problem, scope: dict[str, Any]) -> dict[str, Array]:
-    """Return y and indices as (N, C, *output); an index loses its channel."""
-    found = {name: np.asarray(scope[name].numpy()) for name in _names(problem)}
+    """Return the answers in the problem's own axes."""
+    found = {name: np.asarray(scope[name].numpy()) for name in problem.answers}
+    if problem.op == "unfold":
+        return {"y": _columns(problem, found["y"])}
     if "indices" in found:
-        # (row * W + column) * C + channel, and the channel is the element's own
-        found["indices"] = found["indices"] // max(1, problem.x[1])
+        found["indices"] = _in_plane(problem, found["indices"])
+    if "dw" in found:
+        return {"dw": np.moveaxis(found["dw"], _last_axes(problem), (0, 1))}
+    if "dbias" in found or problem.layout == "channels_last":
+        return found
     return {name: np.ascontiguousarray(np.moveaxis(one, -1, 1)) for name, one in found.items()}
 
 
-def _names(problem: Problem) -> tuple[str, ...]:
-    return ("y", "indices") if problem.indices else ("y",)
+def _in_plane(problem: Problem, indices: Array) -> Array:
+    """Take the channel, and the sample where it was asked for, out of indices (N, *output, C).
+
+    An index is (row * W + column) * C + channel, the channel being the element's own; with
+    include_batch_in_index, ((sample * H + row) * W + column) * C + channel.
+    """
+    if batch_in_index(problem):
+        sample = np.arange(len(indices)).reshape((-1,) + (1,) * (indices.ndim - 1))
+        indices = indices - sample * prod(problem.x[1:])
+    return indices // max(1, problem.x[1])
 
 
-def _how(lines: list[str]) -> str:
-    functions = [line.partition(" = ")[2].partition("(")[0] for line in lines]
-    return f"{' then '.join(functions)}, channels last, eager"
+def _columns(problem: Problem, patches: Array) -> Array:
+    """Return patches (N, *windows, taps * C), the channel fastest, as (N, C * taps, windows)."""
+    taps, C = prod(problem.kernel), problem.x[1]
+    windows = prod(patches.shape[1:-1])
+    apart = patches.reshape(patches.shape[0], windows, taps, C)
+    return apart.transpose(0, 3, 2, 1).reshape(patches.shape[0], C * taps, windows)
 
 
-def _lines(problem: Problem) -> list[str]:
-    """Return the call; raise `Unsupported` where no documented parameter can say it."""
-    if problem.rank not in _RANKS:
-        raise Unsupported(f"tf.nn has no {problem.op} for {problem.rank} spatial axes, only 1 to 3")
-    if problem.padding == "same_lower":
-        raise Unsupported("tf.nn has no same_lower: 'SAME' puts the odd sample after")
-    if problem.op in ("conv", "conv1x1"):
-        lines = [_conv(problem)]
-        if problem.bias:
-            lines.append("y = tf.nn.bias_add(y, bias)")  # no convolution of tf.nn has a bias
-    elif problem.op in ("max_pool", "avg_pool"):
-        lines = [_pool(problem)]
-    else:
-        raise Unsupported(f"tf.nn has no {problem.op}")
-    return lines
-
-
-def _padding(problem: Problem) -> str | list[list[int]]:
-    if isinstance(problem.padding, str):
-        return "VALID" if problem.padding == "valid" else "SAME"
-    return [[0, 0], *map(list, problem.padding), [0, 0]]
-
-
-def _explicit(problem: Problem) -> bool:
-    return not isinstance(problem.padding, str)
-
-
-def _full(sizes: tuple[int, ...]) -> list[int]:
-    """Add the batch and channel axes."""
-    return [1, *sizes, 1]
-
-
-def _conv(problem: Problem) -> str:
-    function = f"tf.nn.conv{problem.rank}d"
-    if _explicit(problem) and problem.rank != 2:
-        raise Unsupported(f"{function} documents padding 'SAME' and 'VALID' only")
-    channels, depth = problem.x[1], (*problem.w, 0, 0)[1]
-    if channels and depth and channels % depth == 0 and channels // depth != problem.groups:
-        raise Unsupported(
-            f"{function} takes its groups from the filter's depth: {channels} channels over "
-            f"depth {depth} always means groups={channels // depth}, never {problem.groups}"
-        )
-    return "y = " + call(
-        function,
-        "x",
-        "w",
-        **{"stride" if problem.rank == 1 else "strides": _full(problem.stride)},
-        padding=_padding(problem),
-        dilations=_full(problem.dilation),
-    )
-
-
-def _pool(problem: Problem) -> str:
-    kind = problem.op.removesuffix("_pool")
-    if problem.ceil_mode:
-        raise Unsupported("the pools of tf.nn have no ceil_mode")
-    if problem.count_include_pad:
-        raise Unsupported("tf.nn.avg_pool has no count_include_pad: it never counts padding")
-    dilated = any(one != 1 for one in problem.dilation)
-    if problem.indices:
-        if problem.rank != 2 or dilated or _explicit(problem):
-            raise Unsupported(
-                "tf.nn.max_pool_with_argmax has 2 spatial axes, padding 'SAME' or 'VALID', "
-                "and no dilations"
-            )
-        function = "tf.nn.max_pool_with_argmax"
-    elif dilated:
-        if _explicit(problem):
-            raise Unsupported("tf.nn.pool, the pool with dilations, documents 'SAME', 'VALID' only")
-        return "y = " + call(
-            "tf.nn.pool",
-            "x",
-            window_shape=list(problem.kernel),
-            pooling_type=kind.upper(),
-            strides=list(problem.stride),
-            padding=_padding(problem),
-            dilations=list(problem.dilation),
-        )
-    else:
-        if kind == "avg" and _explicit(problem):
-            raise Unsupported("tf.nn.avg_pool documents padding 'SAME' and 'VALID' only")
-        function = f"tf.nn.{kind}_pool"
-    sizes = {"ksize": _full(problem.kernel), "strides": _full(problem.stride)}
-    results = "y, indices = " if problem.indices else "y = "
-    return results + call(function, "x", **sizes, padding=_padding(problem))
+def _how(lines: Sequence[str]) -> str:
+    """Name the function of each line, and what it was done with."""
+    calls = [re.search(r"tf\.(?!GradientTape)[\w.]+(?=\()", line) for line in lines]
+    path = " then ".join(found[0] for found in calls if found)
+    taped = ", gradient by tf.GradientTape" if "GradientTape" in lines[0] else ""
+    return f"{path}{taped}, channels last, eager"
