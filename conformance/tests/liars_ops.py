@@ -6,11 +6,14 @@ handed in is cut or filled to the shape that the misread problem asks for.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from liars import FLOATS, changed, fitted, honest, liar, misread, on_canvas, ones, spatial, with_y
 
 from convformance.handing import BETWEEN
 from convformance.meaning import dy_shape
+from convformance.sizes import axes_of
 from convformance.verdict import Kind
 
 SPREAD = "conv_transpose"
@@ -173,8 +176,6 @@ def pads_channels_with_their_edge(problem, arrays):
 
 
 def on_edge(problem, arrays):
-    from convformance.sizes import axes_of
-
     axes = axes_of(problem)
     if any(min(axis.before, axis.after) < 0 for axis in axes):
         return honest(problem, arrays)
@@ -215,8 +216,6 @@ def graded(problem, arrays, by=""):
 
 def misgraded(problem, arrays, **wrong):
     """Return the gradient of a misread problem, with dy and the answer fitted to their shapes."""
-    from dataclasses import replace
-
     right = honest(problem, arrays)
     other = replace(problem, **wrong)
     dy = fitted(arrays["dy"], dy_shape(other))
@@ -233,7 +232,7 @@ def exchanges_stride_and_dilation(problem, arrays):
     return misgraded(problem, arrays, stride=problem.dilation, dilation=problem.stride, **more)
 
 
-@liar("conv", "grad.shape", Kind.SHAPE, dtypes=FLOATS, where="gradient")
+@liar("conv", "grad.shape window.stride", Kind.SHAPE, dtypes=FLOATS, where="gradient")
 def drops_rows_that_no_window_covers(problem, arrays):
     """The gradient by the input ends with the last sample that a window reads."""
     answer = honest(problem, arrays)
@@ -293,7 +292,12 @@ def swaps_the_padding_of_a_gradient(problem, arrays):
     return honest(problem, arrays, padding=tuple(pair[::-1] for pair in problem.padding))
 
 
-@liar(POOLS, "grad.max grad.avg grad.lp window.stride", dtypes=FLOATS, where="gradient")
+@liar(
+    POOLS,
+    "grad.max grad.avg grad.lp window.stride max.padding avg.divisor lp.padding",
+    dtypes=FLOATS,
+    where="gradient",
+)
 def writes_gradients_over_each_other(problem, arrays):
     """Where windows overlap, a sample gets the gradient of the last window only."""
     if not problem.grad:
@@ -375,8 +379,6 @@ def forgets_the_gradient_of_the_ceil_window(problem, arrays):
     """The window that ceil_mode adds hands nothing back."""
     if not problem.grad or not problem.ceil_mode:
         return honest(problem, arrays)
-    from dataclasses import replace
-
     less = dy_shape(replace(problem, ceil_mode=False))
     dy = fitted(fitted(arrays["dy"], less), arrays["dy"].shape)
     return honest(problem, {**arrays, "dy": dy})
@@ -564,10 +566,6 @@ def unfolds_without_dilation(problem, arrays):
         return misread(problem, arrays, dilation=ones(problem))
     if max(problem.dilation) == 1 or explicit(problem):
         return honest(problem, arrays)
-    from dataclasses import replace
-
-    from convformance.sizes import axes_of
-
     plain = replace(problem, dilation=ones(problem))
     columns = int(np.prod([axis.count for axis in axes_of(plain)]))
     x = fitted(arrays["x"], (*problem.x[:2], columns))

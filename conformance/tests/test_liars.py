@@ -1,12 +1,15 @@
 """Every liar is caught by a default run, with a right verdict and a right clause."""
 
+from collections import Counter
+
+import liars_ops
 import pytest
-from liars import LIARS, hunt
+from liars import ANY, LIARS, hunt
 
 from convformance.backends.numpy_backend import NumpyBackend
 from convformance.bench import Bench
 from convformance.explore import explore
-from convformance.plan import EXPLORATIONS
+from convformance.plan import EXPLORATIONS, LATER_OPS
 from convformance.probes import probes
 from convformance.problem import OPS
 from convformance.runfile import CaseRecord
@@ -27,11 +30,23 @@ def test_a_default_run_catches_the_liar(one):
 
 
 def test_there_is_a_liar_for_every_op_and_every_kind_that_a_backend_can_earn():
-    assert {one.op for one in LIARS} == set(OPS)
+    assert {one.op for one in LIARS} == {*OPS, ANY}
     told = {kind for one in LIARS for kind in one.kinds}
     # A backend that hangs is in test_worker.py; it takes a process of its own.
     # Those that break a law are in test_laws.py; no case of the oracle's shows them.
     assert told == set(Kind) - FINE - {Kind.LATE, Kind.LAW}
+
+
+def test_every_new_op_and_form_has_at_least_four_liars_of_its_own():
+    about = [one for one in LIARS if one.tell.__module__ == liars_ops.__name__]
+    told = Counter(one.op for one in about)
+    groups = {
+        "gradients": [one for one in about if one.where == "gradient"],
+        "forms": [one for one in about if one.where in ("forms", "widening")],
+        "handed": [one for one in about if one.where == "handed"],
+    }
+    assert all(told[op] >= 4 for op in LATER_OPS), told
+    assert all(len(group) >= 4 for group in groups.values())
 
 
 def test_no_two_liars_have_one_name():
