@@ -171,6 +171,6 @@ def test_each_axis_takes_its_own_entries():
 
 
 def test_a_padding_word_that_is_no_padding_is_no_invalid_problem_but_a_mistake():
-    with pytest.raises(ValueError, match="'full' is none of valid") as caught:
-        slide([3], [1], stride=[1], padding="full", dilation=[1])
+    with pytest.raises(ValueError, match="'half' is none of valid") as caught:
+        slide([3], [1], stride=[1], padding="half", dilation=[1])
     assert not isinstance(caught.value, InvalidProblem)

@@ -6,7 +6,16 @@ import pytest
 
 from convformance.expect import broken_clause
 from convformance.problem import Problem
-from convoracle import CLAUSES, InvalidProblem, Tensor, avg_pool, conv, conv1x1, lp_pool
+from convoracle import (
+    CLAUSES,
+    InvalidProblem,
+    Tensor,
+    avg_pool,
+    conv,
+    conv1x1,
+    conv_gradient,
+    lp_pool,
+)
 
 REFUSED = {
     "max_pool x=2x3 kernel=1 float32": ("problem.rank", "(2, 3)"),
@@ -26,11 +35,35 @@ REFUSED = {
         "window.dilation",
         "dilation 0 on spatial axis 1",
     ),
-    "conv x=1x1x4 w=1x1x2 padding=-1+2 float32": (
-        "padding.negative",
-        "padding -1+2 on spatial axis 0",
+    "max_pool x=1x1x4 kernel=2 grad=x int32": ("problem.float", "gradient of max_pool has no"),
+    "max_pool x=1x1x4 kernel=2 complex64": ("problem.float", "no meaning for complex64"),
+    "conv x=1x1x4 w=1x1x2 input_dilation=0 float32": ("window.input_dilation", "dilation 0 on"),
+    "conv x=1x1x0 w=1x1x2 padding=2 padding_mode=reflect float32": (
+        "padding.mode",
+        "spatial axis 0, which has no sample",
     ),
-    "max_pool x=1x1x4 kernel=2 padding=2+-1 float32": ("padding.negative", "padding 2+-1"),
+    "conv x=3x1x4 w=2x1x2 batch_groups=2 float32": ("conv.batch_groups", "the batch 3"),
+    "conv x=2x1x4 w=3x1x2 batch_groups=2 float32": ("conv.batch_groups", "channels 3"),
+    "conv x=1x1x4 w=1x1x2 output_dtype=float16 float32": ("conv.output_dtype", "float16 does not"),
+    "conv_transpose x=1x3x4 w=2x1x2 float32": ("transpose.weight", "for 2 input channels, there"),
+    "conv_transpose x=1x3x4 w=3x1x2x2 float32": ("transpose.weight", "4 axes for an input of 3"),
+    "conv_transpose x=1x3x4 w=3x1x2 groups=2 float32": ("conv.groups", "3 input channels cannot"),
+    "conv_transpose x=1x1x4 w=1x1x2 stride=2 output_padding=2 float32": (
+        "transpose.output_padding",
+        "is not in 0 ... 1 (stride 2, dilation 1)",
+    ),
+    "conv_transpose x=1x1x4 w=1x1x2 output_padding=-1 float32": (
+        "transpose.output_padding",
+        "output padding -1",
+    ),
+    "depthwise_conv x=1x2x4 w=3x1x2 float32": ("depthwise.weight", "with C=2"),
+    "separable_conv x=1x2x4 w=2x2x2 pointwise=1x2 float32": ("separable.weight", "with 4"),
+    "max_unpool x=1x1x4 kernel=2 stride=2 output=11 float32": ("unpool.output", "gives (5,)"),
+    "adaptive_avg_pool x=1x1x4 output=0 float32": ("adaptive.output", "output size 0 on"),
+    "adaptive_max_pool x=1x1x4x4 output=1x2x3 float32": ("problem.axes", "output has 3 entries"),
+    "global_avg_pool x=2x3 float32": ("problem.rank", "(2, 3)"),
+    "unfold x=2x3 kernel=2 float32": ("problem.rank", "(2, 3)"),
+    "fold x=1x3x4 kernel=2 output=5 float32": ("fold.columns", "(N, C * 2 taps, 4 windows)"),
     "conv x=1x3x4 w=1x2x2 float32": ("conv.weight", "reads 2 channels, each group has 3"),
     "conv x=1x1x4x4 w=1x1x2 float32": ("conv.weight", "3 axes for an input of 4"),
     "conv x=1x3x4 w=2x1x2 groups=2 float32": (
@@ -82,9 +115,15 @@ def test_one_entry_stands_for_every_axis_only_in_a_problem_line():
         avg_pool(Tensor.of([[[[1.0]]]]), [1], stride=[1, 1], dilation=[1, 1])
 
 
-def test_every_label_of_a_refusal_is_a_clause_without_choices():
+def test_every_label_of_a_refusal_is_a_clause_and_has_no_choices_but_for_smaller_limits():
     for label, _ in REFUSED.values():
-        assert CLAUSES[label].choices == ()
+        assert CLAUSES[label].choices == () or label == "transpose.output_padding"
+
+
+def test_grad_shape_is_that_of_the_output():
+    x, w, dy = Tensor.of([[[1.0, 2.0]]]), Tensor.of([[[1.0]]]), Tensor.of([[[1.0]]])
+    with pytest.raises(InvalidProblem, match=r"^\[grad\.shape\] .*\(1, 1, 1\).*\(1, 1, 2\)"):
+        conv_gradient("x", x, w, dy, stride=[1], dilation=[1])
 
 
 def test_a_refusal_survives_pickling():
