@@ -75,8 +75,9 @@ def _formed(draw: Draw, form: str, problem: Problem) -> Problem:
         return replace(problem, flip=True, padding=draw(st.sampled_from(("full", "valid", "same"))))
     if form == "mode":
         mode = draw(st.sampled_from(PADDING_MODES[1:]))
-        most = [size - 1 + draw(st.sampled_from((0, 0, 0, 0, 2))) for size in problem.x[2:]]
-        pads = [(draw(small(0, min(4, one))), draw(small(0, min(4, one)))) for one in most]
+        most = [size - 1 + draw(st.sampled_from((0, 3, 0, 2))) for size in problem.x[2:]]
+        sides = [st.sampled_from(sorted({0, min(1, one), min(8, one)})) for one in most]
+        pads = [(draw(side), draw(side)) for side in sides]
         if draw(st.booleans()):
             pads = [(before, before) for before, _ in pads]
         return replace(problem, padding_mode=mode, padding=tuple(pads))

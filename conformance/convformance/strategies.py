@@ -262,7 +262,7 @@ def _without_axes(problem: Problem) -> Problem:
         dilation=(),
         padding="valid",
         output_padding=(),
-        output=(),
+        output=problem.output[:1],  # a line has one at least
     )
 
 

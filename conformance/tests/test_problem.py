@@ -3,10 +3,22 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from convformance.problem import DTYPES, FLAGS, OPS, PADDINGS, Case, LineError, Problem
+from convformance.drawn_forms import form_cases, gradient_cases, handed_cases
+from convformance.problem import (
+    DTYPES,
+    FLAGS,
+    NEEDED,
+    NUMBERS,
+    OPS,
+    PADDINGS,
+    WORDS,
+    Case,
+    LineError,
+    Problem,
+)
 from convformance.strategies import cases, invalid_cases
 
 SOME = settings(max_examples=60, deadline=None)
@@ -17,15 +29,15 @@ PADDING = st.sampled_from(PADDINGS) | st.lists(st.tuples(WHOLE, WHOLE), min_size
     tuple
 )
 ATTRIBUTES = {
-    "x": SIZES,
-    "w": SIZES,
-    "kernel": AXES,
-    "stride": AXES,
-    "padding": PADDING,
-    "dilation": AXES,
-    "groups": WHOLE,
-    "p": WHOLE | st.just(float("inf")),
+    **dict.fromkeys(("x", "w", "pointwise"), SIZES),
+    **dict.fromkeys(
+        ("kernel", "stride", "dilation", "input_dilation", "output_padding", "output"), AXES
+    ),
+    **dict.fromkeys(NUMBERS, WHOLE),
     **dict.fromkeys(FLAGS, st.booleans()),
+    **{name: st.sampled_from(words) for name, words in WORDS.items()},
+    "padding": PADDING,
+    "p": WHOLE | st.just(float("inf")),
 }
 FILLS = st.lists(st.sampled_from(("integers", "special")), min_size=1, max_size=3).map("+".join)
 
@@ -37,20 +49,36 @@ def any_problem(draw):
     values = {
         name: draw(ATTRIBUTES[name])
         for name in OPS[op]
-        if name in ("x", "w", "kernel") or draw(st.booleans())
+        if name in NEEDED or draw(st.integers(0, 3)) == 0
     }
+    if values.get("grad") in ("w", "bias"):
+        assume("w" in values and (values["grad"] == "w" or values.get("bias")))
+    assume(not (values.get("grad") and values.get("indices")))
+    assume(not values.get("unbatched") or values["x"][:1] == (1,))
     return Problem(op, dtype=draw(st.sampled_from(DTYPES)), **values)
+
+
+def fills_of(problem):
+    if problem.is_complex:
+        return st.sampled_from(("integers", "real"))
+    return st.just("real") | FILLS if problem.is_float else FILLS
 
 
 ANY_CASE = any_problem().flatmap(
     lambda problem: st.builds(
         Case,
         st.just(problem),
-        st.just("real") | FILLS if problem.is_float else FILLS,
+        fills_of(problem),
         st.integers(0, 2**64),
     )
 )
-DRAWN_CASE = st.one_of(*(kind(op) for op in OPS for kind in (cases, invalid_cases)))
+DRAWN_CASE = st.one_of(
+    *(cases(op) for op in OPS),
+    *(invalid_cases(op) for op in OPS if not op.startswith("global")),
+    *(gradient_cases(op) for op in OPS if "grad" in OPS[op]),
+    form_cases(),
+    handed_cases(),
+)
 
 
 def respelt(case, random):
@@ -274,3 +302,59 @@ def test_a_case_holds_only_fills_that_exist(fill, seed, message):
     problem = Problem("conv", (1, 1, 5), (1, 1, 2))
     with pytest.raises(ValueError, match=message):
         Case(problem, fill, seed)
+
+
+@pytest.mark.parametrize(
+    ("line", "marked", "words"),
+    [
+        ("conv x=1x1x5 w=1x1x2 padding_mode=mirror", "padding_mode=mirror", "none of zeros, refl"),
+        ("conv x=1x1x5 w=1x1x2 grad=y", "grad=y", "none of x, w, bias"),
+        ("conv x=1x1x5 w=1x1x2 flip=yes", "flip=yes", "flip is a flag"),
+        ("conv x=1x1x5 w=1x1x2 output_dtype=int", "output_dtype=int", "none of float16"),
+        ("max_pool x=1x1x5 kernel=2 memory=odd", "memory=odd", "none of contiguous"),
+        ("max_pool x=1x1x5 kernel=2 output_padding=1", "output_padding=1", "takes no output_pad"),
+        ("conv_transpose x=1x1x5 w=1x1x2 output_padding=a", "output_padding=a", "looks like"),
+        ("adaptive_avg_pool x=1x1x5", " ", "needs output"),
+        ("separable_conv x=1x1x5 w=1x1x2", " ", "needs pointwise"),
+    ],
+)
+def test_a_new_attribute_that_cannot_be_read_is_pointed_at(line, marked, words):
+    with pytest.raises(LineError) as caught:
+        Problem.parse(line)
+    error = caught.value
+    assert words in error.message
+    assert (line + " ")[error.start : error.end] == marked
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("max_pool x=1x1x5 kernel=2 grad=w", "max_pool has no w"),
+        ("conv x=1x1x5 w=1x1x2 grad=bias", "grad=bias needs bias"),
+        ("max_pool x=1x1x5 kernel=2 indices grad=x", "a gradient has no indices"),
+        ("max_pool x=2x1x5 kernel=2 unbatched", "a batch of 1"),
+    ],
+)
+def test_attributes_that_do_not_go_together_are_told(line, words):
+    with pytest.raises(LineError, match=words):
+        Problem.parse(line)
+
+
+def test_extras_are_what_an_adapter_must_know_of():
+    plain = Problem.parse("conv x=1x1x5 w=1x1x2 stride=2 padding=1+0 dilation=2 bias")
+    assert plain.extras == ()
+    asked = Problem.parse("conv x=1x1x5 w=1x1x2 padding=causal flip grad=x layout=channels_last")
+    assert asked.extras == ("flip", "grad", "layout", "padding")
+
+
+def test_answers_are_named_by_what_is_asked_for():
+    assert Problem.parse("max_pool x=1x1x5 kernel=2 indices").answers == ("y", "indices")
+    assert Problem.parse("max_pool x=1x1x5 kernel=2 grad=x").answers == ("dx",)
+    assert Problem.parse("conv x=1x1x5 w=1x1x2 grad=w").answers == ("dw",)
+
+
+def test_attributes_of_another_rank_that_have_their_defaults_do_not_matter():
+    flat = Problem.parse("conv_transpose x=1x1x5 w=1x1x2")
+    plane = Problem.parse("conv_transpose x=1x1x5x5 w=1x1x2x2")
+    assert flat.output_padding == (0,)
+    assert Problem("conv", (1, 1, 5), (1, 1, 2), output_padding=plane.output_padding).rank == 1

@@ -8,12 +8,22 @@ from math import prod
 import pytest
 from hypothesis import HealthCheck, Phase, find, given, reject, seed, settings
 
-from convformance.sizes import axes_of
+from convformance.drawing import FLOATS, INTEGERS
+from convformance.drawn_forms import (
+    WITH_GRADIENT,
+    form_cases,
+    gradient_cases,
+    handed_cases,
+    widening_cases,
+)
 from convformance.expect import TERM_BUDGET, broken_clause, expectation, terms_each
 from convformance.explore import drawn_by_the_seed_alone
 from convformance.fills import make_arrays
-from convformance.problem import OPS, Case, Problem
-from convformance.strategies import FLOATS, INTEGERS, cases, invalid_cases, large_problems, problems
+from convformance.plan import WIDER
+from convformance.problem import MEMORIES, OPS, PADDING_MODES, Case, Problem
+from convformance.sizes import axes_of
+from convformance.strategies import cases, invalid_cases, large_problems, problems
+from convoracle.adaptive import adaptive_window
 
 EXAMPLES = 300
 
@@ -67,15 +77,15 @@ def test_cases_are_valid_and_of_the_op(op):
     assert {broken_clause(problem) for problem in drawn_problems(op)} == {None}
 
 
-@pytest.mark.parametrize("op", OPS)
+SPOILABLE = [op for op in OPS if not op.startswith("global")]  # these have nothing to spoil
+
+
+@pytest.mark.parametrize("op", SPOILABLE)
 def test_invalid_cases_are_invalid(op):
     assert None not in {broken_clause(case.problem) for case in drawn_invalid(op)}
 
 
-WINDOW = {
-    "problem.rank", "problem.axes", "window.kernel", "window.stride", "window.dilation",
-    "padding.negative",
-}  # fmt: skip
+WINDOW = {"problem.rank", "problem.axes", "window.kernel", "window.stride", "window.dilation"}
 BREAKABLE = {
     "conv": WINDOW | {"conv.groups", "conv.weight"},
     "conv1x1": {"problem.rank", "conv1x1.weight"},
@@ -83,10 +93,18 @@ BREAKABLE = {
     "avg_pool": WINDOW,
     "lp_pool": WINDOW | {"lp.p", "problem.float"},
     "distance_pool": WINDOW | {"problem.float"},
+    "conv_transpose": WINDOW | {"transpose.weight", "transpose.output_padding", "conv.groups"},
+    "depthwise_conv": WINDOW | {"depthwise.weight"},
+    "separable_conv": WINDOW | {"depthwise.weight", "separable.weight"},
+    "max_unpool": {"window.kernel", "window.stride", "problem.axes", "unpool.output"},
+    "adaptive_max_pool": {"problem.rank", "problem.axes", "adaptive.output"},
+    "adaptive_avg_pool": {"problem.rank", "problem.axes", "adaptive.output"},
+    "unfold": WINDOW,
+    "fold": WINDOW - {"problem.rank"} | {"fold.columns"},
 }
 
 
-@pytest.mark.parametrize("op", OPS)
+@pytest.mark.parametrize("op", SPOILABLE)
 def test_invalid_cases_break_every_clause_that_the_op_can_break(op):
     assert {broken_clause(case.problem).label for case in drawn_invalid(op)} == BREAKABLE[op]
 
@@ -110,7 +128,7 @@ def test_every_dtype_and_fill_is_drawn(op):
 
 
 def window_axes(problem):
-    return axes_of(problem) if problem.op != "conv1x1" else ()
+    return axes_of(problem) if "stride" in OPS[problem.op] else ()
 
 
 def only_padding(axis):
@@ -162,8 +180,15 @@ BIASES = {
 COMMON = 0.02  # of the problems of an op with windows
 
 
+SLIDING = [
+    op
+    for op in OPS
+    if {"stride", "dilation"} <= set(OPS[op]) and op not in ("conv_transpose", "fold")
+]
+
+
 @pytest.mark.parametrize("bias", BIASES)
-@pytest.mark.parametrize("op", [op for op in OPS if op != "conv1x1"])
+@pytest.mark.parametrize("op", SLIDING)
 def test_every_op_with_windows_is_drawn_with(op, bias):
     assert sum(map(BIASES[bias], drawn_problems(op))) >= COMMON * EXAMPLES
 
@@ -198,6 +223,133 @@ POOL_BIASES = {
 def test_a_pool_is_drawn_with_all_that_it_takes(op):
     for bias in POOL_BIASES[op]:
         assert sum(map(bias, drawn_problems(op))) >= COMMON * EXAMPLES
+
+
+def stepped(problem):
+    return zip(problem.output_padding, problem.stride, strict=True)
+
+
+def windows_of(problem):
+    """Return the sizes of an adaptive pool's windows along each axis."""
+    pairs = zip(problem.x[2:], problem.output, strict=True)
+    return [[len(adaptive_window(n, m, o)) for o in range(m)] for n, m in pairs]
+
+
+def shares_a_sample(problem):
+    """Whether two windows of an unpooling's pool overlap."""
+    return any(k > step for k, step in zip(problem.kernel, problem.stride, strict=True))
+
+
+OTHER_BIASES = {
+    "conv_transpose": {
+        "output padding": lambda p: max(p.output_padding) > 0,
+        "no output padding": lambda p: max(p.output_padding) == 0,
+        "output padding past the stride": lambda p: any(more >= step for more, step in stepped(p)),
+        "same padding": lambda p: str(p.padding).startswith("same"),
+        "full padding": lambda p: p.padding == "full",
+        "unequal cropping": BIASES["unequal padding by hand"],
+        "a stride past the extent": on_some_axis(lambda axis: axis.stride > axis.extent),
+        "overlapping windows": on_some_axis(lambda axis: axis.stride < axis.extent),
+        "groups": lambda p: p.groups > 1,
+        "a bias": lambda p: p.bias,
+        "a dilation": BIASES["a dilation"],
+    },
+    "depthwise_conv": {
+        "a multiplier": lambda p: p.w[1] > 1,
+        "no multiplier": lambda p: p.w[1] == 1,
+        "several channels": lambda p: p.w[0] > 1,
+    },
+    "separable_conv": {
+        "a multiplier": lambda p: p.w[1] > 1,
+        "outputs": lambda p: p.pointwise[0] > 1,
+    },
+    "max_unpool": {
+        "overlapping windows": shares_a_sample,
+        "a size of its own": lambda p: bool(p.output),
+        "the least size": lambda p: not p.output,
+        "padding": lambda p: p.padding != "valid",
+    },
+    "adaptive_max_pool": {
+        "windows of several sizes": lambda p: any(len(set(one)) > 1 for one in windows_of(p)),
+        "more windows than samples": lambda p: any(
+            m > n for n, m in zip(p.x[2:], p.output, strict=True)
+        ),
+        "overlapping windows": lambda p: any(
+            sum(one) > n for one, n in zip(windows_of(p), p.x[2:], strict=True)
+        ),
+        "indices": lambda p: p.indices,
+    },
+    "fold": {
+        "overlapping windows": on_some_axis(lambda axis: axis.stride < axis.extent),
+        "a dilation": BIASES["a dilation"],
+        "padding": lambda p: p.padding != "valid",
+    },
+}
+OTHER_BIASES["adaptive_avg_pool"] = {
+    name: bias for name, bias in OTHER_BIASES["adaptive_max_pool"].items() if name != "indices"
+}
+
+
+@pytest.mark.parametrize(
+    ("op", "bias"), [(op, bias) for op, biases in OTHER_BIASES.items() for bias in biases]
+)
+def test_an_op_is_drawn_with_what_its_bugs_are_made_of(op, bias):
+    assert sum(map(OTHER_BIASES[op][bias], drawn_problems(op))) >= COMMON * EXAMPLES
+
+
+@cache
+def drawn_forms():
+    return [case.problem for case in drawn(form_cases(), EXAMPLES)]
+
+
+FORM_BIASES = {
+    **{f"mode {mode}": lambda p, mode=mode: p.padding_mode == mode for mode in PADDING_MODES[1:]},
+    "padding past the input": lambda p: (
+        p.padding_mode != "zeros"
+        and any(max(pair) >= size for pair, size in zip(p.padding, p.x[2:], strict=True))
+    ),
+    "a flip": lambda p: p.flip,
+    "a flip of one channel": lambda p: p.flip and p.x[:2] == p.w[:2] == (1, 1),
+    "holes": lambda p: max(p.input_dilation) > 1,
+    "batch groups": lambda p: p.batch_groups > 1,
+    "causal padding": lambda p: p.padding == "causal",
+    "full padding": lambda p: p.padding == "full",
+    "cropping": lambda p: not isinstance(p.padding, str) and min(map(min, p.padding)) < 0,
+    "groups": lambda p: p.groups > 1,
+    "a bias": lambda p: p.bias,
+}
+
+
+@pytest.mark.parametrize("bias", FORM_BIASES)
+def test_a_convolution_s_forms_are_drawn_with(bias):
+    assert {broken_clause(problem) for problem in drawn_forms()} == {None}
+    assert sum(map(FORM_BIASES[bias], drawn_forms())) >= COMMON * EXAMPLES
+
+
+@pytest.mark.parametrize("op", WITH_GRADIENT)
+def test_gradients_are_drawn_by_every_input(op):
+    found = [case.problem for case in drawn(gradient_cases(op), 150)]
+    assert {broken_clause(problem) for problem in found} == {None}
+    wanted = {"x", "w", "bias"} if "w" in OPS[op] else {"x"}
+    assert {problem.grad for problem in found} == wanted
+
+
+def test_every_op_is_drawn_in_every_form_of_memory_and_layout():
+    found = [case.problem for case in drawn(handed_cases(), 1200)]
+    assert {broken_clause(problem) for problem in found} == {None}
+    assert {problem.op for problem in found} == set(OPS)
+    memories = Counter(problem.memory for problem in found)
+    assert all(memories[memory] >= 20 for memory in MEMORIES)
+    assert {p.op for p in found if p.layout == "channels_last"} == set(OPS) - {"fold", "unfold"}
+    assert len({problem.op for problem in found if problem.unbatched}) >= len(OPS) - 2
+    assert any(problem.grad for problem in found)
+
+
+@pytest.mark.parametrize(("dtype", "wider"), WIDER)
+def test_outputs_are_drawn_wider_than_their_inputs(dtype, wider):
+    found = [case.problem for case in drawn(widening_cases(dtype, wider), 30)]
+    assert {(problem.dtype, problem.output_dtype) for problem in found} == {(dtype, wider)}
+    assert {broken_clause(problem) for problem in found} == {None}
 
 
 @pytest.mark.parametrize("width", [4, 8, 16, 32])
@@ -275,7 +427,7 @@ def test_another_seed_samples_other_elements():
 def test_large_problems_are_valid_and_of_convolutions_some_are_sampled(op):
     found = drawn(large_problems(op), 25)
     assert {broken_clause(problem) for problem in found} == {None}
-    if op.startswith("conv"):
+    if op in ("conv", "conv1x1", "depthwise_conv"):
         assert sum(terms(Case(problem))[1].sampled for problem in found) >= 3
 
 
@@ -289,4 +441,6 @@ def test_problems_are_small_enough_to_loop_over_whole(op):
 def test_the_simplest_case_has_one_of_everything(op):
     plain = settings(phases=[Phase.generate, Phase.shrink], database=None)
     problem = find(cases(op), lambda _: True, settings=plain).problem
-    assert {*problem.x, *problem.w, *problem.kernel_size} == {1}
+    assert {*problem.x, *problem.w, *problem.kernel_size} - {2} == {1}
+    if op != "max_unpool":  # whose windows are mostly of two samples
+        assert {*problem.x, *problem.w, *problem.kernel_size} == {1}
