@@ -19,7 +19,12 @@ from convformance.problem import Problem
 
 def batch_in_index(problem: Problem) -> bool:
     """Ask a fixed quarter of the problems for indices that count the batch too."""
-    return problem.indices and crc32(problem.line.encode()) % 4 == 0
+    return problem.indices and _sampled(problem)
+
+
+def _sampled(problem: Problem) -> bool:
+    """Draw a quarter of the problems, always the same ones."""
+    return crc32(problem.line.encode()) % 4 == 0
 
 
 def unpooled(problem: Problem) -> tuple[int, ...]:
@@ -49,7 +54,10 @@ def pool(problem: Problem) -> list[str]:
 def _plain_pool(problem: Problem) -> str:
     if problem.op == "avg_pool" and explicit(problem):
         raise Unsupported("tf.nn.avg_pool documents padding 'SAME' and 'VALID' only")
-    return "y = " + call(f"tf.nn.{problem.op}", "x", **_sliding(problem))
+    # The gradient of tf.nn.max_pool fails on 3 spatial axes, that of tf.nn.max_pool3d does not.
+    own = problem.grad and problem.rank == 3 and not explicit(problem) and not _sampled(problem)
+    function = f"tf.nn.{problem.op}3d" if own else f"tf.nn.{problem.op}"
+    return "y = " + call(function, "x", **_sliding(problem))
 
 
 def _pool_with_argmax(problem: Problem) -> str:
