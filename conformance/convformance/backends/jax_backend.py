@@ -1,7 +1,8 @@
-"""JAX: each problem as one jitted function, compiled by XLA for the CPU.
+"""JAX: each problem is one jitted function, compiled by XLA for the CPU.
 
-Most problems run channels-last with the cheap compiler options, where a new shape costs a
-fraction; one in eight, always the same ones, runs as people write it: NCHW, default options.
+Most problems are compiled with cheap options and, where the layout is ours to choose, run
+channels-last, where a new shape costs a fraction; one in eight, always the same ones, runs as
+people write it: NCHW, default options.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ import importlib.metadata
 import math
 import zlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from convformance.backend import Array, Result
-from convformance.backends.jax_calls import FIRST, Body, body
+from convformance.backends.jax_calls import FLAT, body, functions
 from convformance.backends.source import execute, nested
 from convformance.problem import EXTRAS, Problem
 
@@ -35,6 +36,9 @@ CHEAP = {  # faster to compile; the operations asked for stay the same
     "xla_backend_optimization_level": 0,
     "xla_llvm_disable_expensive_passes": True,
 }
+# Answers in the layout of x or of the weight; a gradient by a bias has one axis.
+MOVED = {"y": (-1, 1), "dx": (-1, 1), "dw": ((-1, -2), (0, 1))}
+Move = tuple[Any, Any]  # the axes that np.moveaxis takes and where they go
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,7 @@ class Plan:
 
     source: str
     operands: dict[str, Array]
-    last: bool  # channels last,
-    moved: bool  # and moved there by the adapter
+    back: Move | None  # from the layout of the call to that of the problem
     how: str
     recipe: bool
 
@@ -53,7 +56,7 @@ class JaxBackend:
     """JAX on the CPU."""
 
     name = "jax"
-    knows = frozenset((*EXTRAS, "padding"))
+    knows: ClassVar[frozenset[str]] = frozenset({*EXTRAS, "padding"})
 
     def __init__(self) -> None:
         import jax
@@ -66,8 +69,7 @@ class JaxBackend:
         # Those of the convolutions; lax.reduce_window sums in the dtype of its operand.
         self.accumulators = dict.fromkeys(("float16", "bfloat16", "float32"), "float32")
         self.accumulators["float64"] = "float64"
-        # lax.reduce_window sums in the operand's own dtype, and so does what it transposes to
-        for op in ("avg_pool", "lp_pool", "max_pool grad=x", "avg_pool grad=x"):
+        for op in ("avg_pool", "lp_pool"):  # lax.reduce_window sums in the operand's own dtype
             self.accumulators |= {f"{op} {half}": half for half in ("float16", "bfloat16")}
         self._names = execute(IMPORTS, {})
         # The same problem with other numbers is not compiled anew; each takes a megabyte.
@@ -76,24 +78,21 @@ class JaxBackend:
     def run(self, problem: Problem, arrays: dict[str, Array]) -> Result:
         """Compile the problem's function, or take it from the cache, and call it."""
         plan = _plan(problem, arrays)
-        given = np.asarray(self._compiled(problem, plan.source)(*plan.operands.values()))
-        y = _answer(problem, given, plan.last, plan.moved)
-        return Result({problem.answers[0]: y}, plan.how, plan.recipe)
+        answer = np.asarray(self._compiled(problem, plan.source)(*plan.operands.values()))
+        if plan.back:
+            answer = np.moveaxis(answer, *plan.back)
+        return Result({problem.answers[0]: answer}, plan.how, plan.recipe)
 
     def script(self, problem: Problem, arrays: dict[str, Array]) -> str:
-        """Return a program that makes the same call on the same numbers and prints `y`."""
+        """Return a program that makes the same call on the same numbers and prints its answer."""
         plan = _plan(problem, arrays)
-        literals = [
-            f"{name} = np.array({nested(one)}, jnp.{one.dtype.name}).reshape({one.shape})"
-            for name, one in plan.operands.items()
-        ]
-        name = problem.answers[0]
-        answer = [f"{name} = np.asarray(run({', '.join(plan.operands)}))"]
-        if plan.moved and name in ("y", "dx"):
-            axis = 1 - problem.unbatched
-            answer.append(f"{name} = np.moveaxis({name}, -1, {axis})  # back to channels first")
-        closing = [*answer, f"print({name})\n"]
-        return "\n".join([IMPORTS, f"# {plan.how}", *literals, plan.source, *closing])
+        answer = problem.answers[0]
+        lines = [f"{name} = {_literal(one)}" for name, one in plan.operands.items()]
+        lines += [plan.source, f"{answer} = np.asarray(run({', '.join(plan.operands)}))"]
+        if plan.back:
+            axes = ", ".join(map(repr, plan.back))
+            lines.append(f"{answer} = np.moveaxis({answer}, {axes})  # back to channels first")
+        return "\n".join([IMPORTS, f"# {plan.how}", *lines, f"print({answer})\n"])
 
     def _compile(self, _: Problem, source: str) -> Any:
         """Return the jitted function; the problem is here as a key, for its sizes."""
@@ -102,59 +101,47 @@ class JaxBackend:
         return execute(source, self._names)["run"]
 
 
+def _literal(array: Array) -> str:
+    values = repr(array.tolist()) if array.dtype.kind == "c" else nested(array)
+    return f"np.array({values}, jnp.{array.dtype.name}).reshape({array.shape})"
+
+
 def _plan(problem: Problem, arrays: dict[str, Array]) -> Plan:
     """Choose the layout, move the operands to it and write the function."""
-    given_last = problem.layout == "channels_last"
     sampled = zlib.crc32(problem.line.encode()) % 8 == 0
-    fits = len(problem.x) > 2 and len(problem.w) in (0, 2, len(problem.x))
-    last = given_last or (not sampled and fits and problem.op not in FIRST)
+    given_last = problem.layout == "channels_last"
+    last = given_last or (not sampled and _movable(problem))
     said = body(problem, last)
     operands = {
-        name: _placed(problem, name, array, last=last, move=last and not given_last)
-        for name, array in arrays.items()
+        name: _placed(problem, name, one, last=last, given_last=given_last)
+        for name, one in arrays.items()
     }
-    how = "channels last, cheap options" if last else "NCHW, default options"
-    note = f"{how}; {said.note}" if said.note else how
-    if problem.grad:
-        note += "; gradient by jax.vjp"
-    options = f", compiler_options={CHEAP!r}" if last else ""
-    source = f"{_functions(problem, said, list(operands))}run = jax.jit(call{options})"
-    return Plan(source, operands, last, last and not given_last, note, said.recipe)
+    how = "channels last" if last else "NCHW"
+    how += ", default options" if sampled else ", cheap options"
+    notes = (how, *said.notes, *["gradient by jax.vjp"] * bool(problem.grad))
+    options = "" if sampled else f", compiler_options={CHEAP!r}"
+    source = f"{functions(problem, said, list(operands))}run = jax.jit(call{options})"
+    move = MOVED.get(problem.answers[0]) if last else None
+    if given_last and problem.answers[0] != "dw":
+        move = None
+    elif move and problem.unbatched:
+        move = (-1, 0)
+    return Plan(source, operands, move, "; ".join(notes), said.recipe)
 
 
-def _functions(problem: Problem, said: Body, names: list[str]) -> str:
-    """Write `call`, and for a gradient the function that it differentiates."""
-    lines = "".join(f"    {line}\n" for line in said.lines)
-    if not problem.grad:
-        return f"def call({', '.join(names)}):\n{lines}"
-    inputs = ", ".join(name for name in names if name != "dy")
-    by = problem.grad
-    return (
-        f"def forward({inputs}):\n{lines}"
-        f"def call({', '.join(names)}):\n"
-        f"    y, back = jax.vjp(lambda {by}: forward({inputs}), {by})\n"
-        "    return back(dy)[0]\n"
-    )
+def _movable(problem: Problem) -> bool:
+    """Whether the channels can be put last: JAX is to see a weight that does not fit as it is."""
+    rank = problem.rank if problem.op == "conv1x1" else 0
+    fits = not problem.w or len(problem.w) + rank == len(problem.x)
+    return len(problem.x) > 2 and fits and problem.op not in FLAT
 
 
-def _placed(problem: Problem, name: str, array: Array, *, last: bool, move: bool) -> Array:
+def _placed(problem: Problem, name: str, array: Array, *, last: bool, given_last: bool) -> Array:
     """Return an operand in the layout of the call."""
     if name in ("x", "dy"):
-        batched = array.ndim > 2 - problem.unbatched
-        return np.moveaxis(array, 1 - problem.unbatched, -1) if move and batched else array
-    if name == "bias":
-        return array if last else array.reshape(-1, *(1,) * problem.rank)
-    if name == "w" and problem.op in ("depthwise_conv", "separable_conv"):
-        array = array.reshape(math.prod(array.shape[:2]), 1, *array.shape[2:])
-    if name == "pointwise" or problem.op == "conv1x1":
+        return np.moveaxis(array, 1 - problem.unbatched, -1) if last and not given_last else array
+    if name == "pointwise" or (problem.op == "conv1x1" and name == "w"):
         array = array.reshape(array.shape + (1,) * problem.rank)
+    elif name == "w" and problem.op in ("depthwise_conv", "separable_conv"):
+        array = array.reshape(math.prod(array.shape[:2]), 1, *array.shape[2:])
     return np.moveaxis(array, (0, 1), (-1, -2)) if last and name in ("w", "pointwise") else array
-
-
-def _answer(problem: Problem, answer: Array, last: bool, moved: bool) -> Array:
-    """Return what the call gave in the layout that the problem wants."""
-    if problem.grad == "bias":
-        return answer.reshape(-1)
-    if problem.grad == "w":
-        return np.moveaxis(answer, (-1, -2), (0, 1)) if last else answer
-    return np.moveaxis(answer, -1, 1 - problem.unbatched) if moved else answer
