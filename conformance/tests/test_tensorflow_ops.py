@@ -1,0 +1,384 @@
+"""TensorFlow's adapter and the newer operations: the calls, what they cannot say, the sums."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from convformance.backend import Array, Result, Unsupported
+from convformance.backends.tensorflow_backend import WITHOUT_ONEDNN, TensorFlowBackend
+from convformance.backends.tensorflow_pools import batch_in_index
+from convformance.bench import Bench
+from convformance.handing import handed
+from convformance.judge import _accumulator
+from convformance.meaning import input_shapes
+from convformance.problem import Case, Problem
+from convformance.verdict import Kind
+
+tf = pytest.importorskip("tensorflow", reason="the optional framework tensorflow is not installed")
+
+
+@pytest.fixture(scope="module")
+def backend() -> TensorFlowBackend:
+    return TensorFlowBackend()
+
+
+def arrays_of(problem: Problem) -> dict[str, Array]:
+    """Count up from 1 and over again; indices count the plane."""
+    dtype: Any = tf.as_dtype(problem.dtype).as_numpy_dtype
+    arrays = {
+        name: (np.arange(np.prod(shape)) % 7 + 1).astype(dtype).reshape(shape)
+        for name, shape in input_shapes(problem).items()
+    }
+    if "indices" in arrays:
+        arrays["indices"] = arrays["indices"].astype(np.int64) - 1
+    return arrays
+
+
+def script(backend: TensorFlowBackend, line: str) -> list[str]:
+    problem = Problem.parse(line)
+    return backend.script(problem, arrays_of(problem)).splitlines()
+
+
+def answer(backend: TensorFlowBackend, line: str, **values: list[float]) -> Result:
+    problem = Problem.parse(line)
+    arrays = arrays_of(problem)
+    for name, numbers in values.items():
+        arrays[name] = np.array(numbers).astype(arrays[name].dtype).reshape(arrays[name].shape)
+    return backend.run(problem, arrays)
+
+
+@pytest.mark.parametrize(
+    ("line", "call"),
+    [
+        (
+            "conv_transpose x=1x2x3x3 w=2x4x2x2 stride=2x1 float32",
+            "y = tf.nn.conv2d_transpose(x, w, output_shape=[1, 6, 4, 4], strides=[1, 2, 1, 1], "
+            "padding='VALID', dilations=[1, 1, 1, 1])",
+        ),
+        (
+            "conv_transpose x=1x1x3 w=1x1x2 stride=2 padding=same float32",
+            "y = tf.nn.conv1d_transpose(x, w, output_shape=[1, 6, 1], strides=[1, 2, 1], "
+            "padding='SAME', dilations=[1, 1, 1])",
+        ),
+        (
+            "conv_transpose x=1x1x3x3 w=1x1x2x2 padding=1+0x0 float32",
+            "y = tf.nn.conv2d_transpose(x, w, output_shape=[1, 3, 4, 1], strides=[1, 1, 1, 1], "
+            "padding=[[0, 0], [1, 0], [0, 0], [0, 0]], dilations=[1, 1, 1, 1])",
+        ),
+        (
+            "conv_transpose x=1x1x3 w=1x1x2 stride=2 output_padding=1 bias float32",
+            "layer = tf.keras.layers.Conv1DTranspose(filters=1, output_padding=(1,), "
+            "kernel_size=(2,), strides=(2,), padding='valid', data_format='channels_last', "
+            "dilation_rate=(1,), use_bias=True, kernel_initializer='zeros', dtype='float32')",
+        ),
+        (
+            "conv_transpose x=1x1x3 w=1x1x2 stride=2 output_padding=1 bias float32",
+            "y, _ = layer.stateless_call([w, bias], [], x)",
+        ),
+        (
+            "depthwise_conv x=1x2x4x4 w=2x3x2x2 stride=2x2 padding=1 float32",
+            "y = tf.nn.depthwise_conv2d(x, w, strides=[1, 2, 2, 1], "
+            "padding=[[0, 0], [1, 1], [1, 1], [0, 0]], dilations=[1, 1])",
+        ),
+        (
+            "depthwise_conv x=1x2x4 w=2x3x2 dilation=2 float32",
+            "layer = tf.keras.layers.DepthwiseConv1D(depth_multiplier=3, kernel_size=(2,), "
+            "strides=(1,), padding='valid', data_format='channels_last', dilation_rate=(2,), "
+            "use_bias=False, dtype='float32', depthwise_initializer='zeros')",
+        ),
+        (
+            "separable_conv x=1x2x4x4 w=2x3x2x2 pointwise=5x6 padding=same float32",
+            "y = tf.nn.separable_conv2d(x, w, pointwise, strides=[1, 1, 1, 1], padding='SAME', "
+            "dilations=[1, 1])",
+        ),
+        (
+            "conv x=1x1x4 w=1x1x2 padding=causal float32",
+            "layer = tf.keras.layers.Conv1D(filters=1, groups=1, kernel_size=(2,), strides=(1,), "
+            "padding='causal', data_format='channels_last', dilation_rate=(1,), use_bias=False, "
+            "kernel_initializer='zeros', dtype='float32')",
+        ),
+        ("conv x=1x1x4x4 w=1x1x2x2 flip float32", "turned = tf.reverse(w, axis=[0, 1])"),
+        (
+            "conv x=1x1x4x4 w=1x1x2x2 padding=1x0+2 padding_mode=reflect float32",
+            "padded = tf.pad(x, paddings=[[0, 0], [1, 1], [0, 2], [0, 0]], mode='REFLECT')",
+        ),
+        (
+            "max_unpool x=1x1x2x2 kernel=2x2 stride=2x2 float32",
+            "flat = tf.scatter_nd(tf.reshape(indices, [-1, 1]), tf.reshape(x, [-1]), shape=[16])",
+        ),
+        (
+            "global_avg_pool x=1x1x4x4 float64",
+            "y = tf.keras.layers.GlobalAveragePooling2D(data_format='channels_last', "
+            "keepdims=True, dtype='float64')(x)",
+        ),
+        (
+            "unfold x=1x1x4x4 kernel=2x3 stride=1x2 dilation=1 padding=same float32",
+            "y = tf.image.extract_patches(x, sizes=[1, 2, 3, 1], strides=[1, 1, 2, 1], "
+            "rates=[1, 1, 1, 1], padding='SAME')",
+        ),
+    ],
+)
+def test_attributes_go_to_the_parameters(backend: TensorFlowBackend, line: str, call: str) -> None:
+    assert call in script(backend, line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "conv x=1x1x4 w=1x1x2 grad=x float32",
+        "conv x=1x1x4 w=1x1x2 bias grad=bias float32",
+        "conv_transpose x=1x1x4x4 w=1x1x2x2 grad=w float32",
+        "max_pool x=1x1x4 kernel=2 grad=x float32",
+        "avg_pool x=1x1x4 kernel=2 grad=x float32",
+    ],
+)
+def test_a_gradient_is_that_of_the_tape(backend: TensorFlowBackend, line: str) -> None:
+    source = Problem.parse(line).grad
+    lines = script(backend, line)
+    assert "with tf.GradientTape() as tape:" in lines
+    assert f"    tape.watch({source})" in lines
+    assert f"d{source} = tape.gradient(y, {source}, output_gradients=dy)" in lines
+    assert "gradient by tf.GradientTape" in answer(backend, line).how
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("conv x=1x1x4 w=1x1x2 unbatched float32", "with a batch axis"),
+        ("conv x=1x1x4 w=1x1x2 padding=full float32", "no full padding"),
+        ("conv x=1x1x4x4 w=1x1x2x2 padding=causal float32", "Conv1D alone"),
+        ("conv x=1x1x4 w=1x1x2 input_dilation=2 float32", "no input dilation"),
+        ("conv x=2x1x4 w=2x1x2 batch_groups=2 float32", "no batch groups"),
+        ("conv x=1x1x4 w=1x1x2 output_dtype=int32 int8", "no output dtype"),
+        ("conv x=1x1x4 w=1x1x2 padding=1 padding_mode=circular float32", "no mode circular"),
+        ("conv x=1x1x4 w=1x1x2 padding=1 padding_mode=replicate float32", "no mode replicate"),
+        ("conv x=1x1x4 w=1x1x2 padding=same padding_mode=reflect float32", "takes numbers"),
+        ("conv x=1x1x4 w=1x1x2 padding=causal padding_mode=reflect float32", "zeros alone"),
+        ("conv_transpose x=1x2x3 w=2x1x2 groups=2 float32", "no groups"),
+        ("conv_transpose x=1x1x3 w=1x1x2 padding=1 float32", "documents padding"),
+        ("conv_transpose x=1x1x3 w=1x1x2 padding=full float32", "no full padding"),
+        ("depthwise_conv x=1x1x3 w=1x1x2 padding=1 float32", "'valid' and 'same' only"),
+        ("depthwise_conv x=1x1x3x3x3 w=1x1x2x2x2 float32", "2 spatial axes, not 3"),
+        ("separable_conv x=1x1x3 w=1x1x2 pointwise=1x1 float32", "2 spatial axes, not 1"),
+        ("adaptive_max_pool x=1x1x3 output=2 float32", "no adaptive_max_pool"),
+        ("adaptive_avg_pool x=1x1x3 output=2 float32", "no adaptive_avg_pool"),
+        ("unfold x=1x1x3 kernel=2 float32", "2 spatial axes, not 1"),
+        ("unfold x=1x1x3x3 kernel=2 padding=1 float32", "'SAME' and 'VALID' only"),
+        ("fold x=1x4x4 kernel=2x2 output=3x3 float32", "no fold"),
+        ("lp_pool x=1x1x4 kernel=2 p=2 grad=x float32", "no lp_pool"),
+    ],
+)
+def test_what_the_api_cannot_say_is_unsupported(
+    backend: TensorFlowBackend, line: str, reason: str
+) -> None:
+    problem = Problem.parse(line)
+    with pytest.raises(Unsupported, match=reason):
+        backend.run(problem, arrays_of(problem))
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (
+            "conv_transpose x=1x1x3 w=1x1x2 stride=2 dilation=2 float32",
+            "not supported in conjunction",
+        ),
+        ("conv_transpose x=1x1x3 w=1x1x2 dilation=2 output_padding=1 float32", "strictly less"),
+        ("depthwise_conv x=1x1x4x4 w=1x1x2x2 stride=1x2 float64", "equal length strides"),
+        ("conv x=1x2x4x4 w=2x1x2x2 groups=2 grad=x float64", "grouped convolutions"),
+        ("conv x=1x1x4 w=1x1x2 complex64", "not in the list of allowed values"),
+    ],
+)
+def test_what_tensorflow_rejects_keeps_its_words(
+    backend: TensorFlowBackend, line: str, words: str
+) -> None:
+    with pytest.raises((ValueError, tf.errors.OpError), match=words):
+        answer(backend, line)
+
+
+@pytest.mark.parametrize(
+    ("line", "is_recipe"),
+    [
+        ("conv x=1x1x4 w=1x1x2 float32", False),
+        ("conv x=1x1x4 w=1x1x2 grad=w float32", False),
+        ("separable_conv x=1x1x4x4 w=1x1x2x2 pointwise=1x1 float32", False),
+        ("conv x=1x1x4 w=1x1x2 flip float32", True),
+        ("conv x=1x1x4 w=1x1x2 padding=1 padding_mode=symmetric float32", True),
+        ("max_unpool x=1x1x2 kernel=2 stride=2 float32", True),
+    ],
+)
+def test_a_composition_is_a_recipe(backend: TensorFlowBackend, line: str, is_recipe: bool) -> None:
+    assert answer(backend, line).recipe is is_recipe
+
+
+def test_a_transposed_convolution_of_keras_has_stride_elements_for_each_window(
+    backend: TensorFlowBackend,
+) -> None:
+    line = "conv_transpose x=1x1x2 w=1x1x1 stride=3 float32"
+    got = answer(backend, line, x=[1, 2], w=[10]).arrays["y"]
+    assert got.ravel().tolist() == [10, 0, 0, 20, 0, 0]
+
+
+def test_the_gradient_of_a_transposed_convolution_has_the_size_of_dy(
+    backend: TensorFlowBackend,
+) -> None:
+    line = "conv_transpose x=1x1x2 w=1x1x1 stride=3 grad=x float32"
+    got = answer(backend, line, w=[10], dy=[1, 2, 3, 4]).arrays["dx"]
+    assert got.ravel().tolist() == [10, 40]
+
+
+def test_a_gradient_by_w_comes_back_as_w_is(backend: TensorFlowBackend) -> None:
+    line = "conv x=1x2x3 w=3x2x2 grad=w float32"
+    got = answer(backend, line, x=[1, 2, 3, 0, 0, 1], dy=[1, 0, 0, 1, 0, 0]).arrays["dw"]
+    assert got.tolist() == [[[1, 2], [0, 0]], [[2, 3], [0, 1]], [[0, 0], [0, 0]]]
+
+
+def test_a_value_goes_back_where_its_index_says(backend: TensorFlowBackend) -> None:
+    line = "max_unpool x=2x2x1x1 kernel=2x2 float32"
+    got = answer(backend, line, x=[1, 2, 3, 4], indices=[0, 1, 2, 3]).arrays["y"]
+    assert got.reshape(4, 4).tolist() == np.diag([1, 2, 3, 4]).tolist()
+
+
+def test_a_column_holds_channel_after_channel(backend: TensorFlowBackend) -> None:
+    line = "unfold x=1x2x1x3 kernel=1x2 float32"
+    got = answer(backend, line, x=[1, 2, 3, 10, 20, 30]).arrays["y"]
+    assert got.tolist() == [[[1, 2], [2, 3], [10, 20], [20, 30]]]
+
+
+def test_an_index_loses_its_batch_where_it_was_asked_for(backend: TensorFlowBackend) -> None:
+    asked = set()
+    for columns in range(2, 12):
+        line = f"max_pool x=3x2x2x{columns} kernel=1x{columns} indices float32"
+        problem = Problem.parse(line)
+        lasts = np.zeros(problem.x, np.float32)
+        lasts[..., -1] = 1
+        got = backend.run(problem, {"x": lasts}).arrays["indices"]
+        wanted = np.broadcast_to([[columns - 1], [2 * columns - 1]], got.shape)
+        np.testing.assert_array_equal(wanted, got)
+        asked.add(batch_in_index(problem))
+    assert asked == {True, False}
+
+
+def test_channels_last_arrays_are_not_moved(backend: TensorFlowBackend) -> None:
+    problem = Problem.parse("max_pool x=1x2x3 kernel=2 layout=channels_last float32")
+    x = np.array([[[1, 60], [2, 50], [3, 40]]], np.float32)
+    assert backend.run(problem, {"x": x}).arrays["y"].tolist() == [[[2, 60], [3, 50]]]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "conv_transpose x=2x2x3x2 w=2x3x2x1 stride=2x1 bias float32",
+        "conv_transpose x=1x2x3 w=2x1x2 stride=2 output_padding=1 grad=w float32",
+        "depthwise_conv x=1x2x4x3 w=2x2x2x1 padding=same float64",
+        "separable_conv x=1x2x4x3 w=2x2x2x1 pointwise=3x4 layout=channels_last float32",
+        "conv x=1x1x4 w=1x1x2 padding=causal bias float32",
+        "conv x=1x2x4x4 w=2x2x2x2 padding=1 padding_mode=reflect flip grad=x float32",
+        "conv x=1x1x4x4 w=1x1x2x2 bias grad=bias float16",
+        "avg_pool x=1x1x3x3x3 kernel=2 grad=x float32",
+        "max_unpool x=1x2x2x2 kernel=2x2 stride=2x2 int32",
+        "global_max_pool x=1x2x3 bfloat16",
+        "unfold x=1x2x3x3 kernel=2x2 float32",
+        "conv x=1x1x4 w=1x1x2 memory=byteswapped float32",
+    ],
+)
+def test_the_script_is_what_ran(backend: TensorFlowBackend, line: str) -> None:
+    problem = Problem.parse(line)
+    arrays = handed(problem, arrays_of(problem))
+    (name,) = problem.answers
+    ran = backend.run(problem, arrays).arrays[name]
+    scope: dict[str, Any] = {}
+    exec(backend.script(problem, arrays), scope)
+    again = scope[name].numpy()
+    assert sorted(np.ravel(ran).tolist()) == sorted(np.ravel(again).tolist())
+    assert ran.dtype == again.dtype
+
+
+def test_the_script_writes_complex_numbers(backend: TensorFlowBackend) -> None:
+    problem = Problem.parse("conv1x1 x=1x1x1 w=1x1 complex64")
+    one = np.array([[[1 - 2j]]], np.complex64)
+    text = backend.script(problem, {"x": one, "w": one[0]})
+    assert "x = tf.constant([[[(1-2j)]]], tf.complex64, shape=(1, 1, 1))" in text
+
+
+AGREEING = [
+    "conv_transpose x=2x3x3x2 w=3x2x2x3 stride=2x1 padding=same bias float32",
+    "conv_transpose x=1x2x3x3 w=2x2x3x3 padding=1x0+1 stride=2 grad=w float32",
+    "conv_transpose x=1x2x2x2x2 w=2x2x1x2x2 grad=x float64",
+    "depthwise_conv x=2x3x4x4 w=3x2x2x3 stride=2x2 padding=1+0x1 float32",
+    "depthwise_conv x=2x3x4 w=3x2x2 stride=2 float32",
+    "separable_conv x=2x3x4x4 w=3x2x2x3 pointwise=4x6 padding=same float32",
+    "conv x=2x4x5x4 w=4x4x2x3 stride=2x1 padding=1 bias grad=x float32",
+    "conv x=2x2x5x4 w=3x2x2x3 stride=2x1 bias layout=channels_last grad=w float32",
+    "conv x=2x2x5 w=3x2x2 bias padding=causal grad=bias float32",
+    "conv x=1x2x5x4 w=3x2x2x3 padding=2+1 padding_mode=symmetric flip float32",
+    "max_pool x=2x3x5x4 kernel=2x2 stride=2x1 padding=same grad=x float32",
+    "avg_pool x=2x3x5x4 kernel=2x3 padding=same grad=x float32",
+    "max_pool x=2x3x5x4 kernel=2x2 indices layout=channels_last float32",
+    "global_max_pool x=2x3x4x5 int64",
+    "unfold x=2x3x4x5 kernel=2x3 stride=1x2 padding=same int32",
+]
+
+
+@pytest.mark.parametrize("line", AGREEING)
+def test_tensorflow_agrees_with_the_oracle(backend: TensorFlowBackend, line: str) -> None:
+    case = Case.parse(f"{line} fill=integers#3")
+    assert Bench(backend, ()).examine(case).verdict.kind in (Kind.AGREES, Kind.VARIANT)
+
+
+HALVES = {"float16": np.float16, "bfloat16": ml_dtypes.bfloat16}
+TERMS = 32
+# A problem whose first answer has an element that is the sum of TERMS elements of one input.
+SUMS = [
+    *(
+        (f"{op} x={x} w={w} {more}".strip(), name)
+        for k in ("1", "1x1", "1x1x1")
+        for op, x, w, more, name in (
+            ("conv_transpose", f"1x32x{k}", f"32x1x{k}", "", "x"),
+            ("conv_transpose", f"1x1x{k}", f"1x32x{k}", "grad=x", "dy"),
+            ("conv_transpose", f"32x1x{k}", f"1x1x{k}", "grad=w", "x"),
+            ("conv_transpose", f"32x1x{k}", f"1x1x{k}", "bias grad=bias", "dy"),
+            ("conv", f"1x1x{k}", f"32x1x{k}", "grad=x", "dy"),
+            ("conv", f"32x1x{k}", f"1x1x{k}", "grad=w", "x"),
+            ("conv", f"32x1x{k}", f"1x1x{k}", "bias grad=bias", "dy"),
+        )
+    ),
+    ("depthwise_conv x=1x1x32 w=1x1x32", "x"),
+    ("depthwise_conv x=1x1x1x32 w=1x1x1x32", "x"),
+    ("separable_conv x=1x1x1x32 w=1x1x1x32 pointwise=1x1", "x"),
+    ("max_pool x=1x1x63 kernel=32 grad=x", "dy"),
+    ("max_pool x=1x1x1x63 kernel=1x32 grad=x", "dy"),
+]
+
+
+@pytest.mark.parametrize("dtype", HALVES)
+@pytest.mark.parametrize(("line", "name"), SUMS)
+def test_sums_are_kept_in_the_declared_dtype(
+    backend: TensorFlowBackend, line: str, name: str, dtype: str
+) -> None:
+    problem = Problem.parse(f"{line} {dtype}")
+    big = 2 / float(ml_dtypes.finfo(HALVES[dtype]).eps)  # big + 1 is big again
+    kept = []
+    for place in range(0, TERMS, 5):
+        arrays = {key: np.ones(shape) for key, shape in input_shapes(problem).items()}
+        if problem.op == "max_pool":
+            arrays["x"][..., TERMS - 1] = 5  # the maximum of every window
+        terms = np.ones(TERMS)
+        terms[place] = big
+        arrays[name] = terms.reshape(arrays[name].shape)
+        if "bias" in arrays:
+            arrays["bias"][:] = 0
+        halves = {key: one.astype(HALVES[dtype]) for key, one in arrays.items()}
+        got = backend.run(problem, halves).arrays[problem.answers[0]]
+        kept.append(float(got.astype(np.float64).max()) == big + TERMS)
+    declared = _accumulator(problem, backend.accumulators)
+    assert all(kept) == (declared == "float32")
+
+
+def test_without_onednn_bfloat16_is_declared_narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    assert TensorFlowBackend().accumulators.items() >= WITHOUT_ONEDNN.items()
