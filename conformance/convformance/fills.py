@@ -43,6 +43,8 @@ SUM_LIMIT = {
     "int8": 2**7 - 1, "int32": 2**24, "int64": 2**53, "uint8": 2**8 - 1,
 }  # fmt: skip
 AVERAGE_LIMIT = {"float16": 2**7, "bfloat16": 2**4, "float32": 2**15, "float64": 2**40}
+# A gradient of an average or a norm rounds every term: its bound grows with their number too.
+GRADIENT_LIMIT = {"float16": 2**5, "bfloat16": 2**3, "float32": 2**11, "float64": 2**40}
 ROOT_LIMIT = {"float16": 28, "bfloat16": 9, "float32": 2**12, "float64": 2**36}
 
 
@@ -102,10 +104,12 @@ def limit(problem: Problem) -> int:
     """Return the largest sum of magnitudes that an output of the fill `integers` may have."""
     dtype = PARTS.get(problem.answer_dtype, problem.answer_dtype)
     table = SUM_LIMIT
-    if problem.op in AVERAGING:
+    if problem.grad and problem.op in DIVIDING:
+        table = GRADIENT_LIMIT
+    elif problem.op in AVERAGING:
         table = AVERAGE_LIMIT
     elif problem.op == "lp_pool":
-        table = AVERAGE_LIMIT if problem.grad else ROOT_LIMIT
+        table = ROOT_LIMIT
     return table.get(dtype, SUM_LIMIT[dtype])
 
 

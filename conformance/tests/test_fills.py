@@ -2,8 +2,10 @@
 
 import hashlib
 import random
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
+from math import prod
 
 import ml_dtypes
 import numpy as np
@@ -12,16 +14,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convformance.bounds import meaning_bound
-from convformance.sizes import axes_of
-from convformance.expect import expectation, numpy_dtype
+from convformance.drawn_forms import WITH_GRADIENT, gradient_cases
+from convformance.expect import broken_clause, expectation, numpy_dtype
+from convformance.fills import DIVIDING, MAXIMUM, SUM_LIMIT, make_arrays
 from convformance.meaning import input_shapes, operation
-from convformance.fills import DIVIDING, SUM_LIMIT, make_arrays
+from convformance.plan import COMPLEX_OPS, gradient_dtypes
 from convformance.problem import DTYPES, FILLS, OPS, Case, Problem
-from convformance.strategies import FLOAT_OPS, FLOATS, INTEGERS, cases, problems
-from convoracle.exact import exact_sum, is_finite, rounded
+from convformance.sizes import axes_of
+from convformance.strategies import FLOATS, INTEGERS, cases, problems
+from convoracle.exact import PARTS, exact_sum, is_finite, rounded
 from convoracle.window import windows
 
 MODEST = settings(max_examples=50, deadline=None)
+CHOOSING = (*MAXIMUM, "unfold", "max_unpool")  # they give one of their terms
 MOST_ELEMENTS = 40  # of one case that a property looks at
 
 
@@ -36,7 +41,7 @@ def looked_at(case, fill=None):
 
 def sums(problem):
     """Whether the op adds its terms up."""
-    return problem.op != "max_pool" and problem.p != float("inf")
+    return problem.op not in CHOOSING and problem.p != float("inf")
 
 
 def summed(terms, dtype):
@@ -94,16 +99,36 @@ def test_another_seed_gives_other_arrays():
 # Shapes and dtypes.
 
 
+LINES = {
+    "conv": "conv x=4x2x6x6 w=3x2x2x2 bias",
+    "conv1x1": "conv1x1 x=4x2x6x6 w=3x2",
+    "conv_transpose": "conv_transpose x=4x2x6x6 w=2x3x2x2 bias",
+    "depthwise_conv": "depthwise_conv x=4x2x6x6 w=2x2x2x2",
+    "separable_conv": "separable_conv x=4x2x6x6 w=2x1x2x2 pointwise=3x2",
+    "max_unpool": "max_unpool x=4x2x6x6 kernel=2x2 stride=2x2",
+    "fold": "fold x=4x8x25 kernel=2x2 output=6x6",
+    "adaptive_max_pool": "adaptive_max_pool x=4x2x6x6 output=4x3",
+    "adaptive_avg_pool": "adaptive_avg_pool x=4x2x6x6 output=4x3",
+    "global_max_pool": "global_max_pool x=4x2x6x6",
+    "global_avg_pool": "global_avg_pool x=4x2x6x6",
+}
+
+
+def plain(op, dtype):
+    """Return a problem of the op with four samples."""
+    return Problem.parse(f"{LINES.get(op, f'{op} x=4x2x6x6 kernel=2x2')} {dtype}")
+
+
 @pytest.mark.parametrize("fill", FILLS)
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("op", OPS)
 def test_arrays_have_the_dtype_and_shapes_of_the_problem(op, dtype, fill):
-    sizes = {"w": (3, 2)} if op == "conv1x1" else {"kernel": (2, 2)}
-    sizes = {"w": (3, 2, 2, 2), "bias": True} if op == "conv" else sizes
-    problem = Problem(op, (2, 2, 4, 5), dtype=dtype, **sizes)
+    problem = plain(op, dtype)
     arrays = make_arrays(Case(problem, fill, 3))
     assert {name: array.shape for name, array in arrays.items()} == input_shapes(problem)
-    assert {array.dtype for array in arrays.values()} == {numpy_dtype(dtype)}
+    found = {name: array.dtype for name, array in arrays.items()}
+    assert found.pop("indices", np.dtype(np.int64)) == np.int64
+    assert set(found.values()) == {numpy_dtype(dtype)}
 
 
 def test_bfloat16_arrays_are_of_ml_dtypes():
@@ -137,7 +162,7 @@ def test_zero_sizes_give_empty_arrays(line, fill):
 
 
 SUMMING = [
-    (op, dtype) for op in OPS if op != "max_pool" for dtype in FLOATS
+    (op, dtype) for op in OPS if op not in CHOOSING for dtype in FLOATS
 ]  # an integer dtype wraps: no order changes its sums
 
 
@@ -173,12 +198,98 @@ def test_every_element_of_the_fill_integers_is_whole_and_exact_in_tf32():
     @MODEST
     @given(st.one_of(*(cases(op, FLOATS + INTEGERS, ("integers",)) for op in OPS)))
     def holds(case):
-        for array in make_arrays(case).values():
+        for name, array in make_arrays(case).items():
             numbers = array.astype(np.float64)
             assert (numbers == np.round(numbers)).all()
-            assert (np.abs(numbers) < 2**8).all()
+            assert (np.abs(numbers) < 2**8).all() or name == "indices"
 
     holds()
+
+
+GRADED = [(op, dtype) for op in WITH_GRADIENT for dtype in gradient_dtypes(op)]
+
+
+@pytest.mark.parametrize(("op", "dtype"), GRADED)
+def test_the_magnitudes_of_every_gradient_fit_the_significand(op, dtype):
+    @settings(max_examples=40, deadline=None)
+    @given(gradient_cases(op, (dtype,), ("integers",)))
+    def holds(case):
+        found, positions = looked_at(case)
+        for at in positions:
+            terms = found.terms(at)
+            assert exact_sum([abs(term) for term in terms]) <= SUM_LIMIT[dtype]
+            if op not in ("avg_pool", "lp_pool"):  # whose terms are rounded themselves
+                totals = {float(summed(order, numpy_dtype(dtype))) for order in orders(terms)}
+                assert totals == {float(exact_sum(terms))}
+
+    holds()
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_a_gradient_of_an_average_that_lacks_a_term_is_far_outside_the_bound(dtype):
+    """A hundred bounds away; in the 16-bit formats, whose significand is short, more than one."""
+    away = 100 if dtype in ("float32", "float64") else 1
+
+    @settings(max_examples=60, deadline=None)
+    @given(gradient_cases("avg_pool", (dtype,), ("integers",)))
+    def holds(case):
+        found, positions = looked_at(case)
+        for at in positions:
+            bound = meaning_bound(case.problem, found, at, found.exact(at))
+            assert all(abs(term) > away * bound for term in found.terms(at) if term)
+
+    holds()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_gradient_of_a_norm_that_lacks_a_term_is_outside_the_bound(dtype):
+    @settings(max_examples=60, deadline=None)
+    @given(gradient_cases("lp_pool", (dtype,), ("integers",)))
+    def holds(case):
+        found, positions = looked_at(case)
+        for at in positions:
+            bound = meaning_bound(case.problem, found, at, found.exact(at))
+            assert all(abs(term) > 10 * bound for term in found.terms(at) if term)
+
+    holds()
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_both_steps_of_a_separable_convolution_are_exact(dtype):
+    @settings(max_examples=40, deadline=None)
+    @given(cases("separable_conv", (dtype,), ("integers",)))
+    def holds(case):
+        problem = case.problem
+        first = replace(problem, op="depthwise_conv", pointwise=())
+        arrays = make_arrays(case)
+        inner = operation(first, {name: arrays[name] for name in ("x", "w")})
+        for at in random.Random(1).sample(
+            list(np.ndindex(*inner.shape)), min(20, prod(inner.shape))
+        ):
+            assert exact_sum([abs(term) for term in inner.terms(at)]) <= SUM_LIMIT[dtype]
+
+    holds()
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+@pytest.mark.parametrize("op", COMPLEX_OPS)
+def test_three_real_products_make_a_complex_one_exactly(op, dtype):
+    """(a + b)(c + d) too fits the significand: all four products of the parts, added up."""
+
+    @settings(max_examples=40, deadline=None)
+    @given(cases(op, (dtype,), ("integers",)))
+    def holds(case):
+        found, positions = looked_at(case)
+        for at in positions:
+            assert found.magnitude(at) <= SUM_LIMIT[PARTS[dtype]]
+
+    holds()
+
+
+def test_a_wider_output_is_filled_past_the_range_of_the_inputs():
+    problem = Problem.parse("conv x=1x8x6x6 w=2x8x3x3 output_dtype=int32 int8")
+    op = operation(problem, make_arrays(Case(problem)))
+    assert max(abs(value) for value in op.result().values) > 127
 
 
 @pytest.mark.parametrize("op", ["conv", "conv1x1"])
@@ -211,7 +322,7 @@ def other_meanings(problem, arrays, found, at):
     for term in terms:
         yield found.finish(at, total - term)
         yield found.finish(at, total + term)
-    if problem.op == "lp_pool":
+    if problem.op not in ("avg_pool", "distance_pool"):
         return
     weights = np.ones(problem.kernel) if problem.op == "avg_pool" else arrays["w"]
     flat = weights.astype(np.float64).ravel().tolist()
@@ -233,7 +344,7 @@ def test_the_nearest_other_meaning_is_far_outside_the_bound(op, dtype):
         arrays = make_arrays(case)
         for at in positions if sums(case.problem) else ():
             exact = found.exact(at)
-            bound = meaning_bound(case.problem, exact)
+            bound = meaning_bound(case.problem, found, at, exact)
             for other in other_meanings(case.problem, arrays, found, at):
                 distance = abs(Fraction(other) - Fraction(exact)) if is_finite(exact) else 0
                 assert not distance or distance > away * bound, (at, exact, other)
@@ -290,9 +401,9 @@ def test_real_numbers_are_finite(op):
     @MODEST
     @given(cases(op, FLOATS, ("real",)))
     def holds(case):
-        for array in make_arrays(case).values():
+        for name, array in make_arrays(case).items():
             assert np.isfinite(array.astype(np.float64)).all()
-            assert array.dtype == numpy_dtype(case.problem.dtype)
+            assert array.dtype == (np.int64 if name == "indices" else case.problem.dtype)
 
     holds()
 
@@ -321,11 +432,9 @@ def test_a_fill_of_several_names_deals_them_out_over_the_batch():
 @pytest.mark.parametrize("op", OPS)
 def test_no_item_of_the_batch_is_left_empty_or_repeated(op, dtype):
     """What an op makes of the wrong item of a batch has to show."""
-    if op in FLOAT_OPS and dtype in INTEGERS:
-        return
-    sizes = {"w": (3, 2)} if op == "conv1x1" else {"kernel": (2, 2)}
-    sizes = {"w": (3, 2, 2, 2)} if op == "conv" else sizes
-    problem = Problem(op, (4, 2, 6, 6), dtype=dtype, **sizes)
+    problem = plain(op, dtype)
+    if broken_clause(problem):
+        return  # the op has no meaning for the elements
     for seed in range(5):
         x = make_arrays(Case(problem, "integers", seed))["x"]
         assert x.reshape(4, -1).any(axis=1).all()

@@ -61,6 +61,10 @@ def any_problem(draw):
 def fills_of(problem):
     if problem.is_complex:
         return st.sampled_from(("integers", "real"))
+    if problem.grad in ("w", "bias") and problem.is_float:
+        return st.sampled_from(("integers", "special", "real"))
+    if problem.grad in ("w", "bias"):
+        return st.sampled_from(("integers", "special"))
     return st.just("real") | FILLS if problem.is_float else FILLS
 
 
