@@ -333,6 +333,18 @@ def test_a_sum_that_may_not_fit_the_significand_is_not_asked_for():
     assert "significand" in heard.message
 
 
+@pytest.mark.parametrize("name", ["translation", "sharing", "sparse", "jacobian", "adjoint"])
+def test_an_answer_of_another_shape_breaks_a_law_that_counts_windows(name):
+    class Short(Honest):
+        def answer(self, problem, arrays):
+            return super().answer(problem, arrays)[..., :-1]
+
+    law = LAWS[f"law.{name}"]
+    heard = hear(law, Short(), law.case(Problem.parse(CONV), 1))
+    assert heard.is_broken
+    assert "the shape of" in heard.message
+
+
 # What is recorded.
 
 

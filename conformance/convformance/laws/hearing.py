@@ -10,7 +10,7 @@ import numpy as np
 from convformance.backend import Array, Arrays, Backend
 from convformance.bounds import gamma
 from convformance.evidence import word
-from convformance.laws.law import Ask, Law, NotAnswered, Pair
+from convformance.laws.law import Ask, Law, NotAnswered, Pair, WrongShape
 from convformance.ledger import Entry
 from convformance.problem import Case
 from convformance.verdict import Kind, Verdict
@@ -58,6 +58,8 @@ def hear(law: Law, backend: Backend, case: Case) -> Hearing:
             compared.append((pair, _differing(law, case, pair)))
             if law.exact and compared[-1][1] != []:
                 break
+    except WrongShape as odd:
+        compared.append((odd.pair, _differing(law, case, odd.pair)))
     except NotAnswered as reason:
         return Hearing(law, case, None, str(reason), calls=ask.calls, notes=_notes(compared))
     elements = sum(pair.got.size for pair, _ in compared)

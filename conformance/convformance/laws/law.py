@@ -28,6 +28,14 @@ class Pair:
     got: Array
 
 
+class WrongShape(Exception):  # noqa: N818  a law that does not hold, not an error
+    """Raised where an answer has not as many elements as there are windows; holds the shapes."""
+
+    def __init__(self, pair: Pair) -> None:
+        super().__init__(pair.what)
+        self.pair = pair
+
+
 class Ask:
     """One backend, asked for arrays; `calls` counts, `first` is what it was asked first."""
 
@@ -47,6 +55,15 @@ class Ask:
         if name not in outcome.arrays:
             raise NotAnswered(f"{problem.op} answered without {name}")
         return np.asarray(outcome.arrays[name])
+
+    def in_shape(self, problem: Problem, arrays: Arrays) -> Array:
+        """Return the first answer where a law counts windows; raise `WrongShape` too."""
+        got = self(problem, arrays)
+        expected = problem.x if problem.grad else output_shape(problem)
+        if got.shape != expected:
+            what = f"the shape of {problem.answers[0]}"
+            raise WrongShape(Pair(what, np.array(expected), np.array(got.shape)))
+        return got
 
 
 Check = Callable[[Ask, Case], Iterator[Pair]]

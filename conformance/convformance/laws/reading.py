@@ -21,11 +21,11 @@ def sparse(ask: Ask, case: Case) -> Iterator[Pair]:
     """[law.sparse] Change one sample; the elements whose windows read it move, no others do."""
     problem, arrays = case.problem, _positive(whole_numbers(case))
     axes, shape = axes_of(problem), output_shape(problem)
-    y = ask(problem, arrays)
+    y = ask.in_shape(problem, arrays)
     for n, c, *i in cells(problem.x, random(case)):
         x = arrays["x"].copy()
         x[(n, c, *i)] = PEAK
-        again = ask(problem, {**arrays, "x": x})
+        again = ask.in_shape(problem, {**arrays, "x": x})
         windows = [reached(axis, {j}) for axis, j in zip(axes, i, strict=True)]
         expected = box(shape, [{n}, reading_channels(problem, c), *windows])
         yield Pair(f"elements moved by x{[n, c, *i]}", expected, _moved(y, again))
@@ -39,7 +39,7 @@ def jacobian(ask: Ask, case: Case) -> Iterator[Pair]:
     for n, m, *o in cells(shape, random(case)):
         dy = np.zeros(shape, arrays["x"].dtype)
         dy[(n, m, *o)] = 1
-        dx = ask(backward, {**arrays, "dy": dy})
+        dx = ask.in_shape(backward, {**arrays, "dy": dy})
         samples = [reads(axis, j) for axis, j in zip(axes, o, strict=True)]
         expected = box(problem.x, [{n}, read_channels(problem, m), *samples])
         yield Pair(f"samples with a derivative of y{[n, m, *o]}", expected, dx != 0)
@@ -54,7 +54,7 @@ def _difference(
     cell = tuple(np.argwhere(dx != 0)[-1]) if (dx != 0).any() else (0,) * dx.ndim
     x = arrays["x"].copy()
     x[cell] += 1
-    y, again = ask(case.problem, arrays), ask(case.problem, {**arrays, "x": x})
+    y, again = ask.in_shape(case.problem, arrays), ask.in_shape(case.problem, {**arrays, "x": x})
     gained = np.asarray(again[element] - y[element])
     place = [int(i) for i in cell]
     return Pair(f"what y{list(element)} gains by x{place} + 1", np.asarray(dx[cell]), gained)
@@ -66,8 +66,6 @@ def _positive(arrays: dict[str, Array]) -> dict[str, Array]:
 
 
 def _moved(before: Array, after: Array) -> Array:
-    if before.shape != after.shape:
-        return np.zeros(after.shape, bool)
     nan = (before != before) & (after != after)  # noqa: PLR0124  averages of nothing
     moved: Array = (before != after) & ~nan
     return moved

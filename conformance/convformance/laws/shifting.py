@@ -29,18 +29,18 @@ ALL: tuple[Any, ...] = (slice(None), slice(None))  # batch and channels
 def translation(ask: Ask, case: Case) -> Iterator[Pair]:
     """[law.translation] Move the input by a stride along each axis, then along all of them."""
     problem, arrays = case.problem, whole_numbers(case)
-    y, axes, fresh = ask(problem, arrays), axes_of(problem), other_samples(case)
+    y, axes, fresh = ask.in_shape(problem, arrays), axes_of(problem), other_samples(case)
     once = np.eye(problem.rank, dtype=int).tolist()
     for windows in [*once, [1] * problem.rank] if problem.rank > 1 else once:
         samples = [t * axis.stride for t, axis in zip(windows, axes, strict=True)]
-        again = ask(problem, {**arrays, "x": moved(arrays["x"], samples, fresh)})
+        again = ask.in_shape(problem, {**arrays, "x": moved(arrays["x"], samples, fresh)})
         inner = [interior(axis, first) for axis, first in zip(axes, samples, strict=True)]
         before = [range(one.start - t, one.stop - t) for one, t in zip(inner, windows, strict=True)]
         what = f"moved by {_sizes(samples)} samples, windows {_spans(inner)}"
         yield Pair(what, y[_boxed(before)], again[_boxed(inner)])
     if goes_round(problem, axes):
         rolled = np.roll(arrays["x"], problem.stride, axis=_spatial(problem))
-        again = ask(problem, {**arrays, "x": rolled})
+        again = ask.in_shape(problem, {**arrays, "x": rolled})
         expected = np.roll(y, (1,) * problem.rank, axis=_spatial(problem))
         yield Pair(f"gone round by {_sizes(problem.stride)} samples", expected, again)
 
@@ -55,7 +55,7 @@ def sharing(ask: Ask, case: Case) -> Iterator[Pair]:
     for target in dict.fromkeys((tuple(one.stop - 1 for one in inner), tuple(there))):
         x = other_samples(case)
         x[patch(axes, target)] = arrays["x"][patch(axes, here)]
-        y, again = ask(problem, arrays), ask(problem, {**arrays, "x": x})
+        y, again = ask.in_shape(problem, arrays), ask.in_shape(problem, {**arrays, "x": x})
         what = f"the patch of window {_sizes(here)} under window {_sizes(target)}"
         yield Pair(what, y[(*ALL, *here)], again[(*ALL, *target)])
 
