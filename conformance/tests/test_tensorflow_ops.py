@@ -335,8 +335,8 @@ TERMS = 32
 # A problem whose first answer has an element that is the sum of TERMS elements of one input.
 SUMS = [
     *(
-        (f"{op} x={x} w={w} {more}".strip(), name)
-        for k in ("1", "1x1", "1x1x1")
+        (f"{op} x={x} w={w} {padding} {more}", name)
+        for k, padding in (("1", ""), ("1x1", "padding=0"), ("1x1x1", ""))
         for op, x, w, more, name in (
             ("conv_transpose", f"1x32x{k}", f"32x1x{k}", "", "x"),
             ("conv_transpose", f"1x1x{k}", f"1x32x{k}", "grad=x", "dy"),
@@ -377,6 +377,24 @@ def test_sums_are_kept_in_the_declared_dtype(
         kept.append(float(got.astype(np.float64).max()) == big + TERMS)
     declared = _accumulator(problem, backend.accumulators)
     assert all(kept) == (declared == "float32")
+
+
+def test_the_bfloat16_gradient_of_an_average_is_rounded_after_each_window(
+    backend: TensorFlowBackend,
+) -> None:
+    line = "avg_pool x=1x2x1x4 kernel=1x3 grad=x bfloat16"
+    got = answer(backend, line, dy=[-1, 1, -1, 1]).arrays["dx"]
+    cancels = not got[..., 1:3].any()  # a third is no half number
+    assert cancels == (_accumulator(Problem.parse(line), backend.accumulators) == "float32")
+
+
+def test_the_float16_gradient_of_an_average_is_summed_in_float16(
+    backend: TensorFlowBackend,
+) -> None:
+    line = "avg_pool x=1x1x1x6 kernel=1x4 grad=x float16"
+    sums = [answer(backend, line, dy=dy).arrays["dx"].max() for dy in ([8192, 4, 4], [4, 4, 8192])]
+    assert min(sums) == 2048  # 2048 + 1 + 1
+    assert _accumulator(Problem.parse(line), backend.accumulators) == "float16"
 
 
 def test_without_onednn_bfloat16_is_declared_narrow(monkeypatch: pytest.MonkeyPatch) -> None:

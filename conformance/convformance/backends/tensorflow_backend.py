@@ -46,6 +46,12 @@ ACCUMULATORS = {
     "avg_pool float16": "float16",
     "max_pool grad=x float16": "float16",
     "max_pool grad=x bfloat16": "bfloat16",
+    "avg_pool grad=x bfloat16": "bfloat16",  # with one channel float32
+    # oneDNN takes no explicit padding here
+    "conv grad=x bfloat16 rank 2": "bfloat16",
+    "conv grad=w bfloat16 rank 2": "bfloat16",
+    "conv_transpose bfloat16 rank 2": "bfloat16",
+    "conv_transpose grad=w bfloat16 rank 2": "bfloat16",
     # the gradient of bias_add
     "conv grad=bias bfloat16": "bfloat16",
     "conv_transpose grad=bias bfloat16": "bfloat16",
@@ -61,7 +67,6 @@ WITHOUT_ONEDNN = {
     "conv_transpose grad=x bfloat16 rank 3": "bfloat16",
     "depthwise_conv bfloat16": "bfloat16",
     "separable_conv bfloat16": "bfloat16",
-    "avg_pool grad=x bfloat16": "bfloat16",
 }
 
 
