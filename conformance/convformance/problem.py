@@ -294,7 +294,8 @@ class Case:
         if "real" in names and len(names) > 1:
             raise ValueError("fill real is judged by a bound and cannot share a batch")
         if len(set(names)) > 1 and self.problem.grad in ("w", "bias"):
-            raise ValueError(f"a gradient by {self.problem.grad} adds up the batch: one fill for all")
+            by = self.problem.grad
+            raise ValueError(f"a gradient by {by} adds up the batch: one fill for all of it")
         if "real" in names and not self.problem.is_float:
             raise ValueError(f"fill real has no {self.problem.dtype} elements")
         if "special" in names and self.problem.is_complex:

@@ -169,6 +169,7 @@ FACT_LINES = {
     "indexed": (f"{POOL} indices", POOL),
     "memory": (f"{POOL} memory=readonly", POOL),
     "output padded": (f"{SPREAD} stride=2 output_padding=1", f"{SPREAD} stride=2"),
+    "overlapping": ("max_pool x=1x1x5 kernel=2", "max_pool x=1x1x5 kernel=2 stride=2"),
     "padding mode": ("conv x=1x1x5 w=1x1x2 padding_mode=reflect", "conv x=1x1x5 w=1x1x2"),
     "reversed": (f"{POOL} memory=reversed", f"{POOL} memory=strided"),
     "same": (f"{POOL} padding=same_upper", f"{POOL} padding=1"),

@@ -16,6 +16,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.resources import files
+from operator import gt
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ FACTS: Mapping[str, Any] = {
     "output padded": lambda problem: max(problem.output_padding, default=0) > 0,
     "odd p": lambda problem: problem.p in (1, 3),
     "p inf": lambda problem: problem.p == float("inf"),
+    "overlapping": lambda problem: any(map(gt, problem.kernel_size, problem.stride)),
     "padded": lambda problem: problem.padding != "valid",
     "padding mode": lambda problem: problem.padding_mode != "zeros",
     "byteswapped": lambda problem: problem.memory == "byteswapped",
