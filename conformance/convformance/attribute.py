@@ -14,6 +14,7 @@ from itertools import combinations
 import numpy as np
 
 from convformance.backend import Arrays
+from convformance.bounds import EXACT_OPS
 from convformance.expect import broken_clause, expectation
 from convformance.facts import PADDED, core, value_points, whole_number_clause
 from convformance.judge import Trial, judge
@@ -52,8 +53,8 @@ def explain(
 
     Else return the differing places too, those first that no choice explains.
     """
-    judged_by_bound = trial.case.fill == "real" and verdict.kind is not Kind.SHAPE
-    if judged_by_bound or isinstance(trial.expected, InvalidProblem):
+    rounded = verdict.kind is Kind.BOUND and trial.case.problem.op not in EXACT_OPS
+    if rounded or isinstance(trial.expected, InvalidProblem):
         return None, verdict.wrong
     used: dict[str, str] = {}
     left = set(verdict.wrong)

@@ -81,7 +81,7 @@ class Bench:
             return verdict
         choices = None
         sized_by_choice = verdict.kind is Kind.SHAPE and trial.case.problem.op == "conv_transpose"
-        if verdict.kind is Kind.VALUE or sized_by_choice:  # [transpose.valid]
+        if verdict.kind in (Kind.VALUE, Kind.BOUND) or sized_by_choice:  # [transpose.valid]
             choices, wrong = explain(trial, arrays, verdict)
             verdict = replace(verdict, wrong=wrong)
         elif verdict.kind is Kind.REFUSES:

@@ -47,7 +47,7 @@ VALUE_POINTS = {
     "conv_transpose": ("transpose.valid", "padding.same_side", "value.subnormal"),
     "depthwise_conv": ("padding.same_side", "value.subnormal"),
     "separable_conv": ("padding.same_side", "value.subnormal"),
-    "max_unpool": ("unpool.overlap", "padding.same_side"),
+    "max_unpool": ("unpool.overlap", "padding.same_side", "value.subnormal"),
     "adaptive_max_pool": ("max.tie", "max.nan_index", "value.subnormal"),
     "adaptive_avg_pool": ("avg.integer", "value.subnormal"),
     "global_max_pool": ("value.subnormal",),

@@ -96,6 +96,13 @@ def _part(
         return _switches(problem, random)
     if problem.grad and name == "x":
         return _given_samples(problem, shape, names, random)
+    return _dealt(problem, shape, names, random)
+
+
+def _dealt(problem: Problem, shape: tuple[int, ...], names: list[str], random: Random) -> Array:
+    """Return x, or dy of a gradient, with the fills dealt out over the batch."""
+    if problem.grad in ("w", "bias"):  # what is special in two samples would meet in one sum
+        return _sample(problem, shape, names[0], random)
     samples = [_sample(problem, shape[1:], names[n % len(names)], random) for n in range(shape[0])]
     return np.stack(samples) if samples else np.zeros(shape)
 
@@ -246,9 +253,10 @@ def _nonzero(random: Random, shape: tuple[int, ...], a: int) -> Array:
 def _integers(problem: Problem, shape: tuple[int, ...], random: Random) -> Array:
     if problem.op in (*CONVOLVING, "separable_conv"):
         if problem.grad in ("w", "bias"):
-            # One item of dy: what adds up does so over the whole batch.
-            most = _weight_budget(problem)[1] // max(1, problem.x[0])
-            return _sparse_rows(random, shape, _amplitude(problem), max(1, most))
+            # What adds up does so over the whole batch and all places: the rows of a channel.
+            turned = (shape[1], shape[0], *shape[2:])
+            rows = _sparse_rows(random, turned, _amplitude(problem), _weight_budget(problem)[1])
+            return np.swapaxes(rows, 0, 1)
         return _nonzero(random, shape, _amplitude(problem))
     exact = problem.op in (*MAXIMUM, "unfold") and not problem.grad
     if exact or not problem.is_float:

@@ -152,7 +152,8 @@ def cases(
 ) -> Case:
     """Draw a case of a valid problem; about one in sixteen is large."""
     problem = draw(problems(op, dtypes))
-    if draw(ONE_IN_16) and not problem.is_complex:  # drawn on top, so that a small problem is the simpler one to shrink to
+    # A large one is drawn on top, so that a small problem is the simpler one to shrink to.
+    if draw(ONE_IN_16) and not problem.is_complex:
         floats = [dtype for dtype in dtypes if dtype in FLOATS] or FLOATS
         problem = draw(large_problems(op, floats))
     if problem.is_complex:
