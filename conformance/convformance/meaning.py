@@ -132,7 +132,8 @@ def _holds(dtype: str, wider: str) -> bool:
             for name in ("precision", "largest")
         )
     if wider in BITS:
-        return BITS.get(dtype, 64) <= BITS[wider] or UNSIGNED.get(dtype, 64) < BITS[wider]
+        needed = BITS | {name: bits + 1 for name, bits in UNSIGNED.items()}
+        return dtype in needed and needed[dtype] <= BITS[wider]
     return dtype == wider
 
 

@@ -58,7 +58,9 @@ def conv_gradient(
         return _by_bias(dy, dtype, choices)
     taps, width = prod(w.shape[2:]), M // groups
     if by == "w":
-        return _by_w(x, dy, w.shape, axes, width, flip, dtype, choices)
+        return _by_w(
+            x, dy, w.shape, axes, width=width, flip=flip, dtype=dtype, choices=choices
+        )  # fmt: skip
     kernels, reading = flipped(w, taps) if flip else w, readers(axes)
 
     def terms(position: Position) -> list[Number]:
@@ -79,6 +81,7 @@ def _by_w(
     dy: Tensor,
     shape: tuple[int, ...],
     axes: Sequence[Axis],
+    *,
     width: int,
     flip: bool,
     dtype: str,

@@ -24,7 +24,7 @@ def unfold(
     dtype: str = "float32",
     choices: Choices | None = None,
 ) -> Operation:
-    """[unfold.order] Lay the windows of x (N, C, *spatial) out as columns -> (N, C * taps, windows).
+    """[unfold.order] Lay the windows of x (N, C, *spatial) out: columns (N, C * taps, windows).
 
     Row c * taps + k is what tap k reads in channel c; windows and taps count in row-major
     order. Raises `InvalidProblem`. Source: Chellapilla, Puri & Simard, High performance

@@ -87,7 +87,6 @@ def _handed_back(
     share: Share,
     dtype: str,
     choices: Choices,
-    weigh: Callable[[Position, int, int], Number] | None = None,
 ) -> Operation:
     """Return the operation whose terms are dy times the share, for the taps that have one."""
     check_dy(dy, pool.shape)

@@ -149,13 +149,11 @@ def relationship(axis: Axis, spatial: int, more: int) -> str:
     if axis.dilation != 1 or axis.before != axis.after or not spatial:
         return ""
     if stride == 1:
-        if more:
-            return ""
-        if p == 0:
-            return "transpose.unit"  # 8
-        if p == k - 1:
-            return "transpose.full"  # 11
-        return "transpose.half" if k % 2 and p == k // 2 else "transpose.unit_padded"  # 10, 9
+        if p == k // 2 and k % 2 and 0 < p != k - 1:
+            same = "transpose.half"  # 10
+        else:
+            same = {k - 1: "transpose.full", 0: "transpose.unit"}.get(p, "transpose.unit_padded")
+        return "" if more else same
     if more:
         return "transpose.odd"  # 14
     return "transpose.strided_padded" if p else "transpose.strided"  # 13, 12

@@ -52,7 +52,8 @@ def test_a_green_run_writes_a_run_file_and_a_report_and_ends_with_0(tmp_path):
     run = load(tmp_path / "reports" / "runs" / "numpy.jsonl")
     assert run.header.seed == 1
     assert run.header.selection
-    assert {case.line.split("_")[0] for case in run.cases} <= {"max", "avg", "lp", "distance"}
+    pools = {"max", "avg", "lp", "distance", "adaptive", "global"}
+    assert {case.line.split("_")[0] for case in run.cases} <= pools
     assert (tmp_path / "out" / "index.html").read_text().startswith("<!doctype html>")
 
 

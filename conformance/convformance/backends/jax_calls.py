@@ -32,6 +32,8 @@ def body(problem: Problem, last: bool) -> Body:
         raise Unsupported("lax needs a batch axis; jax.vmap would add one")
     if problem.memory == "byteswapped":
         raise Unsupported("JAX takes arrays in the machine's byte order alone")
+    if problem.grad and not problem.is_float:
+        raise Unsupported("jax.vjp gives integers no gradient, but an array of float0")
     return _BODIES[problem.op](problem, last)
 
 

@@ -25,7 +25,7 @@ def conv(problem: Problem, last: bool) -> Body:
     """Write a convolution; JAX has its bias added after."""
     if problem.flip and _is_signal(problem):
         return _signal(problem, last)
-    lines, notes, pads = [], [*padding_notes(problem)], padding(problem)
+    lines, notes, pads = [], [*padding_notes(problem)], {}
     if problem.op == "conv1x1":
         notes.append("lax.conv_general_dilated with a 1x1 filter")
     if problem.flip:
@@ -35,9 +35,9 @@ def conv(problem: Problem, last: bool) -> Body:
     if problem.padding_mode != "zeros" and problem.padding != "valid":
         lines.append(_padded(problem, last))
         notes.append("padded by jnp.pad")
-        pads = "VALID"
+        pads = {"padding": "VALID"}
     recipe = bool(lines)
-    lines.append(f"y = {_convolved(problem, last, padding=pads)}")
+    lines.append(f"y = {_convolved(problem, last, **pads)}")
     lines += _biased(problem, last, notes)
     return Body((*lines, "return y"), tuple(notes), recipe)
 
@@ -51,6 +51,8 @@ def _convolved(problem: Problem, last: bool, **others: Any) -> str:
     }
     if any(step != 1 for step in problem.input_dilation):
         options["lhs_dilation"] = problem.input_dilation
+        if problem.padding == "valid":  # beside lhs_dilation JAX takes no word
+            options["padding"] = in_numbers(problem)
     if problem.batch_groups != 1:
         options["batch_group_count"] = problem.batch_groups
     if problem.output_dtype:

@@ -106,10 +106,11 @@ def max_unpool(problem: Problem, last: bool) -> Body:
     planes = problem.x[1:2] if problem.unbatched else problem.x[:2]
     size = _unpooled(problem)
     flat = (math.prod(planes), math.prod(problem.x[2:]))
+    values, dropped = f"x.reshape({flat})", {"mode": "drop", "wrap_negative_indices": False}
     lines = (
         f"y = jnp.zeros({(flat[0], math.prod(size))}, x.dtype)",
         f"plane, place = jnp.arange({flat[0]})[:, None], indices.reshape({flat})",
-        f"y = y.at[plane, place].set(x.reshape({flat}))",
+        f"y = {call('y.at[plane, place].set', values, **dropped)}",  # a -1 names no sample
         f"return y.reshape({(*planes, *size)})",
     )
     return Body(lines, ("the values are put into zeros by .at[].set",), recipe=True)
@@ -121,14 +122,17 @@ def _unpooled(problem: Problem) -> tuple[int, ...]:
     if isinstance(problem.padding, str) and problem.padding != "valid":
         raise Unsupported("the recipe cannot tell what size was pooled")
     each = zip(problem.x[2:], problem.stride, problem.kernel, in_numbers(problem), strict=True)
-    return tuple((size - 1) * step + k - sum(pair) for size, step, k, pair in each)
+    return tuple(max(0, (size - 1) * step + k - sum(pair)) for size, step, k, pair in each)
 
 
 def unfold(problem: Problem, last: bool) -> Body:
     """Write an unfolding; JAX, too, has the taps of a channel side by side."""
     if last:
         raise Unsupported("the columns of an unfolding have no channels to come last")
-    lines = (f"y = {_patches(problem, 'x')}", "return y.reshape(*y.shape[:2], -1)")
+    lines = (
+        f"y = {_patches(problem, 'x')}",
+        "return y.reshape(*y.shape[:2], np.prod(y.shape[2:]))",
+    )
     return Body(lines, padding_notes(problem))
 
 
@@ -143,7 +147,7 @@ def fold(problem: Problem, last: bool) -> Body:
     lines = (
         "def unfold(image):",
         f"    y = {_patches(problem, 'image')}",
-        "    return y.reshape(*y.shape[:2], -1)",
+        "    return y.reshape(*y.shape[:2], np.prod(y.shape[2:]))",
         f"image = jax.ShapeDtypeStruct({shape}, x.dtype)",
         "return jax.linear_transpose(unfold, image)(x)[0]",
     )
