@@ -19,7 +19,7 @@ from convformance.handing import handed, taken_back
 from convformance.laws import LAWS
 from convformance.laws.adjoint import transposed
 from convformance.laws.exploring import SESSIONS, drawn_cases, hear_all, real_cases, report_broken
-from convformance.laws.geometry import axes_of, interior, reads
+from convformance.laws.geometry import interior, reads
 from convformance.laws.hearing import hear
 from convformance.laws.law import is_solid
 from convformance.laws.numbers import whole_numbers
@@ -30,6 +30,7 @@ from convformance.meaning import output_shape
 from convformance.news import NewDiscrepancies
 from convformance.problem import EXTRAS, Case, Problem
 from convformance.runfile import Finding, LawRecord, from_json, to_line
+from convformance.sizes import axes_of
 from convformance.verdict import Kind
 from convformance.worker import Isolated
 from convoracle import CLAUSES

@@ -9,11 +9,11 @@ import numpy as np
 
 from convformance.backend import Array
 from convformance.laws.fits import windowed
-from convformance.laws.geometry import axes_of
 from convformance.laws.law import Ask, Pair
 from convformance.laws.numbers import random, whole_numbers
 from convformance.meaning import output_shape
 from convformance.problem import Case, Problem
+from convformance.sizes import axes_of
 
 
 def adjoint(ask: Ask, case: Case) -> Iterator[Pair]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from math import inf
 
-from convformance.laws.geometry import axes_of
 from convformance.problem import Problem
+from convformance.sizes import axes_of
 
 BATCH = 3  # samples, where a law compares them
 

@@ -9,22 +9,7 @@ import numpy as np
 
 from convformance.backend import Array
 from convformance.problem import Problem
-from convoracle import slide
 from convoracle.axis import Axis
-
-
-def axes_of(problem: Problem) -> tuple[Axis, ...]:
-    """Return the spatial axes of a problem with sliding windows; raise `InvalidProblem`."""
-    return slide(
-        problem.x[2:],
-        problem.kernel_size,
-        stride=problem.stride,
-        padding=problem.padding,
-        dilation=problem.dilation,
-        ceil_mode=problem.ceil_mode,
-        input_dilation=problem.input_dilation,
-        mode=problem.padding_mode,
-    )
 
 
 def interior(axis: Axis, first: int = 0) -> range:

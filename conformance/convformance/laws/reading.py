@@ -8,11 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from convformance.backend import Array
-from convformance.laws.geometry import axes_of, box, reached, read_channels, reading_channels, reads
+from convformance.laws.geometry import box, reached, read_channels, reading_channels, reads
 from convformance.laws.law import Ask, Pair
 from convformance.laws.numbers import cells, random, whole_numbers
 from convformance.meaning import output_shape
 from convformance.problem import Case
+from convformance.sizes import axes_of
 
 PEAK = 64  # larger than every other sample, so that it also wins a maximum
 

@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 
 from convformance.backend import Array
-from convformance.laws.geometry import axes_of, interior
+from convformance.laws.geometry import interior
 from convformance.laws.law import Ask, Pair
 from convformance.laws.numbers import other_samples, random, whole_numbers
 from convformance.problem import Case, Problem
+from convformance.sizes import axes_of
 from convoracle.axis import Axis
 
 ALL: tuple[Any, ...] = (slice(None), slice(None))  # batch and channels

@@ -14,11 +14,12 @@ import numpy as np
 from convformance.backend import Array
 from convformance.expect import numpy_dtype
 from convformance.laws.fits import windowed
-from convformance.laws.geometry import axes_of, box, reached
+from convformance.laws.geometry import box, reached
 from convformance.laws.law import Ask, NotAnswered, Pair, is_solid
 from convformance.laws.numbers import cells, random
 from convformance.meaning import output_shape
 from convformance.problem import Case, Problem
+from convformance.sizes import axes_of
 from convoracle.axis import Axis
 
 LARGEST_KERNEL, LARGEST_STEP = 7, 2
