@@ -60,7 +60,13 @@ GRADIENT_POINTS = {
     "conv_transpose": ("padding.same_side", "value.subnormal"),
     "max_pool": ("padding.same_side", "grad.tie", "value.subnormal"),
     "avg_pool": ("padding.same_side", "value.subnormal"),
-    "lp_pool": ("padding.same_side", "grad.lp_zero", "grad.tie", "value.subnormal"),
+    "lp_pool": (
+        "padding.same_side",
+        "grad.lp_zero",
+        "grad.absolute",
+        "grad.tie",
+        "value.subnormal",
+    ),
 }
 MAXIMA = ("max_pool", "adaptive_max_pool", "global_max_pool")
 AVERAGES = ("avg_pool", "adaptive_avg_pool", "global_avg_pool")

@@ -10,6 +10,7 @@ import pytest
 
 from convformance.backend import Backend
 from convformance.plugin import DEFAULT_SEED, Started
+from convformance.sharing import PROCESSES
 
 
 def run_suite(
@@ -32,11 +33,12 @@ def run_suite(
     suite = Path(str(files("convformance.suite")))
     arguments = [
         str(suite), "-c", str(suite / "pytest.ini"), "--rootdir", str(suite),
-        "-p", "convformance.plugin",
+        "-p", "convformance.plugin", "-p", "convformance.sharing",
         "--backend", given,
         "--run-file", str(run_file.resolve()),
         "--convformance-seed", str(seed),
         f"--selection={narrowed_by(pytest_arguments)}",
+        *shared_out(pytest_arguments),
         *pytest_arguments,
     ]  # fmt: skip
     if max_examples is not None:
@@ -47,6 +49,13 @@ def run_suite(
         arguments += ["-p", "no:terminal"]
     started = [Started(backend)] if backend is not None else []
     return int(pytest.main(arguments, plugins=[*started, *plugins]))
+
+
+def shared_out(arguments: Sequence[str]) -> list[str]:
+    """Return the options that share a whole run out to processes, unless the caller chose."""
+    alone = ("-n", "--numprocesses", "--in-process", "--pdb", "-s", "--capture")
+    chosen = any(one.startswith(alone) for one in arguments)
+    return [] if chosen or narrowed_by(arguments) else ["-n", str(PROCESSES)]
 
 
 def narrowed_by(arguments: Sequence[str]) -> str:

@@ -64,6 +64,10 @@ _LINES: dict[str, tuple[str, ...]] = {
         "lp_pool x=1x1x6 kernel=1 p=2 grad=x float32 fill=integers#0",
         "lp_pool x=1x1x6x6 kernel=1x2 p=2 grad=x float32 fill=integers#1",
     ),
+    "grad.absolute": (
+        "lp_pool x=1x1x6 kernel=1 p=1 grad=x float32 fill=integers#0",
+        "lp_pool x=1x1x6x6 kernel=1x2 p=1 grad=x float32 fill=integers#1",
+    ),
     "size.batch": (
         "conv x=0x2x4x4 w=3x2x3x3 float32 fill=integers#0",
         "conv_transpose x=0x2x4x4 w=2x3x3x3 float32 fill=integers#0",

@@ -31,7 +31,7 @@ OP_CLAUSES = {
     "global_avg_pool": ("avg.value",),
     "fold": ("fold.columns",),
 }
-GRADIENT_CLAUSES = {"max_pool": ("grad.tie",), "lp_pool": ("grad.lp_zero",)}
+GRADIENT_CLAUSES = {"max_pool": ("grad.tie",), "lp_pool": ("grad.lp_zero", "grad.absolute")}
 
 
 def touched(case: Case, arrays: Arrays, expected: Expectation | InvalidProblem) -> tuple[str, ...]:

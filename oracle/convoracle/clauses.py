@@ -438,6 +438,14 @@ _ALL = (
             ("nan", "NaN: zero over zero"),
         ),
     ),
+    Clause(
+        "grad.absolute",
+        "The gradient of |sample| at a sample of zero is 0.",
+        (
+            ("zero", "0"),
+            ("one", "1, as above zero"),
+        ),
+    ),
     Clause("value.dtype", "The output has the dtype of the input; indices are int64."),
     Clause(
         "value.round",

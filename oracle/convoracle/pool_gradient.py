@@ -168,7 +168,7 @@ def lp_pool_gradient(
         winner = _to_winners(pool, dtype, choices, size)
 
         def largest_share(window: Position, tap: int) -> Number:
-            return winner(window, tap) * _sign(_sample(pool, window, tap))
+            return winner(window, tap) * _sign(_sample(pool, window, tap), choices)
 
         return _handed_back(pool, dy, largest_share, dtype, choices)
 
@@ -179,10 +179,10 @@ def lp_pool_gradient(
     def share(window: Position, tap: int) -> Number:
         sample, length = _sample(pool, window, tap), norm(window)
         if p == 1:
-            return _sign(sample)
+            return _sign(sample, choices)
         if length == 0:  # [grad.lp_zero]
             return 0 if chosen(choices, "grad.lp_zero") == "zero" else math.nan
-        return _sign(sample) * quotient(size(lift(sample)), length) ** int(p - 1)
+        return _sign(sample, choices) * quotient(size(lift(sample)), length) ** int(p - 1)
 
     return _handed_back(pool, dy, share, dtype, choices)
 
@@ -191,5 +191,7 @@ def _sample(pool: Pool, window: Position, tap: int) -> Number:
     return pool.x.block(*window[:2])[dict(pool.window(window).samples)[tap]]
 
 
-def _sign(number: Number) -> Number:
+def _sign(number: Number, choices: Choices) -> Number:
+    if number == 0 and chosen(choices, "grad.absolute") == "one":
+        return 1  # [grad.absolute]
     return (number > 0) - (number < 0)

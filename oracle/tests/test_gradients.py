@@ -151,6 +151,16 @@ def test_grad_lp_is_that_of_the_norm():
     assert abs(elements(got, "float32") - told).max() < 1e-6
 
 
+def test_grad_absolute_is_zero_or_one_by_choice_where_a_zero_has_a_share():
+    line = "lp_pool x=1x1x3 kernel=3 p={} grad=x float32"
+    assert pooled(line.format(1), [0.0, -4.0, 3.0], [10.0]) == [0, -10, 10]
+    assert pooled(line.format(1), [0.0, -4.0, 3.0], [10.0], absolute="one") == [10, -10, 10]
+    assert pooled(line.format("inf"), [0.0, 0.0, 0.0], [10.0]) == [0, 0, 0]
+    assert pooled(line.format("inf"), [0.0, 0.0, 0.0], [10.0], absolute="one") == [10, 0, 0]
+    for p in (2, 3):
+        assert 0 in pooled(line.format(p), [0.0, -4.0, 3.0], [10.0], absolute="one")
+
+
 def test_grad_lp_zero_is_zero_or_nan_by_choice_and_for_p_1_zero():
     line = "lp_pool x=1x1x2 kernel=2 p={} grad=x float32"
     assert pooled(line.format(2), [0.0, 0.0], [10.0]) == [0, 0]

@@ -36,6 +36,9 @@ CHEAP = {  # faster to compile; the operations asked for stay the same
     "xla_backend_optimization_level": 0,
     "xla_llvm_disable_expensive_passes": True,
 }
+NARROW = (
+    "avg_pool", "lp_pool", "max_pool grad=x", "conv grad=bias", "conv_transpose grad=bias",
+)  # fmt: skip
 # Answers in the layout of x or of the weight; a gradient by a bias has one axis.
 MOVED = {"y": (-1, 1), "dx": (-1, 1), "dw": ((-1, -2), (0, 1))}
 Move = tuple[Any, Any]  # the axes that np.moveaxis takes and where they go
@@ -66,10 +69,11 @@ class JaxBackend:
         self.libraries = {
             one: importlib.metadata.version(one) for one in ("jax", "jaxlib", "numpy")
         }
-        # Those of the convolutions; lax.reduce_window sums in the dtype of its operand.
+        # Those of the convolutions; what adds up otherwise does so in the dtype of its operand:
+        # lax.reduce_window, the gradient of a broadcast bias, that of lax.reduce_window_max.
         self.accumulators = dict.fromkeys(("float16", "bfloat16", "float32"), "float32")
         self.accumulators["float64"] = "float64"
-        for op in ("avg_pool", "lp_pool"):  # lax.reduce_window sums in the operand's own dtype
+        for op in NARROW:
             self.accumulators |= {f"{op} {half}": half for half in ("float16", "bfloat16")}
         self._names = execute(IMPORTS, {})
         # The same problem with other numbers is not compiled anew; each takes a megabyte.

@@ -23,9 +23,12 @@ LP = "Lp pooling is lax.reduce_window over powers, then a root"
 def max_pool(problem: Problem, last: bool) -> Body:
     """Write a maximum by lax.reduce_window."""
     _check_sayable(problem)
+    return Body((f"return {_largest(problem, last, 'x')}",), padding_notes(problem))
+
+
+def _largest(problem: Problem, last: bool, operand: str) -> str:
     lowest = "np.array(jnp.iinfo(x.dtype).min, x.dtype)"
-    init = "-jnp.inf" if problem.is_float else lowest
-    return Body((f"return {_window(problem, last, 'x', init, 'max')}",), padding_notes(problem))
+    return _window(problem, last, operand, "-jnp.inf" if problem.is_float else lowest, "max")
 
 
 def avg_pool(problem: Problem, last: bool) -> Body:
@@ -108,6 +111,10 @@ def max_unpool(problem: Problem, last: bool) -> Body:
     flat = (math.prod(planes), math.prod(problem.x[2:]))
     values, dropped = f"x.reshape({flat})", {"mode": "drop", "wrap_negative_indices": False}
     lines = (
+        f"y = jax.ShapeDtypeStruct({(*planes, *size)}, x.dtype)",
+        f"pooled = jax.eval_shape(lambda y: {_largest(problem, last, 'y')}, y).shape",
+        "if pooled != x.shape:",
+        '    raise ValueError(f"y {y.shape} is pooled to {pooled}, not to {x.shape}")',
         f"y = jnp.zeros({(flat[0], math.prod(size))}, x.dtype)",
         f"plane, place = jnp.arange({flat[0]})[:, None], indices.reshape({flat})",
         f"y = {call('y.at[plane, place].set', values, **dropped)}",  # a -1 names no sample
@@ -121,7 +128,7 @@ def _unpooled(problem: Problem) -> tuple[int, ...]:
         return problem.output
     if isinstance(problem.padding, str) and problem.padding != "valid":
         raise Unsupported("the recipe cannot tell what size was pooled")
-    each = zip(problem.x[2:], problem.stride, problem.kernel, in_numbers(problem), strict=True)
+    each = zip(problem.x[2:], problem.stride, problem.kernel, in_numbers(problem), strict=False)
     return tuple(max(0, (size - 1) * step + k - sum(pair)) for size, step, k, pair in each)
 
 
