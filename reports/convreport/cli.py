@@ -84,7 +84,8 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "run",
         help="check a backend and write its run file",
         description="Check a backend and write its run file.",
-        epilog="Options after -- go to pytest: -k, -x, -n 2, --junitxml FILE ...",
+        epilog="Options after -- go to pytest: -k, -x, --junitxml FILE ... Two processes share "
+        "a whole run; -n 0 has it in one.",
     )
     run.add_argument("--backend", required=True, help="a registered name or module:attribute")
     run.add_argument(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -31,7 +32,15 @@ class ProgressBar:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Start the bar when the number of tests is known."""
-        self._progress.update(self._task, total=len(session.items) or None)
+        self._start(len(session.items))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
+        """Start the bar when a process of a shared run knows the number of tests."""
+        self._start(len(ids))
+
+    def _start(self, tests: int) -> None:
+        self._progress.update(self._task, total=tests or None)
         self._progress.start()
 
     def pytest_runtest_logstart(self, nodeid: str, location: Any) -> None:

@@ -114,6 +114,23 @@ def test_two_processes_try_what_one_tries(tmp_path):
     assert runs[0] == runs[1]
 
 
+def test_what_a_shared_run_finds_does_not_hang_on_the_clock(tmp_path):
+    """Which process meets a discrepancy first decides what is tried after it."""
+    runs = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        arguments = ("run", "--backend", "wild_backends:FlipsPads", *FEW, "-o", "run.jsonl")
+        status, _, err = convformance(
+            tmp_path / name, *arguments, "--", "-n", "2", "-k", "convolution or forms"
+        )
+        assert (status, err) == (1, "")
+        run = load(tmp_path / name / "run.jsonl")
+        found = [finding.line for finding in run.findings]
+        assert found
+        runs.append((sorted(case.line for case in run.cases), found))
+    assert runs[0] == runs[1]
+
+
 def test_junit_tells_what_failed(tmp_path):
     status, _, err = convformance(
         tmp_path, "run", "--backend", "wild_backends:FlipsPads", "--max-examples", "30",
