@@ -16,7 +16,7 @@ GRADIENT_FILLS = ("integers", "integers", "integers+special")
 WITH_GRADIENT = tuple(op for op in OPS if "grad" in OPS[op])
 LINEAR = ("conv", "conv_transpose")
 FORMS = (
-    "mode", "mode", "flip", "causal", "full", "negative", "input_dilation", "batch_groups",
+    *("mode",) * 4, "flip", "causal", "full", "negative", "input_dilation", "batch_groups",
 )  # fmt: skip
 
 

@@ -86,7 +86,7 @@ def _forms() -> list[Exploration]:
     return [
         *(
             Exploration("forms", f"forms {dtype}", "conv", form_cases((dtype,)), number, (dtype,))
-            for dtype, number in (("float32", 240), ("float64", 40), ("bfloat16", 40))
+            for dtype, number in (("float32", 420), ("float64", 60), ("bfloat16", 60))
         ),
         *(
             Exploration(
@@ -94,7 +94,7 @@ def _forms() -> list[Exploration]:
             )
             for dtype, wider in WIDER
         ),
-        Exploration("forms", "handed", "", handed_cases(), 320, ("float32",)),
+        Exploration("forms", "handed", "", handed_cases(), 480, ("float32",)),
     ]
 
 

@@ -362,6 +362,15 @@ def loses_the_sign_of_a_gradient(problem, arrays):
 
 
 @liar("lp_pool", "grad.lp lp.value", dtypes=FLOATS[2:], where="gradient")
+def takes_zero_for_negative_in_a_gradient(problem, arrays):
+    """The gradient of |x| at a zero is -1."""
+    if not problem.grad or problem.p != 1:
+        return honest(problem, arrays)
+    x = arrays["x"]
+    return honest(problem, {**arrays, "x": np.where(x == 0, np.array(-1, x.dtype), x)})
+
+
+@liar("lp_pool", "grad.lp lp.value", dtypes=FLOATS[2:], where="gradient")
 def forgets_the_root_of_a_gradient(problem, arrays):
     """The gradient of a norm is taken of the sum of powers, without its root."""
     if not problem.grad or problem.p != 2:

@@ -144,6 +144,10 @@ def test_an_entry_speaks_of_gradients_if_it_says_so_or_the_refusal_does(values, 
 
 
 FACT_LINES = {
+    "batch grouped": (
+        "conv x=2x1x1 w=2x1x1 batch_groups=2 float32",
+        "conv x=2x1x1 w=2x1x1 float32",
+    ),
     "biased": ("conv x=1x1x5 w=1x1x2 bias", "conv x=1x1x5 w=1x1x2"),
     "ceil_mode": ("max_pool x=1x1x5 kernel=2 ceil_mode", "max_pool x=1x1x5 kernel=2"),
     "dilated": ("conv x=1x1x5x5 w=1x1x2x2 dilation=1x2", "conv x=1x1x5 w=1x1x2 stride=2"),
@@ -212,7 +216,7 @@ def test_an_entry_is_json():
         ({"clause": "conv.grops"}, "there is no clause 'conv.grops'"),
         ({"also": ["conv.grops"]}, "there is no clause 'conv.grops'"),
         ({"dtypes": ["float8"]}, "dtype 'float8' is none of float16,"),
-        ({"when": ["gruoped"]}, "fact 'gruoped' is none of biased,"),
+        ({"when": ["gruoped"]}, "fact 'gruoped' is none of batch grouped,"),
         ({"case": "conv x=1x1x5"}, "conv needs w"),
         ({"case": VALUES["case"].replace(" float32", "")}, "is not the canonical line of an conv"),
         ({"op": "max_pool"}, "is not the canonical line of an max_pool"),

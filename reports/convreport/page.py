@@ -12,6 +12,7 @@ from convreport.columns import Column, columns
 from convreport.findings import FindingView, Stale, finding_views, stale_entries
 from convreport.laws import LawTable, law_table
 from convreport.matrix import Matrix, matrix
+from convreport.operations import OperationGroup, operations
 from convreport.picture import Picture, picture
 from convreport.text import count, duration, margin
 from convreport.tried import CountTable, Reasons, op_tables, source_table, unsupported, ways
@@ -65,6 +66,7 @@ class Page:
     known: tuple[FindingView, ...]
     stale: tuple[Stale, ...]
     failures: tuple[Failure, ...]
+    operations: tuple[OperationGroup, ...]
     matrix: Matrix
     points: tuple[Point, ...]
     unsupported: tuple[Reasons, ...]
@@ -96,6 +98,7 @@ def make_page(runs: Iterable[Run]) -> Page:
         known=tuple(one for one in findings if one.status == "known"),
         stale=stale_entries(shown),
         failures=tuple(Failure(one.label, text) for one in shown for text in one.run.footer.failed),
+        operations=operations(shown),
         matrix=matrix(shown, findings),
         points=points(shown),
         unsupported=unsupported(shown),

@@ -27,7 +27,7 @@ FLAT = ("max_unpool", "unfold", "fold")
 def body(problem: Problem, last: bool) -> Body:
     """Return the forward computation; `last` says whether x has its channels last."""
     if problem.op not in _BODIES:
-        raise Unsupported(f"JAX has no {problem.op.replace('distance', 'distance-weighted')}")
+        raise Unsupported(f"JAX has no {problem.op}")
     if problem.unbatched and problem.op in (*CONVOLVING, "unfold", "fold"):
         raise Unsupported("lax needs a batch axis; jax.vmap would add one")
     if problem.memory == "byteswapped":

@@ -30,6 +30,7 @@ from convoracle import CLAUSES
 KINDS = ("bug", "limitation", "documented difference")
 # Facts about a problem that an entry's `when` may ask for.
 FACTS: Mapping[str, Any] = {
+    "batch grouped": lambda problem: problem.batch_groups > 1,
     "biased": lambda problem: problem.bias,
     "ceil_mode": lambda problem: problem.ceil_mode,
     "channels last": lambda problem: problem.layout == "channels_last",
