@@ -92,11 +92,17 @@ def _spread_line(name: str, axis: Axis, problem: Problem, a: int) -> str:
     if axis.dilation > 1:
         text += f"extent {axis.dilation} * ({axis.kernel_size} - 1) + 1 = {axis.extent}; "
     if isinstance(problem.padding, str) and problem.padding.startswith("same"):
-        words = f"{size} * {axis.stride}"
+        words, full = f"{size} * {axis.stride}", size * axis.stride
         text += f"{problem.padding} crops {axis.before} + {axis.after}; "
     else:
         words = f"({size} - 1) * {axis.stride} + {axis.extent} - {axis.before} - {axis.after}"
-    return f"{text}{words} + {more} = {axis.size}" if more else f"{text}{words} = {axis.size}"
+        full = (size - 1) * axis.stride + axis.extent - axis.before - axis.after
+    if more:
+        words, full = f"{words} + {more}", full + more
+    text += f"{words} = {full}"
+    if full < 0:
+        return f"{text}, and less than none is 0 [transpose.count]"
+    return text if full == axis.size else f"{text}; without a sample {axis.size}"
 
 
 def _adaptive_lines(problem: Problem, names: tuple[str, ...]) -> Iterator[str]:
