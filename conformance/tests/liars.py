@@ -909,7 +909,7 @@ def weights_ignored(problem, arrays):
 # Numbers.
 
 
-@liar("conv", "backend.accuracy", Kind.BOUND, dtypes=("float32",))
+@liar("conv", "backend.accuracy", Kind.BOUND, dtypes=("float32",), where="accuracy")
 def one_element_three_bounds_off(problem, arrays):
     """One element of a sum that is not whole lies three error bounds off."""
     y = honest(problem, arrays)["y"]
@@ -931,6 +931,8 @@ def one_element_three_bounds_off(problem, arrays):
 )
 def sums_of_halves_in_halves(problem, arrays):
     """The products of float16 are added up in float16, and float32 is declared."""
+    if problem.output_dtype or problem.grad:
+        return honest(problem, arrays)
     return convolved(problem, arrays, np.multiply, np.float16)
 
 
@@ -938,7 +940,7 @@ def sums_of_halves_in_halves(problem, arrays):
 def average_summed_in_halves(problem, arrays):
     """The samples of float16 are added up in float16, and float32 is declared."""
     ones_like = {"x": np.ones_like(arrays["x"])}
-    if problem.count_include_pad:
+    if problem.count_include_pad or problem.grad:
         return honest(problem, arrays)
     return summed(problem, arrays, np.float16) / summed(problem, ones_like, np.float16)
 
@@ -975,6 +977,8 @@ def doubles_computed_in_singles(problem, arrays):
 @liar(CONVS, "backend.accuracy value.round", Kind.BOUND, dtypes=("bfloat16",))
 def bfloat16_cut_instead_of_rounded(problem, arrays):
     """A result is cut to bfloat16 instead of rounded."""
+    if problem.output_dtype or problem.grad:
+        return honest(problem, arrays)
     single = converted(problem, arrays, "float32")
     return (
         (single.view(np.uint32) & np.uint32(0xFFFF0000)).view(np.float32).astype(arrays["x"].dtype)
@@ -1133,7 +1137,7 @@ def channels_last(problem, arrays):
     return changed(problem, arrays, lambda y: np.moveaxis(y, 1, -1))
 
 
-@liar(CONVS, "window.count backend.answer", Kind.SHAPE)
+@liar(CONVS, "window.count conv1x1.product backend.answer", Kind.SHAPE)
 def batch_of_one_squeezed(problem, arrays):
     """A batch of one loses its axis."""
     return changed(problem, arrays, lambda y: y[0] if len(y) == 1 else y)
@@ -1258,17 +1262,12 @@ def everything_refused(problem, arrays):
 # What should be refused.
 
 
-@liar(WINDOWED, "padding.negative", Kind.ACCEPTS)
-def negative_padding_crops(problem, arrays):
-    """Negative padding crops the input."""
-    if isinstance(problem.padding, str) or len(problem.padding) != problem.rank:
+@liar(WINDOWED, "problem.axes padding.explicit", Kind.ACCEPTS)
+def padding_past_the_axes_ignored(problem, arrays):
+    """Padding for an axis that is not there is not read."""
+    if isinstance(problem.padding, str):
         return honest(problem, arrays)
-    x = arrays["x"]
-    for axis, (before, after) in zip(spatial(problem), problem.padding, strict=True):
-        stop = x.shape[axis] - max(0, -after)
-        x = x.take(np.arange(max(0, -before), max(0, stop)), axis)
-    kept = tuple((max(0, before), max(0, after)) for before, after in problem.padding)
-    return honest(problem, {**arrays, "x": x}, padding=kept)
+    return honest(problem, arrays, padding=problem.padding[: problem.rank])
 
 
 @liar("conv", "conv.groups conv.weight", Kind.ACCEPTS)

@@ -136,7 +136,7 @@ def test_the_attributes_are_parameters_of_the_framework(jax: JaxBackend) -> None
     [
         ("max_pool x=1x1x4 kernel=2 ceil_mode float32", "no ceil_mode"),
         ("max_pool x=1x1x4 kernel=2 indices float32", "no indices"),
-        ("distance_pool x=1x1x4 kernel=2 float32", "no distance-weighted"),
+        ("distance_pool x=1x1x4 kernel=2 float32", "no distance_pool"),
         ("avg_pool x=1x1x4 kernel=2 int32", "integer sum may wrap"),
         ("lp_pool x=1x1x4 kernel=2 p=0 float32", "p >= 1"),
     ],

@@ -157,16 +157,21 @@ def test_an_index_is_open_where_the_window_holds_no_sample():
 # The bounds.
 
 
+def meaning_bound_of(line, exact, **changed):
+    one = trial(line, Outcome("arrays", right(line)))
+    problem = replace(one.case.problem, **changed)
+    return meaning_bound(problem, one.expected.operation, (0, 0, 0), exact)
+
+
 def test_meaning_has_no_tolerance_but_where_a_division_or_a_root_rounds():
     exact = Fraction(7, 3)
     for op in ("conv x=1x1x5 w=1x1x2", "max_pool x=1x1x5 kernel=2", "lp_pool x=1x1x5 kernel=2 p=1"):
-        assert meaning_bound(Case.parse(f"{op} float32").problem, exact) == 0
-    average = Case.parse("avg_pool x=1x1x5 kernel=3 float32").problem
+        assert meaning_bound_of(f"{op} float32", exact) == 0
+    average = "avg_pool x=1x1x5 kernel=3 float32"
     roundings = 3 * Fraction(1, 2**24)
-    assert meaning_bound(average, exact) == roundings / (1 - roundings) * exact + Fraction(
-        1, 2**149
-    )
-    assert meaning_bound(replace(average, dtype="int32"), exact) == 0
+    least = roundings / (1 - roundings) * exact
+    assert meaning_bound_of(average, exact) == least + Fraction(1, 2**149)
+    assert meaning_bound_of(average, exact, dtype="int32") == 0
 
 
 def bound_of(line, accumulator):
