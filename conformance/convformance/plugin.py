@@ -25,6 +25,7 @@ from convformance.bench import Bench
 from convformance.explore import keep
 from convformance.news import NewDiscrepancies
 from convformance.problem import Case
+from convformance.processor import processor_features
 from convformance.registry import BackendError, adapter_path, make_backend
 from convformance.runfile import (
     CaseRecord,
@@ -261,7 +262,7 @@ class Collector:
         if self.header.selection:
             return []
         seen = {finding.entry["id"] for finding in self.findings.values() if finding.entry}
-        features = ledger.processor_features()
+        features = processor_features()
         missing = [entry for entry in self.entries if entry.id not in seen]
         return [entry for entry in missing if entry.must_occur(features)]
 

@@ -5,7 +5,6 @@ import json
 import pytest
 from packaging.specifiers import SpecifierSet
 
-from convformance import ledger
 from convformance.ledger import FACTS, KINDS, Entry, LedgerError, load, load_all, read
 from convformance.problem import Case, Problem
 from convformance.registry import names
@@ -254,14 +253,3 @@ def test_two_entries_of_one_name_are_told():
 
 def test_an_empty_file_has_no_entries():
     assert read([("torch.toml", ""), ("jax.toml", "# nothing yet\n")]) == ()
-
-
-def test_the_processor_tells_features_where_linux_does(monkeypatch, tmp_path):
-    told = tmp_path / "cpuinfo"
-    told.write_text("processor\t: 0\nflags\t\t: fpu avx2\n\nflags\t\t: fpu avx2\n")
-    monkeypatch.setattr(ledger, "Path", lambda _: told)
-    assert ledger.processor_features() == {"fpu", "avx2"}
-    told.write_text("processor: 0\n")
-    assert ledger.processor_features() == frozenset()
-    told.unlink()
-    assert ledger.processor_features() == frozenset()

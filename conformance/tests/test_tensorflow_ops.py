@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import ml_dtypes
@@ -9,14 +10,17 @@ import numpy as np
 import pytest
 
 from convformance.backend import Array, Result, Unsupported
-from convformance.backends.tensorflow_backend import WITHOUT_ONEDNN, TensorFlowBackend
+from convformance.backends.tensorflow_backend import TensorFlowBackend
 from convformance.backends.tensorflow_pools import batch_in_index
+from convformance.backends.tensorflow_sums import accumulators, halves_of_onednn
 from convformance.bench import Bench
 from convformance.handing import handed
 from convformance.judge import _accumulator
 from convformance.meaning import input_shapes
+from convformance.perform import perform
 from convformance.problem import Case, Problem
 from convformance.verdict import Kind
+from convformance.worker import Isolated
 
 tf = pytest.importorskip("tensorflow", reason="the optional framework tensorflow is not installed")
 
@@ -347,6 +351,9 @@ SUMS = [
             ("conv", f"32x1x{k}", f"1x1x{k}", "bias grad=bias", "dy"),
         )
     ),
+    ("conv x=1x32x1x1 w=1x32x1x1", "x"),
+    ("conv x=1x32x1x1x1 w=1x32x1x1x1", "x"),
+    ("conv1x1 x=1x32x1x1x1 w=1x32", "x"),
     ("depthwise_conv x=1x1x32 w=1x1x32", "x"),
     ("depthwise_conv x=1x1x1x32 w=1x1x1x32", "x"),
     ("separable_conv x=1x1x1x32 w=1x1x1x32 pointwise=1x1", "x"),
@@ -355,13 +362,22 @@ SUMS = [
 ]
 
 
-@pytest.mark.parametrize("dtype", HALVES)
-@pytest.mark.parametrize(("line", "name"), SUMS)
-def test_sums_are_kept_in_the_declared_dtype(
-    backend: TensorFlowBackend, line: str, name: str, dtype: str
-) -> None:
-    problem = Problem.parse(f"{line} {dtype}")
-    big = 2 / float(ml_dtypes.finfo(HALVES[dtype]).eps)  # big + 1 is big again
+@pytest.fixture(scope="module")
+def by_eigen() -> Iterator[Isolated]:
+    """TensorFlow without oneDNN, which it decides when it is imported."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+        backend = Isolated("tensorflow")
+    yield backend
+    backend.close()
+
+
+def is_summed_in_float32(
+    backend: TensorFlowBackend | Isolated, problem: Problem, name: str
+) -> bool:
+    """Whether a number that swallows ones in the half type adds them all up, wherever it stands."""
+    half = HALVES[problem.dtype]
+    big = 2 / float(ml_dtypes.finfo(half).eps)  # big + 1 is big again
     kept = []
     for place in range(0, TERMS, 5):
         arrays = {key: np.ones(shape) for key, shape in input_shapes(problem).items()}
@@ -372,11 +388,21 @@ def test_sums_are_kept_in_the_declared_dtype(
         arrays[name] = terms.reshape(arrays[name].shape)
         if "bias" in arrays:
             arrays["bias"][:] = 0
-        halves = {key: one.astype(HALVES[dtype]) for key, one in arrays.items()}
-        got = backend.run(problem, halves).arrays[problem.answers[0]]
+        given = {key: one.astype(half) for key, one in arrays.items()}
+        got = perform(backend, problem, given).arrays[problem.answers[0]]
         kept.append(float(got.astype(np.float64).max()) == big + TERMS)
-    declared = _accumulator(problem, backend.accumulators)
-    assert all(kept) == (declared == "float32")
+    return all(kept)
+
+
+@pytest.mark.parametrize("dtype", HALVES)
+@pytest.mark.parametrize(("line", "name"), SUMS)
+def test_sums_are_kept_in_the_declared_dtype(
+    backend: TensorFlowBackend, by_eigen: Isolated, line: str, name: str, dtype: str
+) -> None:
+    problem = Problem.parse(f"{line} {dtype}")
+    for one in (backend, by_eigen):
+        declared = _accumulator(problem, one.accumulators)
+        assert is_summed_in_float32(one, problem, name) == (declared == "float32")
 
 
 def test_the_bfloat16_gradient_of_an_average_is_rounded_after_each_window(
@@ -397,6 +423,22 @@ def test_the_float16_gradient_of_an_average_is_summed_in_float16(
     assert _accumulator(Problem.parse(line), backend.accumulators) == "float16"
 
 
-def test_without_onednn_bfloat16_is_declared_narrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
-    assert TensorFlowBackend().accumulators.items() >= WITHOUT_ONEDNN.items()
+@pytest.mark.parametrize(
+    ("features", "halves"),
+    [
+        ("avx2", ()),
+        ("avx512f avx512bw", ("bfloat16",)),
+        ("avx512f avx512bw avx512_bf16 avx512_fp16", ("bfloat16", "float16")),
+        ("avx2 avx_ne_convert", ("bfloat16", "float16")),
+    ],
+)
+def test_the_processor_decides_which_half_types_onednn_computes(
+    features: str, halves: tuple[str, ...]
+) -> None:
+    assert halves_of_onednn(features.split()) == halves
+
+
+def test_what_eigen_sums_in_a_half_type_is_declared_narrow(by_eigen: Isolated) -> None:
+    assert by_eigen.accumulators == accumulators(())
+    assert accumulators(())["conv float16 rank 3"] == "float16"
+    assert "conv float16 rank 3" not in accumulators(("float16",))

@@ -13,9 +13,9 @@ import pytest
 from convformance.backend import Array
 from convformance.fills import make_arrays
 from convformance.handing import handed
-from convformance.ledger import processor_features
 from convformance.perform import perform
 from convformance.problem import EXTRAS, Case, Problem
+from convformance.processor import processor_features
 
 pytest.importorskip("torch", reason="PyTorch is not installed (extra: torch)")
 

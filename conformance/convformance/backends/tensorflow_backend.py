@@ -20,54 +20,9 @@ from convformance.backend import Array, Arrays, Result
 from convformance.backends.source import execute, nested
 from convformance.backends.tensorflow_calls import written
 from convformance.backends.tensorflow_pools import batch_in_index, unpooled
+from convformance.backends.tensorflow_sums import accumulators, halves_of_onednn
 from convformance.problem import EXTRAS, Problem
-
-# In which dtype sums are kept; every line that is not float32 or wider is proven by a test.
-ACCUMULATORS = {
-    "float16": "float32",
-    "bfloat16": "float32",
-    "float32": "float32",
-    "float64": "float64",
-    "int8": "int8",
-    "int32": "int32",
-    "int64": "int64",
-    "uint8": "uint8",
-    # conv1d and conv2d of float16 sum in float32; conv3d and what Eigen computes in float16
-    "conv float16 rank 3": "float16",
-    "conv1x1 float16 rank 3": "float16",
-    "conv grad=x float16": "float16",
-    "conv grad=w float16": "float16",
-    "conv_transpose float16": "float16",
-    "conv_transpose grad=x float16": "float32",
-    "conv_transpose grad=x float16 rank 3": "float16",
-    "conv_transpose grad=bias float16": "float32",
-    "depthwise_conv float16": "float16",
-    "separable_conv float16": "float16",
-    "avg_pool float16": "float16",
-    "max_pool grad=x float16": "float16",
-    "max_pool grad=x bfloat16": "bfloat16",
-    "avg_pool grad=x bfloat16": "bfloat16",  # with one channel float32
-    # oneDNN takes no explicit padding here
-    "conv grad=x bfloat16 rank 2": "bfloat16",
-    "conv grad=w bfloat16 rank 2": "bfloat16",
-    "conv_transpose bfloat16 rank 2": "bfloat16",
-    "conv_transpose grad=w bfloat16 rank 2": "bfloat16",
-    # the gradient of bias_add
-    "conv grad=bias bfloat16": "bfloat16",
-    "conv_transpose grad=bias bfloat16": "bfloat16",
-}
-# Where oneDNN does not compute bfloat16, it goes the way of float16.
-WITHOUT_ONEDNN = {
-    "conv bfloat16 rank 3": "bfloat16",
-    "conv1x1 bfloat16 rank 3": "bfloat16",
-    "conv grad=x bfloat16": "bfloat16",
-    "conv grad=w bfloat16": "bfloat16",
-    "conv_transpose bfloat16": "bfloat16",
-    "conv_transpose grad=x bfloat16": "float32",
-    "conv_transpose grad=x bfloat16 rank 3": "bfloat16",
-    "depthwise_conv bfloat16": "bfloat16",
-    "separable_conv bfloat16": "bfloat16",
-}
+from convformance.processor import processor_features
 
 
 class TensorFlowBackend:
@@ -85,7 +40,10 @@ class TensorFlowBackend:
         self._onednn = os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "0"
         self.version: str = tf.__version__
         self.libraries = {"tensorflow": self.version, "numpy": np.__version__}
-        self.accumulators = ACCUMULATORS | ({} if self._onednn else WITHOUT_ONEDNN)
+        self.accumulators = accumulators(self._halves())
+
+    def _halves(self) -> tuple[str, ...]:
+        return halves_of_onednn(processor_features()) if self._onednn else ()
 
     def run(self, problem: Problem, arrays: dict[str, Array]) -> Result:
         """Return NCHW arrays in the dtype that TensorFlow gave."""

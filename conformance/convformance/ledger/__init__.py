@@ -17,7 +17,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from operator import gt
-from pathlib import Path
 from typing import Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -131,16 +130,6 @@ class Entry:
     def to_json(self) -> dict[str, Any]:
         """Return the entry as JSON values."""
         return asdict(self)
-
-
-def processor_features() -> frozenset[str]:
-    """Return the processor's feature flags as Linux names them; none where it does not tell."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return frozenset()
-    found = re.search(r"^(?:flags|Features)\s*:(.*)$", text, re.MULTILINE)
-    return frozenset(found[1].split()) if found else frozenset()
 
 
 def load(backend: str, version: str) -> tuple[Entry, ...]:
