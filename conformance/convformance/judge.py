@@ -28,6 +28,8 @@ SIZED = {  # the clause that a wrong shape contradicts, where it is not the numb
     "unfold": "unfold.order",
     "fold": "fold.sum",
 }
+NEEDLESS_NAN = ", each NaN where none is due"
+Place = tuple[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,15 @@ def _judge_meaning(trial: Trial, expected: Expectation) -> Verdict:
     if not wrong:
         return Verdict(Kind.AGREES, compared=compared)
     text = f"{len(wrong)} of {compared} compared elements differ"
+    if _are_needless_nan(got, expected, wrong):
+        text += NEEDLESS_NAN
     return Verdict(Kind.VALUE, "", text, wrong=tuple(wrong), compared=compared)
+
+
+def _are_needless_nan(got: Array, expected: Expectation, wrong: list[Place]) -> bool:
+    """Whether all that differs is NaN: a number that should not have been read gives that."""
+    needless = sum(_is_nan(got) & ~_is_nan(expected.y))
+    return int(needless) == len(wrong)
 
 
 def _differing(got: Array, expected: Expectation) -> list[tuple[int, ...]]:

@@ -75,6 +75,17 @@ def test_a_wrong_dtype_names_both():
     assert found.message == "y: expected float32, got float64"
 
 
+def test_a_nan_where_none_is_due_is_told_apart_from_a_wrong_number():
+    """A sample that should not have been read shows as NaN; the ledger tells leaks by that."""
+    y = right(LINE)["y"]
+    y[0, 0, :2] = np.nan
+    assert verdict(LINE, y=y).message == (
+        "2 of 4 compared elements differ, each NaN where none is due"
+    )
+    y[0, 0, 3] += 1
+    assert verdict(LINE, y=y).message == "3 of 4 compared elements differ"
+
+
 def test_one_unit_in_the_last_place_is_a_difference():
     y = right(LINE)["y"]
     y[0, 0, 2] = np.nextafter(y[0, 0, 2], np.float32(np.inf))

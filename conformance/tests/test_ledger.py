@@ -5,6 +5,7 @@ import json
 import pytest
 from packaging.specifiers import SpecifierSet
 
+from convformance.judge import NEEDLESS_NAN
 from convformance.ledger import FACTS, KINDS, Entry, LedgerError, load, load_all, read
 from convformance.problem import Case, Problem
 from convformance.registry import names
@@ -71,6 +72,18 @@ def test_a_shipped_entry_gives_its_reason_and_an_address_that_is_one(one):
 def test_a_shipped_refusal_is_pinned_by_its_message(one):
     """A clause alone would also hide a refusal for another reason."""
     assert one.message or one.verdict not in (Kind.REFUSES, Kind.CRASHED)
+
+
+LEAKS = [one for one in SHIPPED if "leak" in one.id]
+
+
+@pytest.mark.parametrize("one", LEAKS, ids=lambda one: one.id)
+def test_an_entry_of_a_leak_covers_nothing_but_nan_where_none_is_due(one):
+    """Else it would hide a wrong number under the same op and dtype."""
+    problem = Case.parse(one.case).problem
+    text = "3 of 5 compared elements differ"
+    assert not one.matches(problem, Verdict(Kind.VALUE, one.clause, text))
+    assert one.matches(problem, Verdict(Kind.VALUE, one.clause, text + NEEDLESS_NAN))
 
 
 # Matching.
@@ -192,6 +205,8 @@ def test_an_entry_is_stale_only_where_it_had_to_occur():
     assert entry().must_occur(here)
     assert entry(processor=["fma"]).must_occur(here)
     assert not entry(processor=["fma", "amx_tile"]).must_occur(here)
+    assert entry(processor=["fma", "not amx_tile"]).must_occur(here)
+    assert not entry(processor=["not fma"]).must_occur(here)
     assert not entry(flaky="it reads memory that nobody wrote").must_occur(here)
 
 

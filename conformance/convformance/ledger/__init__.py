@@ -5,8 +5,9 @@ it is (bug, limitation or documented difference), why in a sentence, a link wher
 speaks of it, and a case line that shows it. `message` is a regular expression that the
 framework's words must contain; `dtypes` and `when` narrow an entry further, `also` names
 clauses that the same deviation may show as. An entry with `processor` features occurs only
-on a processor that has them all; `flaky` says why an entry may not occur in a run (memory
-that is read before it is written): such an entry is never called stale.
+on a processor that has them all, and none that stands behind "not "; `flaky` says why an entry
+may not occur in a run (memory that is read before it is written): such an entry is never called
+stale.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from convformance.verdict import Kind, Verdict
 from convoracle import CLAUSES
 
 KINDS = ("bug", "limitation", "documented difference")
+NOT = "not "  # before a processor's feature: where the processor has it, other kernels are chosen
 # Facts about a problem that an entry's `when` may ask for.
 FACTS: Mapping[str, Any] = {
     "batch grouped": lambda problem: problem.batch_groups > 1,
@@ -125,7 +127,9 @@ class Entry:
 
     def must_occur(self, features: frozenset[str]) -> bool:
         """Whether a run that does not show the entry makes it stale."""
-        return not self.flaky and set(self.processor) <= features
+        lacking = {name.removeprefix(NOT) for name in self.processor if name.startswith(NOT)}
+        needed = {name for name in self.processor if not name.startswith(NOT)}
+        return not self.flaky and needed <= features and not lacking & features
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry as JSON values."""
