@@ -7,7 +7,9 @@ any order (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., lemm
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from convformance.problem import Problem
 from convoracle.exact import FORMATS, Format, Number, is_finite, root
@@ -66,16 +68,16 @@ def _term_roundings(problem: Problem) -> int:
     return int(problem.p) * (math.prod(problem.kernel) + 12)
 
 
-def _finishing_roundings(problem: Problem, exact: Number) -> Fraction:
+def _finishing_roundings(problem: Problem, exact: Number) -> int:
     if problem.grad:
-        return Fraction(0)
+        return 0
     if problem.op in DIVIDING_OPS:
-        return Fraction(3)
+        return 3
     if problem.op == "lp_pool" and problem.p not in (1, math.inf):
         # sum = exact^p, so ln(sum) / p = |ln(exact)|; the power itself may be two roundings off
         logarithm = abs(math.log(exact)) if exact else 0.0
-        return 4 + Fraction(math.ceil(logarithm))
-    return Fraction(0)
+        return 4 + math.ceil(logarithm)
+    return 0
 
 
 def accuracy_bound(
@@ -88,32 +90,76 @@ def accuracy_bound(
     """
     if problem.op in EXACT_OPS and not problem.grad:
         return Fraction(0)
-    out, form = FORMATS[operation.dtype], FORMATS[accumulator]
-    exact, n = operation.exact(position), len(operation.terms(position))
+    exact, magnitude = operation.exact(position), operation.magnitude(position)
+    if not is_finite(magnitude) or not is_finite(exact):
+        return Fraction(0)
+    n = len(operation.terms(position))
+    line = bound_line(problem, operation, n, exact, accumulator)
+    gain = operation.gain(position) if operation.gain else 0
+    return (
+        line.magnitude * Fraction(magnitude)
+        + line.exact * abs(Fraction(exact))
+        + line.gain * Fraction(gain)
+        + line.rest
+    )
+
+
+@dataclass(frozen=True)
+class BoundLine:
+    """The bound is linear in three numbers of an element: its coefficients, and what is left."""
+
+    magnitude: Fraction
+    exact: Fraction
+    gain: Fraction
+    rest: Fraction
+
+    @property
+    def floats(self) -> tuple[float, float, float, float]:
+        """The four as the nearest floats."""
+        return float(self.magnitude), float(self.exact), float(self.gain), float(self.rest)
+
+
+def bound_line(
+    problem: Problem, operation: Operation, n: int, exact: Number, accumulator: str
+) -> BoundLine:
+    """Return the coefficients of `accuracy_bound` for an element of n terms."""
     roundings = n + 2 + _finishing_roundings(problem, exact)
     if problem.grad and problem.op in ROUNDED_TERMS:
         roundings += _term_roundings(problem)
     elif problem.op == "lp_pool":
         roundings += n * max(0, int(min(problem.p, 3)) - 1)  # |x|^p by repeated products
-    magnitude = operation.magnitude(position)
-    if not is_finite(magnitude) or not is_finite(exact):
-        return Fraction(0)
-    if operation.weights is not None:  # [value.complex] three real products may make a complex one
-        roundings, magnitude = 2 * (roundings + 2), 2 * magnitude
-    summing = gamma(roundings, form.unit) * Fraction(magnitude)
-    if operation.gain is not None:  # an intermediate result is an element of the dtype
-        summing += out.unit * (Fraction(magnitude) + summing)
-        summing += Fraction(operation.gain(position)) * out.subnormal
-    half_ulp = out.unit * (abs(Fraction(exact)) + summing)
-    return summing + half_ulp + _underflow(problem, n, form) + out.subnormal
+    has_root = problem.op == "lp_pool" and problem.p not in (1, math.inf) and not problem.grad
+    return _line(
+        roundings,
+        n,
+        p=int(problem.p) if has_root else 1,
+        dtype=operation.dtype,
+        accumulator=accumulator,
+        in_parts=operation.weights is not None,
+        gains=operation.gain is not None,
+    )
 
 
-def _underflow(problem: Problem, n: int, form: Format) -> Fraction:
+@lru_cache(maxsize=4096)  # few numbers of terms and roundings occur, and many elements have them
+def _line(
+    roundings: int, n: int, *, p: int, dtype: str, accumulator: str, in_parts: bool, gains: bool
+) -> BoundLine:
+    out, form, factor = FORMATS[dtype], FORMATS[accumulator], 1
+    if in_parts:  # [value.complex] three real products may make a complex one
+        roundings, factor = 2 * (roundings + 2), 2
+    summing = factor * gamma(roundings, form.unit)
+    growing = Fraction(0)
+    if gains:  # an intermediate result is an element of the dtype
+        summing += out.unit * (factor + summing)
+        growing = out.subnormal
+    half_ulp = 1 + out.unit  # of what the sum may be, its own error included
+    rest = _underflow(n, p, form) + out.subnormal
+    return BoundLine(summing * half_ulp, out.unit, growing * half_ulp, rest)
+
+
+def _underflow(n: int, p: int, form: Format) -> Fraction:
     """Return what n terms and their sum may lose below the smallest number.
 
     A root magnifies it: |(s + d)^(1/p) - s^(1/p)| <= d^(1/p) for any s.
     """
-    lost = (n + 1) * form.subnormal
-    if problem.op != "lp_pool" or problem.p in (1, math.inf) or problem.grad:
-        return lost
-    return Fraction(root(lost, int(problem.p)))
+    return Fraction(root((n + 1) * form.subnormal, p))

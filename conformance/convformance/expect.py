@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from itertools import product
 from math import prod
 from typing import Any
@@ -16,6 +16,7 @@ from convformance.backend import Array, Arrays
 from convformance.meaning import STANDARD, dy_shape, operation, output_channels, output_shape
 from convformance.problem import Problem
 from convoracle import InvalidProblem, Operation
+from convoracle.exact import Number
 
 TERM_BUDGET = 60_000  # terms that the oracle loops over for one case; larger ones are sampled
 SAMPLES = 24  # seeded positions of a sampled case, beside its corners and edges
@@ -67,8 +68,13 @@ class Expectation:
     @cached_property
     def y(self) -> Array:
         """The expected elements, in the order of `positions`, in the output's dtype."""
-        values = [self.operation.value(position) for position in self.positions]
+        values = [self.operation.element(exact) for exact in self.exacts]
         return elements(values, self.operation.dtype)
+
+    @cached_property
+    def exacts(self) -> tuple[Number, ...]:
+        """The expected elements before they are rounded, in the order of `positions`."""
+        return tuple(map(self.operation.exact, self.positions))
 
     @cached_property
     def indices(self) -> Array | None:
@@ -90,6 +96,7 @@ def expectation(
 ) -> Expectation:
     """Return what the oracle expects; raise `InvalidProblem` for an invalid problem."""
     op = operation(problem, arrays, choices)
+    op = replace(op, terms=lru_cache(maxsize=None)(op.terms))  # for the value, the bound, the text
     if prod(op.shape) * terms_each(problem) <= TERM_BUDGET:
         return Expectation(problem, op, tuple(product(*map(range, op.shape))), sampled=False)
     return Expectation(problem, op, _sample(problem, op.shape, seed), sampled=True)

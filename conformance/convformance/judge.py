@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 
 from convformance.backend import Array, Outcome
-from convformance.bounds import accuracy_bound, meaning_bound
+from convformance.bounds import meaning_bound
 from convformance.expect import Expectation, numpy_dtype
+from convformance.margins import error, margins
 from convformance.problem import Case, Problem
 from convformance.verdict import Kind, Verdict
 from convoracle import InvalidProblem
-from convoracle.exact import FORMATS, PARTS, is_finite, is_nan
+from convoracle.exact import FORMATS, PARTS
 from convoracle.operation import flushes
 
 SIZED = {  # the clause that a wrong shape contradicts, where it is not the number of windows
@@ -125,7 +125,7 @@ def _differing(got: Array, expected: Expectation) -> list[tuple[int, ...]]:
     return [
         expected.positions[i]
         for i in np.flatnonzero(~same)
-        if not _within_roundings(got[i], expected, expected.positions[i])
+        if not _within_roundings(float(got[i]), expected, int(i))
     ]
 
 
@@ -142,40 +142,24 @@ def _flushed(got: Array, dtype: str) -> Array:
     return np.where(tiny, np.zeros_like(got), got)
 
 
-def _within_roundings(got: float, expected: Expectation, position: tuple[int, ...]) -> bool:
-    exact = expected.operation.exact(position)
+def _within_roundings(got: float, expected: Expectation, i: int) -> bool:
+    exact, position = expected.exacts[i], expected.positions[i]
     bound = meaning_bound(expected.problem, expected.operation, position, exact)
-    return bound > 0 and _error(got, expected, position) <= bound
-
-
-def _error(got: float, expected: Expectation, position: tuple[int, ...]) -> Fraction | float:
-    """Return |got - exact|; infinite where only one of them is finite."""
-    exact = expected.operation.exact(position)
-    if not is_finite(exact) or not np.isfinite(got):
-        value = expected.operation.value(position)
-        same = value == got or (is_nan(value) and is_nan(float(got)))
-        return 0.0 if same else float("inf")
-    return abs(Fraction(float(got)) - Fraction(exact))
+    return bound > 0 and error(got, expected, i) <= bound
 
 
 def _judge_accuracy(trial: Trial, expected: Expectation) -> Verdict:
     problem = trial.case.problem
-    accumulator = _accumulator(problem, trial.accumulators)
     main = problem.answers[0]
     got = expected.elements_of(trial.outcome.arrays[main])
-    margins = []
-    for element, position in zip(got, expected.positions, strict=True):
-        error = _error(element, expected, position)
-        bound = accuracy_bound(problem, expected.operation, position, accumulator)
-        margins.append(_margin(error, bound))
-    wrong = [i for i, margin in enumerate(margins) if not margin <= 1]
-    worst = max(margins, default=0.0)
-    if not wrong:
-        return Verdict(Kind.AGREES, compared=len(margins), margin=worst)
-    text = f"{len(wrong)} of {len(margins)} compared elements exceed the bound"
-    text += f", the worst {worst:.3g} times"
-    places = tuple((main, expected.positions[i]) for i in wrong)
-    return Verdict(Kind.BOUND, "backend.accuracy", text, {}, places, len(margins), worst)
+    found = margins(got, expected, _accumulator(problem, trial.accumulators))
+    compared = len(expected.positions)
+    if not found.wrong:
+        return Verdict(Kind.AGREES, compared=compared, margin=found.worst)
+    text = f"{len(found.wrong)} of {compared} compared elements exceed the bound"
+    text += f", the worst {found.worst:.3g} times"
+    places = tuple((main, expected.positions[i]) for i in found.wrong)
+    return Verdict(Kind.BOUND, "backend.accuracy", text, {}, places, compared, found.worst)
 
 
 def _accumulator(problem: Problem, declared: Mapping[str, str]) -> str:
@@ -185,9 +169,3 @@ def _accumulator(problem: Problem, declared: Mapping[str, str]) -> str:
     key = f"{op} {dtype}"
     keys = (f"{key} rank {problem.rank}", key, f"{problem.op} {dtype}", dtype)
     return next((declared[one] for one in keys if one in declared), dtype)
-
-
-def _margin(error: Fraction | float, bound: Fraction) -> float:
-    if error == 0:
-        return 0.0
-    return float(error / bound) if bound else float("inf")
