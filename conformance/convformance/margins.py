@@ -16,7 +16,7 @@ import numpy as np
 from convformance.backend import Array
 from convformance.bounds import EXACT_OPS, accuracy_bound, bound_line
 from convformance.expect import Expectation
-from convoracle.exact import Number, is_finite, is_nan
+from convoracle.exact import Number, exact_sum, is_finite, is_nan
 
 # An estimate makes fewer than 50 roundings of 2**-53, relative to numbers that are not negative.
 DOUBT = 2.0**-40
@@ -84,7 +84,8 @@ def _bound(expected: Expectation, i: int, exact: Number, accumulator: str) -> fl
     if not LEAST < total < math.inf or gain > MOST:
         return math.nan
     line = bound_line(expected.problem, operation, len(terms), exact, accumulator).floats
-    magnitude = abs(float(operation.finish(position, total)))
+    alike = operation.combine is exact_sum and counted is terms and min(terms) >= 0
+    magnitude = abs(float(exact if alike else operation.finish(position, total)))
     return line[0] * magnitude + line[1] * abs(float(exact)) + line[2] * gain + line[3]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -167,6 +168,7 @@ def output_channels(problem: Problem) -> int:
     return (*problem.w, 0)[0]
 
 
+@lru_cache(maxsize=256)  # one case asks several times
 def dy_shape(problem: Problem) -> tuple[int, ...]:
     """Return the shape of the output; of an invalid problem some shape."""
     try:
@@ -175,6 +177,7 @@ def dy_shape(problem: Problem) -> tuple[int, ...]:
         return (1,) * len(problem.x)
 
 
+@lru_cache(maxsize=256)  # the one that draws a problem asks, and so do those that judge it
 def output_shape(problem: Problem) -> tuple[int, ...]:
     """Return the output's shape, from the sizes alone; raise `InvalidProblem`."""
     shapes = input_shapes(problem)

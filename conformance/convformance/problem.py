@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 Padding = str | tuple[tuple[int, int], ...]
@@ -175,11 +176,9 @@ class Problem:
 
     def _check_together(self) -> None:
         """Raise for attributes that the op does not take, or that do not go together."""
-        for one in fields(self):
-            if one.name in ("op", "dtype") or one.name in OPS[self.op]:
-                continue
-            if getattr(self, one.name) != _default(one.name, self.rank):
-                raise ValueError(f"{self.op} takes no {one.name}")
+        for name in _UNTAKEN[self.op]:
+            if getattr(self, name) != _default(name, self.rank):
+                raise ValueError(f"{self.op} takes no {name}")
         if self.grad in ("w", "bias") and "w" not in OPS[self.op]:
             raise ValueError(f"{self.op} has no {self.grad}, so no gradient by it")
         if self.grad == "bias" and not self.bias:
@@ -231,7 +230,7 @@ class Problem:
             found.append("padding")
         return tuple(found)
 
-    @property
+    @cached_property
     def line(self) -> str:
         """The one canonical line of this problem."""
         words = [self.op]
@@ -278,6 +277,13 @@ class Problem:
         return _problem(line, words)
 
 
+_DEFAULTS = {one.name: one.default for one in fields(Problem)}
+_UNTAKEN = {  # the attributes that each op does not take
+    op: tuple(name for name in _DEFAULTS if name not in ("op", "dtype", *names))
+    for op, names in OPS.items()
+}
+
+
 @dataclass(frozen=True)
 class Case:
     """A problem and a fill: `fill` names one or more fills, "+" between them, for the batch."""
@@ -303,7 +309,7 @@ class Case:
         if self.seed < 0:
             raise ValueError(f"seed {self.seed} is negative")
 
-    @property
+    @cached_property
     def line(self) -> str:
         """The one canonical line of this case."""
         return f"{self.problem.line} fill={self.fill}#{self.seed}"
@@ -444,7 +450,7 @@ def _default(name: str, rank: int) -> Any:
         return (1,) * rank
     if name == "output_padding":
         return (0,) * rank
-    return next(one.default for one in fields(Problem) if one.name == name)
+    return _DEFAULTS[name]
 
 
 def _as_lists(value: Any) -> Any:

@@ -168,7 +168,9 @@ class Run:
 
 def to_line(record: Any) -> str:
     """Return one line of JSON, without its newline."""
-    return json.dumps({"type": _NAMES[type(record)], **asdict(record)}, allow_nan=False)
+    # `vars` copies nothing; what is a dataclass inside of a record, `asdict` writes out
+    content = {"type": _NAMES[type(record)], **vars(record)}
+    return json.dumps(content, default=asdict, allow_nan=False)
 
 
 def from_json(data: Mapping[str, Any]) -> Any:

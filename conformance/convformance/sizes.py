@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from convformance.problem import Problem
@@ -15,6 +16,7 @@ AXIS_NAMES = {1: ("W",), 2: ("H", "W"), 3: ("D", "H", "W")}
 UNWINDOWED = ("adaptive_max_pool", "adaptive_avg_pool", "global_max_pool", "global_avg_pool")
 
 
+@lru_cache(maxsize=256)  # one case asks several times
 def axes_of(problem: Problem) -> tuple[Axis, ...]:
     """Return the axes of a valid problem; an adaptive or global pool has none.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import prod
 
 from convoracle.axis import Axis, Padding, slide
@@ -75,10 +76,14 @@ def separable_conv(
         pointwise.shape, [lift(value) for value in operands(pointwise, dtype, choices).values]
     )
 
+    @lru_cache(maxsize=4096)
+    def under(n: int, c: int, o: Position) -> list[Number]:
+        return [lift(term) for term in inner.terms((n, c, *o))]
+
     def terms(position: Position) -> list[Number]:
         n, m, *o = position
         row = rows.block(m)
-        return [row[c] * lift(term) for c in range(channels) for term in inner.terms((n, c, *o))]
+        return [row[c] * term for c in range(channels) for term in under(n, c, tuple(o))]
 
     def gain(position: Position) -> Number:
         """Return how much an error of every depthwise element may grow."""

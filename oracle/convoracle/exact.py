@@ -11,10 +11,12 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache, cached_property
 
 Number = int | float | Fraction
 
 
+@cache
 def two_to(exponent: int) -> Fraction:
     """Return a power of two, exactly."""
     return Fraction(2**exponent) if exponent >= 0 else Fraction(1, 2**-exponent)
@@ -27,22 +29,22 @@ class Format:
     precision: int  # bits of the significand, the implicit one included
     least_exponent: int  # of a normal number
 
-    @property
+    @cached_property
     def unit(self) -> Fraction:
         """The unit roundoff: half the distance from 1 to the next number."""
         return Fraction(1, 2**self.precision)
 
-    @property
+    @cached_property
     def normal(self) -> Fraction:
         """The smallest normal number."""
         return two_to(self.least_exponent)
 
-    @property
+    @cached_property
     def subnormal(self) -> Fraction:
         """The smallest number above zero."""
         return self.normal / two_to(self.precision - 1)
 
-    @property
+    @cached_property
     def largest(self) -> Fraction:
         """The largest finite number."""
         return (2 - two_to(1 - self.precision)) * two_to(1 - self.least_exponent)
@@ -88,9 +90,8 @@ def operand(number: Number, dtype: str) -> Number:
 
 def exact_sum(terms: Sequence[Number]) -> Number:
     """Return the exact sum; [value.nan] and [value.infinity] decide where it is not finite."""
-    special = [float(term) for term in terms if not is_finite(term)]
-    if special:
-        return sum(special)  # NaN, or inf - inf = NaN, or that infinity
+    if not all(map(is_finite, terms)):
+        return sum(float(term) for term in terms if not is_finite(term))  # inf - inf is NaN
     if not all(isinstance(term, float) for term in terms):
         return sum(map(lift, terms))
     with contextlib.suppress(OverflowError):  # a partial sum past the largest float

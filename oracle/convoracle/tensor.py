@@ -36,11 +36,11 @@ class Tensor:
 
     def block(self, *lead: int) -> Sequence[Number]:
         """Return the flat values under the leading positions, such as one plane x[n, c]."""
-        size = prod(self.shape[len(lead) :])
-        start = 0
+        start, size = 0, len(self.values)
         for position, length in zip(lead, self.shape, strict=False):
-            start = start * length + position
-        return self.values[start * size : (start + 1) * size]
+            size //= length
+            start += position * size
+        return self.values[start : start + size]
 
     def nested(self) -> Any:
         """Return nested lists."""

@@ -28,17 +28,22 @@ class Window:
 def windows(axes: Sequence[Axis]) -> Callable[[Position], Window]:
     """Return a function from an output position to its window."""
     spatial = [axis.size for axis in axes]
-    taps = list(positions([axis.kernel_size for axis in axes]))
+
+    @lru_cache(maxsize=4096)
+    def along(a: int, o: int) -> list[tuple[int | None, bool]]:
+        """Return the sample under each tap of window o of one axis, and whether the tap is in."""
+        axis = axes[a]
+        found = [axis.position(o, k) for k in range(axis.kernel_size)]
+        return [(axis.sample(i), axis.pads(i)) for i in found]
 
     @lru_cache(maxsize=4096)
     def at(o: Position) -> Window:
         samples, padding, overrun = [], [], []
-        for tap, k in enumerate(taps):
-            i = [axis.position(*ok) for axis, *ok in zip(axes, o, k, strict=True)]
-            found = [axis.sample(j) for axis, j in zip(axes, i, strict=True)]
-            if None not in found:
-                samples.append((tap, flat_index([j for j in found if j is not None], spatial)))
-            elif all(axis.pads(j) for axis, j in zip(axes, i, strict=True)):
+        for tap, under in enumerate(product(*(along(a, j) for a, j in enumerate(o)))):
+            found = [sample for sample, _ in under if sample is not None]
+            if len(found) == len(axes):
+                samples.append((tap, flat_index(found, spatial)))
+            elif all(is_in for _, is_in in under):
                 padding.append(tap)
             else:
                 overrun.append(tap)
