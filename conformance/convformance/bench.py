@@ -79,11 +79,10 @@ class Bench:
     def _explained(self, trial: Trial, arrays: Arrays, verdict: Verdict) -> Verdict:
         if not verdict.is_discrepancy:
             return verdict
-        choices = None
+        choices: Mapping[str, str] | None = None
         sized_by_choice = verdict.kind is Kind.SHAPE and trial.case.problem.op == "conv_transpose"
         if verdict.kind in (Kind.VALUE, Kind.BOUND) or sized_by_choice:  # [transpose.valid]
-            choices, wrong = explain(trial, arrays, verdict)
-            verdict = replace(verdict, wrong=wrong)
+            choices, verdict = explain(trial, arrays, verdict)
         elif verdict.kind is Kind.REFUSES:
             choices = refusal_choice(trial.case, verdict.message, self.by_standard)
         if choices:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -106,15 +106,16 @@ def _judge_meaning(trial: Trial, expected: Expectation) -> Verdict:
     if not wrong:
         return Verdict(Kind.AGREES, compared=compared)
     text = f"{len(wrong)} of {compared} compared elements differ"
-    if _are_needless_nan(got, expected, wrong):
+    if needless_nan(trial, wrong):
         text += NEEDLESS_NAN
     return Verdict(Kind.VALUE, "", text, wrong=tuple(wrong), compared=compared)
 
 
-def _are_needless_nan(got: Array, expected: Expectation, wrong: list[Place]) -> bool:
-    """Whether all that differs is NaN: a number that should not have been read gives that."""
-    needless = sum(_is_nan(got) & ~_is_nan(expected.y))
-    return int(needless) == len(wrong)
+def needless_nan(trial: Trial, places: Collection[Place]) -> bool:
+    """Whether there is NaN at all of these places, which differ: something else was read."""
+    arrays = trial.outcome.arrays
+    found = (arrays[name][place[: arrays[name].ndim]] for name, place in places)
+    return all(bool(_is_nan(element)) for element in found)
 
 
 def _differing(got: Array, expected: Expectation) -> list[tuple[int, ...]]:
