@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from functools import cache
 
 from convformance.problem import Problem
 from convoracle.exact import FORMATS, Format, Number, is_finite, root
@@ -21,6 +22,7 @@ ROUNDED_TERMS = ("avg_pool", "lp_pool")  # where a gradient's terms are quotient
 DIVIDING_OPS = ("avg_pool", "distance_pool", "adaptive_avg_pool", "global_avg_pool")
 
 
+@cache
 def gamma(n: Fraction | int, u: Fraction) -> Fraction:
     """Return n u / (1 - n u): the relative error of n roundings; infinite error has no bound."""
     if n * u >= 1:
@@ -79,9 +81,13 @@ def _finishing_roundings(problem: Problem, exact: Number) -> Fraction:
 
 
 def accuracy_bound(
-    problem: Problem, operation: Operation, position: Position, accumulator: str
+    problem: Problem,
+    operation: Operation,
+    position: Position,
+    accumulator: str,
+    exact: Number | None = None,
 ) -> Fraction:
-    """Return the bound on the fill `real`.
+    """Return the bound on the fill `real`; the exact element may be given.
 
     gamma(n + 2) * sum |terms| at the accumulator's unit roundoff, plus half an ulp of the
     output, plus the underflow of each term. Dividing and root-taking add their roundings.
@@ -89,7 +95,8 @@ def accuracy_bound(
     if problem.op in EXACT_OPS and not problem.grad:
         return Fraction(0)
     out, form = FORMATS[operation.dtype], FORMATS[accumulator]
-    exact, n = operation.exact(position), len(operation.terms(position))
+    n = len(operation.terms(position))
+    exact = operation.exact(position) if exact is None else exact
     roundings = n + 2 + _finishing_roundings(problem, exact)
     if problem.grad and problem.op in ROUNDED_TERMS:
         roundings += _term_roundings(problem)

@@ -126,7 +126,7 @@ def _differing(got: Array, expected: Expectation) -> list[tuple[int, ...]]:
     return [
         expected.positions[i]
         for i in np.flatnonzero(~same)
-        if not _within_roundings(got[i], expected, expected.positions[i])
+        if not _within_roundings(got[i], expected, int(i))
     ]
 
 
@@ -143,17 +143,17 @@ def _flushed(got: Array, dtype: str) -> Array:
     return np.where(tiny, np.zeros_like(got), got)
 
 
-def _within_roundings(got: float, expected: Expectation, position: tuple[int, ...]) -> bool:
-    exact = expected.operation.exact(position)
+def _within_roundings(got: float, expected: Expectation, i: int) -> bool:
+    position, exact = expected.positions[i], expected.exact[i]
     bound = meaning_bound(expected.problem, expected.operation, position, exact)
-    return bound > 0 and _error(got, expected, position) <= bound
+    return bound > 0 and _error(got, expected, i) <= bound
 
 
-def _error(got: float, expected: Expectation, position: tuple[int, ...]) -> Fraction | float:
+def _error(got: float, expected: Expectation, i: int) -> Fraction | float:
     """Return |got - exact|; infinite where only one of them is finite."""
-    exact = expected.operation.exact(position)
+    exact = expected.exact[i]
     if not is_finite(exact) or not np.isfinite(got):
-        value = expected.operation.value(position)
+        value = expected.operation.finished(exact)
         same = value == got or (is_nan(value) and is_nan(float(got)))
         return 0.0 if same else float("inf")
     return abs(Fraction(float(got)) - Fraction(exact))
@@ -165,10 +165,11 @@ def _judge_accuracy(trial: Trial, expected: Expectation) -> Verdict:
     main = problem.answers[0]
     got = expected.elements_of(trial.outcome.arrays[main])
     margins = []
-    for element, position in zip(got, expected.positions, strict=True):
-        error = _error(element, expected, position)
-        bound = accuracy_bound(problem, expected.operation, position, accumulator)
-        margins.append(_margin(error, bound))
+    for i, position in enumerate(expected.positions):
+        bound = accuracy_bound(
+            problem, expected.operation, position, accumulator, expected.exact[i]
+        )
+        margins.append(_margin(_error(got[i], expected, i), bound))
     wrong = [i for i, margin in enumerate(margins) if not margin <= 1]
     worst = max(margins, default=0.0)
     if not wrong:
