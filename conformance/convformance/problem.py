@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, fields
+from functools import cache, cached_property
 from typing import Any
 
 Padding = str | tuple[tuple[int, int], ...]
@@ -231,7 +232,7 @@ class Problem:
             found.append("padding")
         return tuple(found)
 
-    @property
+    @cached_property
     def line(self) -> str:
         """The one canonical line of this problem."""
         words = [self.op]
@@ -444,7 +445,12 @@ def _default(name: str, rank: int) -> Any:
         return (1,) * rank
     if name == "output_padding":
         return (0,) * rank
-    return next(one.default for one in fields(Problem) if one.name == name)
+    return _defaults()[name]
+
+
+@cache
+def _defaults() -> dict[str, Any]:
+    return {one.name: one.default for one in fields(Problem)}
 
 
 def _as_lists(value: Any) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO, TypeVar
@@ -168,7 +168,8 @@ class Run:
 
 def to_line(record: Any) -> str:
     """Return one line of JSON, without its newline."""
-    return json.dumps({"type": _NAMES[type(record)], **asdict(record)}, allow_nan=False)
+    values = {"type": _NAMES[type(record)], **vars(record)}
+    return json.dumps(values, default=vars, allow_nan=False)  # an array's text is a record too
 
 
 def from_json(data: Mapping[str, Any]) -> Any:
