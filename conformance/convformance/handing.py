@@ -41,7 +41,8 @@ def in_memory(array: Array, memory: str) -> Array:
     if memory == "reversed":
         every = (slice(None, None, -1),) * array.ndim
         return array[every].copy(order="C")[every]
-    if memory == "byteswapped" and array.dtype.isbuiltin == 1:  # not bfloat16, which has no other
+    # Not bfloat16, which has no other order. (`isbuiltin` tells nothing of an unpickled dtype.)
+    if memory == "byteswapped" and array.dtype.kind in "iufc":
         return array.astype(array.dtype.newbyteorder(), order="C")
     copy = array.copy(order="C")
     copy.flags.writeable = memory != "readonly"

@@ -15,12 +15,11 @@ from convformance.drawn_forms import (
     handed_cases,
     widening_cases,
 )
-from convformance.problem import Case
+from convformance.problem import COMPLEX_OPS, Case
 from convformance.strategies import ALL_OPS, cases, invalid_cases
 
 FIRST_OPS = ("conv", "conv1x1", "max_pool", "avg_pool", "lp_pool", "distance_pool")
 LATER_OPS = tuple(op for op in ALL_OPS if op not in FIRST_OPS)
-COMPLEX_OPS = ("conv", "conv1x1", "conv_transpose")
 # The gradient of a norm takes so many roundings that in 16 bits no wrong one stands out.
 NARROWLESS = ("lp_pool",)
 WIDER = (("int8", "int32"), ("float16", "float32"), ("bfloat16", "float32"))

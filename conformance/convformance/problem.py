@@ -9,6 +9,7 @@ are equal. An attribute at its default is left out. The dtype always stands ther
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from dataclasses import dataclass, fields
 from functools import cache, cached_property
@@ -25,8 +26,13 @@ PADDING_MODES = ("zeros", "reflect", "symmetric", "replicate", "circular")
 LAYOUTS = ("channels_first", "channels_last")
 MEMORIES = ("contiguous", "transposed", "strided", "reversed", "byteswapped", "readonly")
 GRADIENTS = ("x", "w", "bias")
+COMPLEX_OPS = ("conv", "conv1x1", "conv_transpose")  # defined for complex elements too
 FILLS = ("integers", "special", "real")
 DEFAULT_DTYPE = "float32"
+# What a line may ask for: past these no framework and no oracle gives an answer in time.
+LARGEST_NUMBER = 2**31 - 1
+LARGEST_KERNEL = 2**20  # taps
+LARGEST_P = 100
 
 _GIVEN = ("unbatched", "layout", "memory")  # how the arrays are handed over
 _CONV = ("x", "w", "stride", "padding", "dilation", "groups", "bias")
@@ -65,7 +71,7 @@ WORDS: dict[str, tuple[str, ...]] = {  # attributes that are one word of a few
     "layout": LAYOUTS,
     "memory": MEMORIES,
     "grad": GRADIENTS,
-    "output_dtype": DTYPES,
+    "output_dtype": tuple(dtype for dtype in DTYPES if not dtype.startswith("complex")),
 }
 _KEYS = (*SIZES, *NUMBERS, *WORDS, "padding", "p", "fill")
 
@@ -160,7 +166,24 @@ class Problem:
             put(self, "padding", _broadcast(pairs, self.rank, (0, 0)))
         if isinstance(self.p, float) and self.p.is_integer():
             put(self, "p", int(self.p))  # 2.0 is 2, also on the line
+        self._check_sizes()
         self._check_together()
+
+    def _check_sizes(self) -> None:
+        """Raise for what is no input at all, and for numbers past what a line may ask for."""
+        if len(self.x) < 2:
+            raise ValueError(f"x={_write('x', self.x)} is not (N, C, *spatial)")
+        for name in (*SIZES, *NUMBERS):
+            value = getattr(self, name)
+            for number in value if isinstance(value, tuple) else (value,):
+                _check_number(name, number)
+        if not isinstance(self.padding, str):
+            for number in (side for pair in self.padding for side in pair):
+                _check_number("padding", number)
+        if math.prod(map(abs, self.kernel_size)) > LARGEST_KERNEL:
+            raise ValueError(f"a kernel has at most {LARGEST_KERNEL:,} taps")
+        if LARGEST_P < self.p < math.inf:
+            raise ValueError(f"p={self.p} is larger than {LARGEST_P}, and not inf")
 
     def _check_words(self) -> None:
         """Raise for a word that is none of those that its attribute knows."""
@@ -181,14 +204,29 @@ class Problem:
                 continue
             if getattr(self, one.name) != _default(one.name, self.rank):
                 raise ValueError(f"{self.op} takes no {one.name}")
+        if self.groups > 1 and self.batch_groups > 1:
+            raise ValueError("groups and batch_groups do not go together")
+        self._check_gradient()
+        if self.is_complex and self.op not in COMPLEX_OPS:
+            raise ValueError(f"{self.op} takes no complex elements; {', '.join(COMPLEX_OPS)} do")
+        if self.unbatched and self.x[:1] != (1,):
+            raise ValueError("an unbatched input is written with a batch of 1")
+
+    def _check_gradient(self) -> None:
+        """Raise for a gradient that nobody asks for."""
         if self.grad in ("w", "bias") and "w" not in OPS[self.op]:
             raise ValueError(f"{self.op} has no {self.grad}, so no gradient by it")
         if self.grad == "bias" and not self.bias:
             raise ValueError("grad=bias needs bias")
-        if self.grad and self.indices:
-            raise ValueError("a gradient has no indices")
-        if self.unbatched and self.x[:1] != (1,):
-            raise ValueError("an unbatched input is written with a batch of 1")
+        if not self.grad:
+            return
+        for name, is_asked in {
+            "indices": self.indices,
+            "batch_groups": self.batch_groups > 1,
+            "output_dtype": bool(self.output_dtype),
+        }.items():
+            if is_asked:
+                raise ValueError(f"a gradient has no {name}")
 
     @property
     def rank(self) -> int:
@@ -438,6 +476,11 @@ def _write(name: str, value: Any) -> str:
     if name == "padding" and not isinstance(value, str):
         return "x".join(f"{a}+{b}" if a != b else f"{a}" for a, b in value)
     return "x".join(map(str, value)) if name in SIZES else str(value)
+
+
+def _check_number(name: str, number: int) -> None:
+    if abs(number) > LARGEST_NUMBER:
+        raise ValueError(f"{name}: {number} is larger than {LARGEST_NUMBER:,} in size")
 
 
 def _default(name: str, rank: int) -> Any:

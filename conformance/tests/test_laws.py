@@ -509,3 +509,38 @@ def test_an_isolated_backend_offers_threads_only_if_its_adapter_does():
     backend = Isolated("numpy")
     backend.close()
     assert backend.threads is None
+
+
+class Zeroing(Honest):
+    """Clears its input after the answer."""
+
+    name = "zeroing"
+
+    def run(self, problem, arrays):
+        answer = super().run(problem, arrays)
+        arrays["x"][...] = 0
+        return answer
+
+
+@pytest.mark.parametrize("name", ["order", "repeat"])
+def test_a_backend_that_writes_to_its_inputs_breaks_whatever_law_it_is_asked(name):
+    """[backend.input] is checked here too; the law's own comparison would hold."""
+    law = LAWS[f"law.{name}"]
+    heard = hear(law, Zeroing(), law.case(Problem.parse(CONV), 1))
+    assert heard.is_broken
+    assert heard.message == "conv wrote to x"
+    bench = Bench(Zeroing())
+    assert record(bench, heard)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "conv x=3x1x4 w=1x1x2 int8",
+        "max_pool x=3x1x4 kernel=2 uint8",
+        "conv1x1 x=1x1x3 w=1x1 complex64",
+    ],
+)
+def test_a_law_speaks_of_real_floating_point_numbers_alone(line):
+    """Sums of three answers would wrap, and complex numbers have no order."""
+    assert not is_solid(Problem.parse(line))

@@ -91,3 +91,11 @@ def test_last_words_are_the_telling_line():
     )
     assert last_words("one\ntwo\n\n") == "two"
     assert last_words("") == ""
+
+
+def test_another_byte_order_reaches_the_adapter_through_a_process_too(start):
+    """A dtype that was pickled is equal to the built-in one, but is not it."""
+    problem = Case.parse("max_pool x=1x1x4 kernel=2 memory=byteswapped float32").problem
+    arrays = make_arrays(Case(problem))
+    other = arrays["x"].dtype.newbyteorder().str
+    assert start("Swapped").perform(problem, arrays).message == f"ValueError: x came as {other}"

@@ -9,7 +9,8 @@ from __future__ import annotations
 import argparse
 import random
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 
@@ -44,6 +45,15 @@ LARGEST_CASE = 2**27  # elements of all inputs together: about a gigabyte of Pyt
 
 class UsageError(Exception):
     """Raised for a user's mistake: its text is printed, without a traceback."""
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Tell an error of the file system as the user's: the place cannot be written to."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -165,6 +175,8 @@ def _run(options: argparse.Namespace) -> int:
     backend = Isolated(options.backend)  # a mistake in the name shows before pytest starts
     path: Path = options.output or RUNS / f"{backend.name}.jsonl"
     seed = _seed(options.seed)
+    with _writing(path.parent):  # before the run, not after it
+        path.parent.mkdir(parents=True, exist_ok=True)
     print(
         f"convformance {__version__} · {backend.name} {backend.version} · seed {seed}", flush=True
     )
@@ -193,7 +205,10 @@ def _seed(text: str) -> int:
 
 
 def _tell(runs: Sequence[Run], folder: Path | None) -> int:
-    page = write_report(runs, folder) if folder else None
+    page = None
+    if folder:
+        with _writing(folder):
+            page = write_report(runs, folder)
     print_summary(runs, Console(), page)
     return RED if any(run.is_red for run in runs) else FINE
 
@@ -255,7 +270,7 @@ def _law_and_case(name: str, line: str) -> tuple[Law, Case]:
     if case.problem.op not in law.ops:
         raise UsageError(f"[{law.label}] speaks of {', '.join(law.ops)}, not of {case.problem.op}")
     if not is_solid(case.problem):
-        raise UsageError(f"[{law.label}] has nothing to compare: invalid, or a size is 0")
+        raise UsageError(f"[{law.label}] has nothing to compare: invalid, a size is 0, or integers")
     fitted = law.case(case.problem, case.seed)
     if fitted != case:
         raise UsageError(f"[{law.label}] does not speak of this case, but of '{fitted.line}'")
