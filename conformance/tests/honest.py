@@ -6,7 +6,7 @@ accumulators that frameworks have: float32 for halves, and as wide as float64.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -74,7 +74,7 @@ class Honest:
         return [_last(problem, name, one) for name, one in zip(problem.answers, found, strict=True)]
 
 
-def _function(problem: Problem):  # noqa: ANN202  one of the functions of two modules
+def _function(problem: Problem) -> Callable[[Work], Array | tuple[Array, ...]]:
     name = problem.op.split("_", 1)[1] if problem.op in POOLS else problem.op
     name += "_gradient" if problem.grad else ""
     return getattr(honest_ops, name, None) or getattr(honest_pools, name)

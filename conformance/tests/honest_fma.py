@@ -7,7 +7,7 @@ using rounding to odd.
 from __future__ import annotations
 
 from fractions import Fraction
-from math import copysign, inf, isfinite
+from math import inf, isfinite
 
 import numpy as np
 
@@ -58,7 +58,7 @@ def exact_fma(total: float, a: float, b: float) -> float:
     try:
         return float(exact)
     except OverflowError:
-        return copysign(inf, exact)
+        return inf if exact > 0 else -inf
 
 
 def two_sum(a: Array, b: Array) -> tuple[Array, Array]:

@@ -51,8 +51,8 @@ def tape(size: int, before: int, after: int, holes: int = 1, mode: str = "zeros"
 
 def slid(problem: Problem, a: int, size: int) -> tuple[list[Triple], int]:
     """Return the triples of windows that slide along axis a of `size` samples, and their number."""
-    kernel, stride, dilation = problem.kernel_size[a], problem.stride[a], problem.dilation[a]
-    extent, holes = dilation * (kernel - 1) + 1, problem.input_dilation[a]
+    stride, holes = problem.stride[a], problem.input_dilation[a]
+    extent = problem.dilation[a] * (problem.kernel_size[a] - 1) + 1
     spread = holes * (size - 1) + 1 if size else 0
     before, after = sides(problem.padding, a, spread, extent, stride)
     cells = tape(size, before, after, holes, problem.padding_mode)
@@ -60,7 +60,7 @@ def slid(problem: Problem, a: int, size: int) -> tuple[list[Triple], int]:
     overrun = count * stride + extent - len(cells)
     if problem.ceil_mode and 0 < overrun < stride and count * stride < before + spread:
         count += 1
-    return triples(cells, count, kernel, stride, dilation, problem.flip), count
+    return triples(problem, a, cells, count), count
 
 
 def spread(problem: Problem, a: int) -> tuple[list[Triple], int]:
@@ -68,27 +68,24 @@ def spread(problem: Problem, a: int) -> tuple[list[Triple], int]:
 
     What it reads are windows, what it gives are samples.
     """
-    count, kernel = problem.x[2 + a], problem.kernel_size[a]
-    stride, dilation = problem.stride[a], problem.dilation[a]
-    extent, more = dilation * (kernel - 1) + 1, problem.output_padding[a]
+    count, stride, more = problem.x[2 + a], problem.stride[a], problem.output_padding[a]
+    extent = problem.dilation[a] * (problem.kernel_size[a] - 1) + 1
     touched = (count - 1) * stride + extent if count else 0
     before, after = sides(problem.padding, a, count * stride, extent, stride)
     size = max(0, touched - before - after + more)
     if isinstance(problem.padding, str) and problem.padding.startswith("same"):
         size = count * stride + more
     cells = tape(size, before, 0)
-    return triples(cells, count, kernel, stride, dilation, False), size
+    return triples(problem, a, cells, count), size
 
 
-def triples(
-    cells: Sequence[int], count: int, kernel: int, stride: int, dilation: int, flip: bool
-) -> list[Triple]:
-    """Return (window, tap, sample) of every tap over a cell of the tape."""
-    found = []
+def triples(problem: Problem, a: int, cells: Sequence[int], count: int) -> list[Triple]:
+    """Return (window, tap, sample) of every tap of axis a over a cell of the tape."""
+    kernel, found = problem.kernel_size[a], []
     for o, k in product(range(count), range(kernel)):
-        at = o * stride + k * dilation
+        at = o * problem.stride[a] + k * problem.dilation[a]
         if at < len(cells):
-            found.append((o, kernel - 1 - k if flip else k, cells[at]))
+            found.append((o, kernel - 1 - k if problem.flip else k, cells[at]))
     return found
 
 

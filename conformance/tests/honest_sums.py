@@ -5,6 +5,7 @@ Terms are asked for by number; each is a pair of arrays that broadcast to the su
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -115,9 +116,8 @@ class Summation:
     def _threaded(self, terms: Terms) -> Array:
         """Split the last axis of the output among the threads."""
         cuts = np.linspace(0, terms.shape[-1], self.threads + 1, dtype=int)
-        parts = list(zip(cuts[:-1], cuts[1:], strict=True))
         with ThreadPoolExecutor(self.threads) as pool:
-            found = pool.map(lambda part: self._part(terms, *part), parts)
+            found = pool.map(lambda part: self._part(terms, *part), itertools.pairwise(cuts))
             return np.concatenate(list(found), axis=-1)
 
     def _part(self, terms: Terms, start: int, stop: int) -> Array:
