@@ -111,7 +111,7 @@ def test_a_fused_multiply_add_at_the_ends_of_the_range_is_that_of_fractions():
     assert exact_fma(least, least, 0.25) == least
     assert exact_fma(least, least, 0.5) == 2 * least  # a tie: to even
     ends = [np.array([one]) for one in (-largest, largest, 2.0)]
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         assert fma(*ends) == largest
 
 
