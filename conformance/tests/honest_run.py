@@ -13,7 +13,7 @@ from convformance.bench import Bench
 from convformance.explore import explore
 from convformance.plan import EXPLORATIONS, Exploration
 from convformance.runfile import CaseRecord
-from convformance.verdict import FINE, Kind
+from convformance.verdict import Kind
 
 VALID = tuple(one for one in EXPLORATIONS if one.area != "invalid")
 EXAMPLES = 25  # of an exploration, before the next backend and exploration have their turn
@@ -27,7 +27,6 @@ class Tally:
     cases: int = 0
     problems: set[str] = field(default_factory=set)
     worst: float = 0.0
-    variants: set[str] = field(default_factory=set)
     discrepancies: list[str] = field(default_factory=list)
 
     def add(self, record: CaseRecord) -> None:
@@ -37,9 +36,7 @@ class Tally:
         self.cases += 1
         self.problems.add(record.line.partition(" fill=")[0])
         self.worst = max(self.worst, record.margin or 0.0)
-        if record.verdict == Kind.VARIANT:
-            self.variants.add(f"{record.message}: {record.line}")
-        if record.verdict not in FINE:
+        if record.verdict != Kind.AGREES:  # they follow the standard choices: no variant either
             told = f"{record.verdict} [{record.clause}] {record.message}"
             self.discrepancies.append(f"{self.backend.name}: {told}: {record.line}")
 

@@ -23,7 +23,6 @@ def test_no_order_of_summation_is_accused(which):
     for what in VALID[which :: len(HONEST)]:
         hunt(tally, what, CASES, seed=which)
     assert tally.discrepancies == []
-    assert tally.variants == set()
     assert tally.cases >= 5 * CASES
 
 
