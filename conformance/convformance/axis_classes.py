@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 
 from convformance.exhaustive import ADAPTIVE, GLOBAL, Geometry, axis_of
 from convoracle import Axis
@@ -11,7 +11,7 @@ from convoracle import Axis
 HOLLOW = ("no output", "no sample")  # an axis that leaves nothing, or only padding, to compare
 
 
-@lru_cache(maxsize=None)
+@cache
 def classes(op: str, geometry: Geometry) -> frozenset[str]:
     """Return the classes of an axis; one that shows no sample has no other class than that."""
     if op in GLOBAL:
@@ -23,7 +23,7 @@ def classes(op: str, geometry: Geometry) -> frozenset[str]:
     return _classes(kind, axis_of(op, geometry), geometry.size, geometry.more, name)
 
 
-@lru_cache(maxsize=None)  # many geometries, and ops, have one axis in common
+@cache  # many geometries, and ops, have one axis in common
 def _classes(op: str, axis: Axis, size: int, more: int, name: str) -> frozenset[str]:
     outputs = axis.size if op in ("conv_transpose", "fold") else axis.count
     if not outputs:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import product
 from math import prod
 from typing import Any
@@ -78,9 +78,7 @@ def _slid(op: str) -> Iterator[Geometry]:
     counted = (False, True) if op in DIVIDED else (False,)
     sizes = SIZES[1:] if op == "fold" else SIZES  # [size.spatial] also none
     windows = product(sizes, KERNELS, STRIDES, DILATIONS, _paddings())
-    for (size, kernel, stride, dilation, padding), ceil, counts in product(
-        windows, ceils, counted
-    ):
+    for (size, kernel, stride, dilation, padding), ceil, counts in product(windows, ceils, counted):
         found = Geometry(size, kernel, stride, dilation, padding)
         yield _with(found, ceil_mode=ceil, count_include_pad=counts)
 
@@ -95,7 +93,7 @@ def _spread() -> Iterator[Geometry]:
 def _unpooled() -> Iterator[Geometry]:
     """Yield unpoolings of what pools to the size, where every window sees a sample."""
     for size, kernel, stride in product(SPREAD_SIZES, KERNELS, STRIDES):
-        for padding in ("valid", *product(PADS, PADS)):
+        for padding in _paddings()[: -len(SAME)]:
             before, after = (0, 0) if isinstance(padding, str) else padding
             least = (size - 1) * stride + kernel - before - after
             for output in (0, *range(max(1, least), least + stride)):
@@ -119,7 +117,7 @@ def axis_of(op: str, geometry: Geometry) -> Axis:
     return _axis(kind, _with(geometry, count_include_pad=False))
 
 
-@lru_cache(maxsize=None)  # many ops, and both divisors, have one axis in common
+@cache  # many ops, and both divisors, have one axis in common
 def _axis(kind: str, geometry: Geometry) -> Axis:
     spatial, kernel = (geometry.size,), (geometry.kernel,)
     window: dict[str, Any] = {"stride": (geometry.stride,), "padding": _padding([geometry])}
@@ -132,35 +130,34 @@ def _axis(kind: str, geometry: Geometry) -> Axis:
     return slide(spatial, kernel, ceil_mode=geometry.ceil_mode, **window)[0]
 
 
-@lru_cache(maxsize=None)
+@cache
 def tap_map(op: str, geometry: Geometry) -> Map:
     """Return what the values of the op can show of the geometry, the sizes among it."""
     if op in (*ADAPTIVE, *GLOBAL):
         count = geometry.output or 1
-        return geometry.size, tuple(
-            adaptive_window(geometry.size, count, o) for o in range(count)
-        )
+        return geometry.size, tuple(adaptive_window(geometry.size, count, o) for o in range(count))
     axis = axis_of(op, geometry)
     if op in ("conv_transpose", "fold"):
         return axis.size, _readers(axis, geometry.size if op == "conv_transpose" else axis.count)
+    return axis.size, *_of_windows(op, axis, geometry)
+
+
+def _of_windows(op: str, axis: Axis, geometry: Geometry) -> tuple[Map, ...]:
+    """Return what the op makes of the windows of the axis, as far as the values show it."""
     samples = _samples(axis)
-    if op in CONVOLVING:
-        return axis.size, samples
-    if op in ("max_pool", "lp_pool", "max_unpool"):  # the taps have no weights
-        return axis.size, tuple(tuple(i for _, i in window) for window in samples)
+    if op in CONVOLVING:  # a tap over padding adds nothing
+        return (samples,)
     if op == "unfold":  # its zeros stand in the answer
-        return axis.size, axis.kernel_size, samples
+        return axis.kernel_size, samples
+    if op == "distance_pool":  # its divisor is a sum of weights: which taps count
+        return samples, _counted(axis, geometry)
+    plain = tuple(tuple(i for _, i in window) for window in samples)  # the taps have no weights
     if op == "avg_pool":
-        counted = _counted(axis, geometry)
-        return axis.size, tuple(
-            (tuple(i for _, i in window), len(taps))
-            for window, taps in zip(samples, counted, strict=True)
-        )
-    # The divisor of distance_pool is a sum of weights: which taps count.
-    return axis.size, samples, _counted(axis, geometry)
+        return plain, tuple(map(len, _counted(axis, geometry)))
+    return (plain,)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _samples(axis: Axis) -> tuple[tuple[tuple[int, int], ...], ...]:
     """Return the (tap, sample) pairs of each window."""
     return tuple(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from itertools import permutations, product
 from math import prod
 
@@ -77,7 +77,7 @@ def met(asked: Iterable[Asked]) -> set[Map]:
     return {one for each in asked for one in each.maps}
 
 
-@lru_cache(maxsize=None)
+@cache
 def all_maps(op: str) -> dict[Map, Geometry]:
     """Return {tap map: its geometry that most frameworks can follow}, in a fixed order."""
     found: dict[Map, Geometry] = {}
@@ -111,7 +111,7 @@ def whole(op: str) -> Iterator[Asked]:
     yield from covering(op).asked
 
 
-@lru_cache(maxsize=None)
+@cache
 def covering(op: str) -> Covering:
     """Return the cases of a default run: pairs of classes, and as many tap maps as fit."""
     asked = list(_pairs(op))
@@ -135,7 +135,7 @@ def _terms(problem: Problem) -> int:
     return prod(output_shape(problem)) * terms_each(problem)
 
 
-@lru_cache(maxsize=None)
+@cache
 def by_class(op: str) -> dict[str, dict[tuple[str, bool, bool, bool], list[Geometry]]]:
     """Return {class: {what is shared: geometries of different sets of classes}}."""
     found: dict[str, dict[tuple[str, bool, bool, bool], list[Geometry]]] = {}
@@ -173,9 +173,7 @@ def _pairs(op: str) -> Iterator[Asked]:
         yield asked
 
 
-def _best(
-    op: str, pair: Pair, left: dict[Pair, None], seen: set[Map]
-) -> tuple[Geometry, Geometry]:
+def _best(op: str, pair: Pair, left: dict[Pair, None], seen: set[Map]) -> tuple[Geometry, Geometry]:
     """Return two axes of the pair's classes that cover most of what is left, and new maps."""
     table = by_class(op)
     ones, others = table[pair[0]], table[pair[1]]
@@ -223,7 +221,7 @@ def _light(op: str, last: Geometry) -> tuple[Geometry, Geometry]:
     return fitting[len(fitting) // 3], fitting[2 * len(fitting) // 3]
 
 
-@lru_cache(maxsize=None)
+@cache
 def weight(op: str, geometry: Geometry) -> int:
     """Return about how many terms the axis multiplies a problem's by."""
     if op in (*ADAPTIVE, *GLOBAL):
