@@ -14,7 +14,7 @@ from convformance.judge import Trial, judge
 from convformance.ledger import Entry
 from convformance.perform import perform
 from convformance.problem import Case
-from convformance.runfile import CaseRecord, Choice, Finding, LawRecord
+from convformance.runfile import CaseRecord, Choice, Finding, Geometries, LawRecord
 from convformance.touched import touched
 from convformance.verdict import Kind, Verdict
 from convoracle import InvalidProblem
@@ -47,7 +47,9 @@ class Bench:
     ledger: Sequence[Entry] = ()
     seed: int = 1
     seen: dict[str, str] = field(default_factory=dict)  # signature -> smallest case line
-    records: list[CaseRecord | Finding | Choice | LawRecord] = field(default_factory=list)
+    records: list[CaseRecord | Finding | Choice | LawRecord | Geometries] = field(
+        default_factory=list
+    )
 
     def examine(self, case: Case) -> Examined:
         """Run the case and judge it, with the variant points and the clause told."""

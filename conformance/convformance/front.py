@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from convformance.backend import Backend
-from convformance.plugin import DEFAULT_SEED, Started
+from convformance.plugin import DEFAULT_SEED, PROFILES, Started
 from convformance.sharing import PROCESSES
 
 
@@ -20,6 +20,7 @@ def run_suite(
     backend: Backend | None = None,
     seed: int = DEFAULT_SEED,
     max_examples: int | None = None,
+    profile: str = PROFILES[0],
     use_ledger: bool = True,
     pytest_arguments: Sequence[str] = (),
     plugins: Sequence[object] = (),
@@ -37,6 +38,7 @@ def run_suite(
         "--backend", given,
         "--run-file", str(run_file.resolve()),
         "--convformance-seed", str(seed),
+        "--profile", profile,
         f"--selection={narrowed_by(pytest_arguments)}",
         *shared_out(pytest_arguments),
         *pytest_arguments,

@@ -41,6 +41,7 @@ from convformance.verdict import Kind
 from convformance.worker import Isolated
 
 DEFAULT_SEED = 1
+PROFILES = ("default", "exhaustive")
 DATABASE = Path(".hypothesis") / "convformance"
 PROPERTY = "convformance"  # user properties of a report: the records of a test,
 DEATHS = "convformance-deaths"  # processes that died at a call which a fresh one answered,
@@ -63,6 +64,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--run-file", help="where to write the run file (JSON lines)")
     group.addoption("--convformance-seed", type=int, default=DEFAULT_SEED, help="what is drawn")
     group.addoption("--max-examples", type=int, help="examples of each exploring test")
+    group.addoption(
+        "--profile", choices=PROFILES, default=PROFILES[0], help="how much of the small problems"
+    )
     group.addoption("--selection", default="", help="what the run was narrowed by, for its header")
     group.addoption(
         "--in-process", action="store_true", help="run the backend in pytest's own process"
@@ -122,6 +126,7 @@ def _header(config: pytest.Config, name: str) -> Header:
         accumulators=dict(getattr(bench.backend, "accumulators", {})),
         max_examples=config.getoption("max_examples"),
         selection=config.getoption("selection"),
+        profile=config.getoption("profile"),
     )
 
 
@@ -138,6 +143,12 @@ def bench(request: pytest.FixtureRequest) -> Bench:
 def database() -> ExampleDatabase:
     """Where discrepancies of earlier runs are kept."""
     return DirectoryBasedExampleDatabase(DATABASE)
+
+
+@pytest.fixture
+def profile(request: pytest.FixtureRequest) -> str:
+    """How much of the small problems is asked: default or exhaustive."""
+    return str(request.config.getoption("profile"))
 
 
 @pytest.fixture

@@ -39,6 +39,7 @@ class Header:
     max_examples: int | None = None
     given: str = ""  # what --backend was given
     selection: str = ""  # pytest options that narrowed the run, such as -k conv; "" for a whole one
+    profile: str = "default"  # or exhaustive
     format: int = FORMAT
 
 
@@ -124,6 +125,21 @@ class LawRecord:
 
 
 @dataclass(frozen=True)
+class Geometries:
+    """How much of the small geometries of an op a run asked.
+
+    `asked` of `geometries` stood in a case that the backend answered, and `met` of `maps` tap
+    maps were seen in the values of one.
+    """
+
+    op: str
+    asked: int
+    geometries: int
+    met: int
+    maps: int
+
+
+@dataclass(frozen=True)
 class Footer:
     """The closing line: what a reader checks the rest against."""
 
@@ -143,6 +159,7 @@ _TYPES: dict[str, type[Any]] = {
     "finding": Finding,
     "choice": Choice,
     "law": LawRecord,
+    "geometries": Geometries,
     "footer": Footer,
 }
 _NAMES = {kind: name for name, kind in _TYPES.items()}
@@ -158,6 +175,7 @@ class Run:
     choices: Sequence[Choice]
     footer: Footer
     laws: Sequence[LawRecord] = ()
+    geometries: Sequence[Geometries] = ()
 
     @property
     def is_red(self) -> bool:
@@ -251,6 +269,7 @@ def load(path: Path) -> Run:
         [one for one in records if isinstance(one, Choice)],
         footer,
         [one for one in records if isinstance(one, LawRecord)],
+        [one for one in records if isinstance(one, Geometries)],
     )
     for name, counted, said in (
         ("cases", len(run.cases), footer.cases),

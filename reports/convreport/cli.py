@@ -26,7 +26,7 @@ from convformance.laws.law import Law, is_solid
 from convformance.laws.recording import is_news
 from convformance.ledger import LedgerError
 from convformance.meaning import input_shapes, output_shape
-from convformance.plugin import DEFAULT_SEED
+from convformance.plugin import DEFAULT_SEED, PROFILES
 from convformance.problem import Case, LineError
 from convformance.registry import BackendError
 from convformance.runfile import Run, RunFileError, load
@@ -106,6 +106,12 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "--seed", default=str(DEFAULT_SEED), help="a whole number, or random (default: 1)"
     )
     run.add_argument("--max-examples", type=_positive, help="examples of each exploring test")
+    run.add_argument(
+        "--profile",
+        choices=PROFILES,
+        default=PROFILES[0],
+        help="exhaustive: every small geometry of every op (default: a covering part)",
+    )
     run.add_argument("--no-ledger", action="store_true", help="take no discrepancy as known")
     run.add_argument("--verbose", action="store_true", help="show pytest's own output")
     run.add_argument(
@@ -186,6 +192,7 @@ def _run(options: argparse.Namespace) -> int:
         backend=backend,
         seed=seed,
         max_examples=options.max_examples,
+        profile=options.profile,
         use_ledger=not options.no_ledger,
         pytest_arguments=options.pytest,
         plugins=progress_plugins(backend.name),
