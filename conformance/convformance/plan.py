@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hypothesis.strategies import SearchStrategy
 
 from convformance.drawing import COMPLEX, FLOAT_OPS, FLOATS, INTEGERS
+from convformance.drawn_data import data_cases, data_dtypes, data_list
 from convformance.drawn_forms import (
     WITH_GRADIENT,
     form_cases,
@@ -124,6 +125,18 @@ def _accuracy() -> list[Exploration]:
     ]  # fmt: skip
 
 
+def _data() -> list[Exploration]:
+    """Every case of the named fills: what there is to draw is as much as is tried."""
+    return [
+        Exploration(
+            "data", f"data {op} {dtype}", op, data_cases(op, dtype), len(data_list(op, dtype)),
+            (dtype,),
+        )
+        for op in ALL_OPS
+        for dtype in data_dtypes(op)
+    ]  # fmt: skip
+
+
 EXPLORATIONS: tuple[Exploration, ...] = (
     *_meaning("convolution", "conv", 320, 160),
     *_meaning("convolution", "conv1x1", 40, 40),
@@ -156,6 +169,7 @@ EXPLORATIONS: tuple[Exploration, ...] = (
         if not op.startswith("global")
     ),
     *_accuracy(),
+    *_data(),
 )
 
 
