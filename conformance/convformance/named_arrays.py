@@ -138,9 +138,10 @@ def _largest(case: Case, whole: Whole, random: Random) -> Whole:
     if problem.op in CHOOSING and not problem.grad:
         return {main: random.choice((largest, -largest, 0, 1, largest * 0.75), x.shape)}
     if problem.op in AVERAGES:  # two would overflow on the way
-        return {main: _put(np.zeros(x.shape), sign * largest, case.seed // 2)}
+        return {main: _put(np.zeros_like(x), sign * largest, case.seed // 2)}
     # All terms have one sign: a sum past the largest number never comes back.
-    found = {main: sign * largest * (random.random(x.shape) < _density(problem, 1.5))}
+    there = np.asarray(random.random(x.shape) < _density(problem, 1.5))
+    found: Whole = {main: sign * largest * there}
     return found | _others(problem, whole, lambda one: random.choice((0, 1, 1, 2), one.shape))
 
 
