@@ -86,7 +86,7 @@ def refusal_choice(case: Case, message: str, try_out: TryOut) -> dict[str, str] 
             problem = case.problem
             for label in labels:
                 problem = points[label](problem)
-            other = replace(case, problem=problem)
+            other = case.on(problem)
             if problem != case.problem and _overcome(other, message, try_out):
                 return {one: _refused_at(one, case, message, try_out) for one in labels}
     return None
@@ -98,7 +98,7 @@ def _refused_at(label: str, case: Case, message: str, try_out: TryOut) -> str:
         return "stride"
     if label != "padding.limit":
         return "refuse"
-    within = replace(case, problem=with_less_padding(case.problem, lambda k: k - 1))
+    within = case.on(with_less_padding(case.problem, lambda k: k - 1))
     return "kernel" if _overcome(within, message, try_out) else "half"
 
 
@@ -139,7 +139,7 @@ def clause_of(trial: Trial, verdict: Verdict, try_out: TryOut) -> str:
     for label, simpler in [*simpler_ones, *plainer(case.problem, verdict)]:
         if not comparable(case.problem, simpler):
             continue
-        other = try_out(replace(case, problem=simpler))
+        other = try_out(case.on(simpler))
         if label == "padding.same" and other.kind is Kind.UNSUPPORTED:
             same_is_told = False  # no explicit padding to compare with: all padding stands for it
         if _is_gone(other, verdict):

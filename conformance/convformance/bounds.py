@@ -11,7 +11,7 @@ from fractions import Fraction
 from functools import cache
 
 from convformance.problem import Problem
-from convoracle.exact import FORMATS, Format, Number, is_finite, root
+from convoracle.exact import FORMATS, Format, Number, exact_sum, is_finite, root, size
 from convoracle.operation import Operation
 
 Position = tuple[int, ...]
@@ -113,6 +113,20 @@ def accuracy_bound(
         summing += Fraction(operation.gain(position)) * out.subnormal
     half_ulp = out.unit * (abs(Fraction(exact)) + summing)
     return summing + half_ulp + _underflow(problem, n, form) + out.subnormal
+
+
+def may_overflow(operation: Operation, position: Position, accumulator: str) -> bool:
+    """Whether the terms are finite and some order of adding them may leave the accumulator.
+
+    No partial sum of n terms is larger than (1 + gamma(n)) sum |terms|, in any order.
+    """
+    if accumulator not in FORMATS:
+        return False
+    form, terms = FORMATS[accumulator], operation.terms(position)
+    total = exact_sum([size(term) for term in terms])
+    if not is_finite(total):
+        return False
+    return Fraction(total) * (1 + gamma(len(terms), form.unit)) > form.largest
 
 
 def _underflow(problem: Problem, n: int, form: Format) -> Fraction:

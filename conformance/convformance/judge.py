@@ -9,8 +9,9 @@ from fractions import Fraction
 import numpy as np
 
 from convformance.backend import Array, Outcome
-from convformance.bounds import accuracy_bound, meaning_bound
+from convformance.bounds import accuracy_bound, may_overflow, meaning_bound
 from convformance.expect import Expectation, numpy_dtype
+from convformance.named import BOUNDED
 from convformance.problem import Case, Problem
 from convformance.verdict import Kind, Verdict
 from convoracle import InvalidProblem
@@ -84,7 +85,7 @@ def _judge_arrays(trial: Trial, expected: Expectation) -> Verdict:
         if arrays[name].dtype != dtype:
             text = f"{name}: expected {dtype}, got {arrays[name].dtype}"
             return Verdict(Kind.DTYPE, "value.dtype", text)
-    if trial.case.fill == "real":
+    if trial.case.fill in BOUNDED:
         return _judge_accuracy(trial, expected)
     return _judge_meaning(trial, expected)
 
@@ -166,10 +167,13 @@ def _judge_accuracy(trial: Trial, expected: Expectation) -> Verdict:
     got = expected.elements_of(trial.outcome.arrays[main])
     margins = []
     for i, position in enumerate(expected.positions):
+        error = _error(got[i], expected, i)
+        if error == np.inf and may_overflow(expected.operation, position, accumulator):
+            error = 0.0  # no bound is promised; what overflowed once is never finite again
         bound = accuracy_bound(
             problem, expected.operation, position, accumulator, expected.exact[i]
         )
-        margins.append(_margin(_error(got[i], expected, i), bound))
+        margins.append(_margin(error, bound))
     wrong = [i for i, margin in enumerate(margins) if not margin <= 1]
     worst = max(margins, default=0.0)
     if not wrong:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hypothesis.strategies import SearchStrategy
 
 from convformance.drawing import COMPLEX, FLOAT_OPS, FLOATS, INTEGERS
+from convformance.drawn_data import data_cases, data_dtypes, data_list
 from convformance.drawn_forms import (
     WITH_GRADIENT,
     form_cases,
@@ -93,7 +94,10 @@ def _forms() -> list[Exploration]:
             )
             for dtype, wider in WIDER
         ),
-        Exploration("forms", "handed", "", handed_cases(), 480, ("float32",)),
+        *(
+            Exploration("forms", f"handed {op}", "", handed_cases(op), 40, ("float32",))
+            for op in ALL_OPS
+        ),
     ]
 
 
@@ -120,6 +124,18 @@ def _accuracy() -> list[Exploration]:
         )
         for op in WITH_GRADIENT
         for dtype in gradient_dtypes(op)
+    ]  # fmt: skip
+
+
+def _data() -> list[Exploration]:
+    """Every case of the named fills: what there is to draw is as much as is tried."""
+    return [
+        Exploration(
+            "data", f"data {op} {dtype}", op, data_cases(op, dtype), len(data_list(op, dtype)),
+            (dtype,),
+        )
+        for op in ALL_OPS
+        for dtype in data_dtypes(op)
     ]  # fmt: skip
 
 
@@ -155,6 +171,7 @@ EXPLORATIONS: tuple[Exploration, ...] = (
         if not op.startswith("global")
     ),
     *_accuracy(),
+    *_data(),
 )
 
 

@@ -11,9 +11,11 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache, cached_property
 from typing import Any
+
+from convformance.named import NAMED, Asked, misfit
 
 Padding = str | tuple[tuple[int, int], ...]
 
@@ -24,10 +26,14 @@ DTYPES = (
 PADDINGS = ("valid", "same", "same_upper", "same_lower", "causal", "full")
 PADDING_MODES = ("zeros", "reflect", "symmetric", "replicate", "circular")
 LAYOUTS = ("channels_first", "channels_last")
-MEMORIES = ("contiguous", "transposed", "strided", "reversed", "byteswapped", "readonly")
+MEMORIES = (
+    "contiguous", "transposed", "strided", "reversed", "byteswapped", "readonly", "guarded",
+    "enclosed", "broadcast", "unaligned",
+)  # fmt: skip
 GRADIENTS = ("x", "w", "bias")
 COMPLEX_OPS = ("conv", "conv1x1", "conv_transpose")  # defined for complex elements too
-FILLS = ("integers", "special", "real")
+DRAWN_FILLS = ("integers", "special", "real")
+FILLS = (*DRAWN_FILLS, *NAMED)
 DEFAULT_DTYPE = "float32"
 # What a line may ask for: past these no framework and no oracle gives an answer in time.
 LARGEST_NUMBER = 2**31 - 1
@@ -218,6 +224,8 @@ class Problem:
             raise ValueError(f"{self.op} has no {self.grad}, so no gradient by it")
         if self.grad == "bias" and not self.bias:
             raise ValueError("grad=bias needs bias")
+        if self.memory == "broadcast" and self.grad in ("w", "bias"):
+            raise ValueError(f"a gradient by {self.grad} adds up the batch, which memory repeats")
         if not self.grad:
             return
         for name, is_asked in {
@@ -317,6 +325,16 @@ class Problem:
         return _problem(line, words)
 
 
+def asked_of(problem: Problem) -> Asked:
+    """Return what of the problem decides which named fills fit it."""
+    return Asked(problem.op, problem.dtype, problem.grad, bool(problem.output_dtype))
+
+
+def applicable(problem: Problem) -> tuple[str, ...]:
+    """Return the named fills that have a meaning for the problem; `misfit` says why others not."""
+    return tuple(name for name in NAMED if not misfit(name, asked_of(problem)))
+
+
 @dataclass(frozen=True)
 class Case:
     """A problem and a fill: `fill` names one or more fills, "+" between them, for the batch."""
@@ -339,6 +357,11 @@ class Case:
             raise ValueError(f"fill real has no {self.problem.dtype} elements")
         if "special" in names and self.problem.is_complex:
             raise ValueError("fill special has no complex elements")
+        for name in NAMED:
+            if name in names and len(names) > 1:
+                raise ValueError(f"fill {name} is one for the whole batch and cannot share it")
+            if name in names and (why := misfit(name, asked_of(self.problem))):
+                raise ValueError(f"fill {name} has no meaning here: {why}")
         if self.seed < 0:
             raise ValueError(f"seed {self.seed} is negative")
 
@@ -355,6 +378,13 @@ class Case:
     def to_json(self) -> dict[str, Any]:
         """Return the case as JSON values."""
         return {"problem": self.problem.to_json(), "fill": self.fill, "seed": self.seed}
+
+    def on(self, problem: Problem) -> Case:
+        """Return the case on another problem, with whole numbers where its fill does not fit."""
+        try:
+            return replace(self, problem=problem)
+        except ValueError:
+            return replace(self, problem=problem, fill="integers")
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Case:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import liars_data
 import liars_ops
 import pytest
 from liars import ANY, LIARS, hunt
@@ -41,6 +42,7 @@ def test_every_new_op_and_form_has_at_least_four_liars_of_its_own():
     about = [one for one in LIARS if one.tell.__module__ == liars_ops.__name__]
     told = Counter(one.op for one in about)
     groups = {
+        "data": [one for one in LIARS if one.tell.__module__ == liars_data.__name__],
         "gradients": [one for one in about if one.where == "gradient"],
         "forms": [one for one in about if one.where in ("forms", "widening")],
         "handed": [one for one in about if one.where == "handed"],

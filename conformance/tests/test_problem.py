@@ -103,7 +103,7 @@ DRAWN_CASE = st.one_of(
     *(invalid_cases(op) for op in OPS if not op.startswith("global")),
     *(gradient_cases(op) for op in OPS if "grad" in OPS[op]),
     form_cases(),
-    handed_cases(),
+    st.sampled_from(list(OPS)).flatmap(handed_cases),
 )
 
 

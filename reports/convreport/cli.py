@@ -164,8 +164,8 @@ def _add_law(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def _add_list(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     lists = commands.add_parser(
         "list",
-        help="list ops, clauses, variant points or backends",
-        description="List ops, clauses, variant points or backends.",
+        help="list ops, clauses, variant points, fills or backends",
+        description="List ops, clauses, variant points, fills or backends.",
     )
     lists.add_argument("what", nargs="?", choices=WHAT, help="what to list (default: everything)")
     lists.set_defaults(work=_list)
