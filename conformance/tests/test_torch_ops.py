@@ -196,6 +196,7 @@ def test_only_a_composition_of_calls_is_a_recipe(line: str, recipe: bool) -> Non
         ("conv x=1x1x4 w=1x1x2 memory=reversed float32", "no negative strides"),
         ("conv x=1x1x4 w=1x1x2 memory=byteswapped float32", "machine's byte order"),
         ("max_unpool x=1x1x2 kernel=1 padding=same float32", "a number, never 'same'"),
+        ("max_unpool x=1x1x2 kernel=1 padding=full float32", "a number, never 'full'"),
         ("unfold x=1x1x4 kernel=2 float32", "2 spatial axes, not 1"),
         ("unfold x=1x1x4x4 kernel=2 padding=same float32", "a number, never 'same'"),
         ("fold x=1x2x3 kernel=2 output=4 float32", "2 spatial axes, not 1"),

@@ -42,8 +42,11 @@ def call(function: str, *arguments: str, **options: object) -> str:
 
 
 def full_in_numbers(problem: Problem) -> Problem:
-    """Return the problem with full padding as what it is: extent - 1 before and after each axis."""
-    if problem.padding != "full":
+    """Return the problem with full padding as what it is: extent - 1 before and after each axis.
+
+    Not of unpooling, whose own output size depends on the padding being in numbers.
+    """
+    if problem.padding != "full" or problem.op == "max_unpool":
         return problem
     axes = zip(problem.dilation, problem.kernel_size, strict=False)  # a misfit is not ours to tell
     return replace(problem, padding=tuple((step * (k - 1),) * 2 for step, k in axes))

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from convformance.handing import BATCHED
 from convformance.problem import Problem
 
-NOTE = "channels last, by movedim"
+NOTE = "channels seen second by movedim"
 
 
 def seen_channels_second(problem: Problem) -> str:
