@@ -190,7 +190,10 @@ def test_a_gradient_is_that_of_the_tape(backend: TensorFlowBackend, line: str) -
         ("conv x=1x1x4 w=1x1x2 padding=causal padding_mode=reflect float32", "zeros alone"),
         ("conv_transpose x=1x2x3 w=2x1x2 groups=2 float32", "no groups"),
         ("conv_transpose x=1x1x3 w=1x1x2 padding=1 float32", "documents padding"),
-        ("conv_transpose x=1x1x3 w=1x1x2 padding=full float32", "conv1d_transpose documents padding"),
+        (
+            "conv_transpose x=1x1x3 w=1x1x2 padding=full float32",
+            "conv1d_transpose documents padding",
+        ),
         ("depthwise_conv x=1x1x3 w=1x1x2 padding=1 float32", "'valid' and 'same' only"),
         ("depthwise_conv x=1x1x3x3x3 w=1x1x2x2x2 float32", "2 spatial axes, not 3"),
         (
@@ -259,6 +262,11 @@ def test_what_tensorflow_rejects_keeps_its_words(
 )
 def test_a_composition_is_a_recipe(backend: TensorFlowBackend, line: str, is_recipe: bool) -> None:
     assert answer(backend, line).recipe is is_recipe
+
+
+def test_the_layout_of_the_call_is_told(backend: TensorFlowBackend) -> None:
+    for line in ("max_pool x=1x1x4 kernel=2", "max_pool x=1x1x4 kernel=2 layout=channels_last"):
+        assert answer(backend, f"{line} float32").layout == "channels last"
 
 
 def test_a_transposed_convolution_of_keras_has_stride_elements_for_each_window(

@@ -30,6 +30,7 @@ class TensorFlowBackend:
 
     name = "tensorflow"
     knows: ClassVar[frozenset[str]] = frozenset({*EXTRAS, "padding"})
+    threads = "TensorFlow takes its number of threads before its first call, and not after it"
 
     def __init__(self) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -56,7 +57,7 @@ class TensorFlowBackend:
         inputs = {name: self._tf.constant(one) for name, one in _moved(problem, arrays).items()}
         scope = execute("\n".join(call.lines), {"tf": self._tf, **inputs})
         how = f"{_how(call.lines)}, oneDNN {'on' if self._onednn else 'off'}"
-        return Result(_outputs(problem, scope), how, call.recipe)
+        return Result(_outputs(problem, scope), how, call.recipe, "channels last")
 
     def _check_layers(self, lines: Sequence[str]) -> None:
         """Raise `Unsupported` for a layer that this Keras has not: adaptive pools are new."""
