@@ -1,5 +1,6 @@
 """A backend in a child process: whatever ends or stops it becomes an outcome."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ DILATED = Case.parse("conv x=1x2x5 w=2x2x2 dilation=2 float32")
 @pytest.fixture
 def start(monkeypatch):
     """Start a wild backend in a child; end it after the test."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
     started = []
 
     def make(attribute, **options):

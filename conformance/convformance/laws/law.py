@@ -41,11 +41,15 @@ class InputChanged(Exception):  # noqa: N818  a law that does not hold, not an e
 
 
 class Ask:
-    """One backend, asked for arrays; `calls` counts, `first` is what it was asked first."""
+    """One backend, asked for arrays.
+
+    `calls` counts, `first` is what it was asked first, `layout` what the adapter chose last.
+    """
 
     def __init__(self, backend: Backend) -> None:
         self.backend, self.calls = backend, 0
         self.first: Arrays = {}
+        self.layout = ""
 
     def __call__(self, problem: Problem, arrays: Arrays) -> Array:
         """Return the first answer; raise `NotAnswered` with the backend's reason."""
@@ -57,6 +61,7 @@ class Ask:
             raise NotAnswered(f"{problem.op} {outcome.kind}: {reason}")
         if outcome.changed:
             raise InputChanged(f"{problem.op} wrote to {', '.join(outcome.changed)}")
+        self.layout = outcome.layout
         name = problem.answers[0]
         if name not in outcome.arrays:
             raise NotAnswered(f"{problem.op} answered without {name}")
