@@ -63,6 +63,7 @@ def test_an_honest_backend_is_never_accused_and_every_clause_is_asked_about():
         bench.check(case, "probe")
     cases = [record for record in bench.records if isinstance(record, CaseRecord)]
     assert {case.verdict for case in cases} == {"agrees"}
-    assert len(cases) > 30 * len(EXPLORATIONS)
+    drawn = [one for one in EXPLORATIONS if one.area != "data"]  # whose lists may be shorter
+    assert len(cases) > 30 * len(drawn)
     asked = {label for label in CLAUSES if not label.startswith("law.")}  # those: test_laws.py
     assert {label for case in cases for label in case.clauses} == asked

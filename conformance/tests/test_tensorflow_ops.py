@@ -266,7 +266,9 @@ def test_a_composition_is_a_recipe(backend: TensorFlowBackend, line: str, is_rec
 
 def test_the_layout_of_the_call_is_told(backend: TensorFlowBackend) -> None:
     for line in ("max_pool x=1x1x4 kernel=2", "max_pool x=1x1x4 kernel=2 layout=channels_last"):
-        assert answer(backend, f"{line} float32").layout == "channels last"
+        problem = Problem.parse(f"{line} float32")
+        given = handed(problem, arrays_of(problem))
+        assert backend.run(problem, given).layout == "channels last"
 
 
 def test_a_transposed_convolution_of_keras_has_stride_elements_for_each_window(
