@@ -196,4 +196,7 @@ def _accumulator(problem: Problem, declared: Mapping[str, str]) -> str:
 def _margin(error: Fraction | float, bound: Fraction) -> float:
     if error == 0:
         return 0.0
-    return float(error / bound) if bound else float("inf")
+    try:
+        return float(error / bound) if bound else float("inf")
+    except OverflowError:  # more bounds away than a float can count
+        return float("inf")

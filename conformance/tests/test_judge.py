@@ -14,7 +14,7 @@ from convformance.bench import Bench
 from convformance.bounds import accuracy_bound, meaning_bound
 from convformance.expect import expectation
 from convformance.fills import make_arrays
-from convformance.judge import Trial, judge
+from convformance.judge import Trial, _margin, judge
 from convformance.problem import Case
 from convformance.verdict import Kind
 
@@ -312,3 +312,7 @@ def test_a_needless_nan_beside_a_followed_variant_is_told():
         "each NaN where none is due"
     )
     assert told.wrong[0] == ("y", (0, 0, 1))
+
+
+def test_a_margin_past_the_largest_float_is_infinite():
+    assert _margin(Fraction(10) ** 400, Fraction(1)) == np.inf
