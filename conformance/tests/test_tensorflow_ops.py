@@ -265,7 +265,7 @@ def test_a_composition_is_a_recipe(backend: TensorFlowBackend, line: str, is_rec
 
 
 def test_the_layout_of_the_call_is_told(backend: TensorFlowBackend) -> None:
-    for line in ("max_pool x=1x1x4 kernel=2", "max_pool x=1x1x4 kernel=2 layout=channels_last"):
+    for line in ("max_pool x=1x4x4 kernel=2", "max_pool x=1x4x4 kernel=2 layout=channels_last"):
         assert answer(backend, f"{line} float32").layout == "channels last"
 
 
