@@ -483,6 +483,24 @@ def test_the_float16_gradient_of_an_average_is_summed_in_float16(
     assert _accumulator(Problem.parse(line), backend.accumulators) == "float16"
 
 
+def test_an_adaptive_average_is_rounded_after_each_axis(backend: TensorFlowBackend) -> None:
+    """Of 256 3 and -256 0 the averages are 129.5, in bfloat16 130, and -128."""
+    line = "adaptive_avg_pool x=1x1x2x2 output=1x1 bfloat16"
+    got = answer(backend, line, x=[256, -256, 3, 0]).arrays["y"]
+    assert got.astype(float).ravel().tolist() == [1.0]  # not 0.75
+    assert _accumulator(Problem.parse(line), backend.accumulators) == "bfloat16"
+    one_axis = Problem.parse("adaptive_avg_pool x=1x1x4 output=1 bfloat16")
+    assert _accumulator(one_axis, backend.accumulators) == "float32"
+
+
+def test_a_float16_adaptive_average_is_summed_in_float16(backend: TensorFlowBackend) -> None:
+    line = "adaptive_avg_pool x=1x1x4 output=1 float16"
+    lists = ([2048, 1, 1, 2], [1, 2048, 1, 2], [1, 1, 2, 2048])
+    sums = [4 * float(answer(backend, line, x=x).arrays["y"].max()) for x in lists]
+    assert min(sums) < 2052
+    assert _accumulator(Problem.parse(line), backend.accumulators) == "float16"
+
+
 @pytest.mark.parametrize(
     ("features", "halves"),
     [
