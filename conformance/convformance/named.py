@@ -223,4 +223,6 @@ def misfit(name: str, asked: Asked) -> str:
     """Return why the named fill has no meaning for what is asked; nothing if it has one."""
     if asked.dtype.startswith("complex"):
         return "a complex number is a pair, which no named fill makes"
+    if asked.op in ("lp_pool", "distance_pool") and asked.dtype not in FLOATS:
+        return f"{asked.op} has no meaning for {asked.dtype} elements"
     return NAMED[name].misfit(asked)
