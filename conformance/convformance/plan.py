@@ -95,7 +95,10 @@ def _forms() -> list[Exploration]:
             )
             for dtype, wider in WIDER
         ),
-        Exploration("forms", "handed", "", handed_cases(), 480, ("float32",)),
+        *(  # of each op by itself: of all at once, some would be in few of the forms
+            Exploration("forms", f"handed {op}", "", handed_cases(ops=(op,)), 40, ("float32",))
+            for op in ALL_OPS
+        ),
     ]
 
 
