@@ -1,6 +1,7 @@
 """The named fills: what each holds, that no order of summation is accused, who is caught."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import liars_data
 import ml_dtypes
@@ -31,6 +32,11 @@ FLOATS = ("float16", "bfloat16", "float32", "float64")
 def test_every_named_fill_has_a_reason_and_a_maker():
     assert list(MAKERS) == list(NAMED)
     assert all(one.reason and not one.reason.endswith(".") for one in NAMED.values())
+
+
+def test_the_documents_tell_every_named_fill_with_its_reason():
+    told = (Path(__file__).parents[2] / "docs" / "fills.md").read_text()
+    assert [name for name, one in NAMED.items() if f"| `{name}` | {one.reason} |" not in told] == []
 
 
 @pytest.mark.parametrize("name", NAMED)
