@@ -96,6 +96,8 @@ def _refused_at(label: str, case: Case, message: str, try_out: TryOut) -> str:
     """Return the choice by which a point is refused; padding has two limits to tell apart."""
     if label in ("transpose.output_padding", "transpose.valid"):
         return "stride"
+    if label == "transpose.same_odd":
+        return "half"  # the caller's dy has another size, or there is no such size at all
     if label != "padding.limit":
         return "refuse"
     within = case.on(with_less_padding(case.problem, lambda k: k - 1))

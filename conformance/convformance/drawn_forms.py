@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from convformance.drawing import FLOATS, INTEGERS, Draw, batch, small
 from convformance.problem import MEMORIES, OPS, PADDING_MODES, Case, Problem
+from convformance.sizes import with_its_columns
 from convformance.strategies import large_problems, problems
 
 GRADIENT_FILLS = ("integers", "integers", "integers+special")
@@ -45,10 +46,16 @@ def gradient_cases(
 
 @st.composite
 def form_cases(
-    draw: Draw, dtypes: Sequence[str] = FLOATS, fills: Sequence[str] = ("integers", "special")
+    draw: Draw,
+    dtypes: Sequence[str] = FLOATS,
+    fills: Sequence[str] = ("integers", "special"),
+    gradient: bool = False,
 ) -> Case:
-    """Draw a convolution with a padding mode, a flipped kernel, holes, batch groups ..."""
-    form = draw(st.sampled_from(FORMS))
+    """Draw a convolution with a padding mode, a flipped kernel, holes, batch groups ...
+
+    With `gradient`, one by its input, its weight or its bias.
+    """
+    form = draw(st.sampled_from([one for one in FORMS if one != "batch_groups" or not gradient]))
     rank = draw(st.sampled_from((2, 1, 1, 3)))
     kernel = tuple(draw(small(1, 4)) for _ in range(rank))
     dilation = tuple(draw(st.sampled_from((1, 1, 2))) for _ in range(rank))
@@ -66,26 +73,24 @@ def form_cases(
         "dtype": draw(st.sampled_from(tuple(dtypes))),
     }
     problem = _formed(draw, form, Problem("conv", x, w, **options))
-    return Case(problem, draw(st.sampled_from(fills)), draw(small(0, 999)))
+    if gradient:
+        by = ("x", "w", "x", "bias") if problem.bias else ("x", "w")
+        problem = replace(problem, grad=draw(st.sampled_from(by)))
+    fitting = [fill for fill in fills if fill == "integers" or not problem.is_complex]
+    return Case(problem, draw(st.sampled_from(fitting)), draw(small(0, 999)))
 
 
 def _formed(draw: Draw, form: str, problem: Problem) -> Problem:
     rank = problem.rank
     if form in ("causal", "full"):
-        return replace(problem, padding=form)
+        modes = st.sampled_from(("zeros", *PADDING_MODES))
+        return replace(problem, padding=form, padding_mode=draw(modes))
     if form == "flip":
         return replace(problem, flip=True, padding=draw(st.sampled_from(("full", "valid", "same"))))
     if form == "mode":
-        mode = draw(st.sampled_from(PADDING_MODES[1:]))
-        most = [size - 1 + draw(st.sampled_from((0, 3, 0, 2))) for size in problem.x[2:]]
-        sides = [st.sampled_from(sorted({0, min(1, one), min(8, one)})) for one in most]
-        pads = [(draw(side), draw(side)) for side in sides]
-        if draw(st.booleans()):
-            pads = [(before, before) for before, _ in pads]
-        return replace(problem, padding_mode=mode, padding=tuple(pads))
+        return _continued(draw, problem)
     if form == "negative":
-        pads = [(draw(small(-2, 1)), draw(small(-2, 1))) for _ in range(rank)]
-        return replace(problem, padding=tuple(pads))
+        return replace(problem, padding=_cropped(draw, rank))
     if form == "input_dilation":
         holes = tuple(draw(small(1, 3)) for _ in range(rank))
         pads = [(draw(small(0, 2)), draw(small(0, 2))) for _ in range(rank)]
@@ -94,6 +99,62 @@ def _formed(draw: Draw, form: str, problem: Problem) -> Problem:
     x = (problem.x[0] * parts, problem.x[1] // problem.groups, *problem.x[2:])
     w = (problem.w[0] * parts, *problem.w[1:])
     return replace(problem, x=x, w=w, groups=1, batch_groups=parts)
+
+
+def _continued(draw: Draw, problem: Problem) -> Problem:
+    """Draw a padding mode and what it pads; a fifth of them say "same"."""
+    mode = draw(st.sampled_from(PADDING_MODES[1:]))
+    if draw(small(0, 4)) == 3:
+        named = draw(st.sampled_from(("same", "same_upper", "same_lower")))
+        step = (1,) * problem.rank if draw(st.booleans()) else problem.stride
+        return replace(problem, padding_mode=mode, padding=named, stride=step)
+    most = [size - 1 + draw(st.sampled_from((0, 3, 0, 2))) for size in problem.x[2:]]
+    sides = [st.sampled_from(sorted({0, min(1, one), min(8, one)})) for one in most]
+    pads = [(draw(side), draw(side)) for side in sides]
+    if draw(st.booleans()):
+        pads = [(before, before) for before, _ in pads]
+    return replace(problem, padding_mode=mode, padding=tuple(pads))
+
+
+def _cropped(draw: Draw, rank: int) -> tuple[tuple[int, int], ...]:
+    """Draw padding of which sides may be negative; half of it alike on both sides."""
+    pads = [(draw(small(-2, 1)), draw(small(-2, 1))) for _ in range(rank)]
+    if draw(st.booleans()):
+        pads = [(before, before) for before, _ in pads]
+    return tuple(pads)
+
+
+@st.composite
+def cropped_cases(draw: Draw, op: str) -> Case:
+    """Draw a case of an op other than conv with padding that may be negative, or its gradient."""
+    problem = draw(problems(op, ("float32",)))
+    pads = _cropped(draw, problem.rank)
+    if op == "max_unpool":
+        problem = replace(problem, padding=tuple((min(0, one),) * 2 for one, _ in pads), output=())
+    elif op == "fold":
+        problem = with_its_columns(replace(problem, padding=pads))
+    else:
+        wide = (size + max(0, -before - after) for size, (before, after) in _sized(problem, pads))
+        problem = replace(problem, x=(*problem.x[:2], *wide), padding=pads)
+    if op in WITH_GRADIENT and draw(st.booleans()):
+        by = ("x", "w", "bias") if problem.bias else ("x", "w") if problem.w else ("x",)
+        problem = replace(problem, indices=False, grad=draw(st.sampled_from(by)))
+    return Case(problem, "integers", draw(small(0, 999)))
+
+
+def _sized(
+    problem: Problem, pads: tuple[tuple[int, int], ...]
+) -> Iterator[tuple[int, tuple[int, int]]]:
+    return zip(problem.x[2:], pads, strict=True)
+
+
+@st.composite
+def high_rank_cases(draw: Draw, op: str) -> Case:
+    """Draw a case of four spatial axes."""
+    problem = draw(problems(op, ("float32",), ranks=(4,)))
+    if op in WITH_GRADIENT and draw(small(0, 3)) == 2:
+        problem = replace(problem, indices=False, grad="x")
+    return Case(problem, "integers", draw(small(0, 999)))
 
 
 @st.composite

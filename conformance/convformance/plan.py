@@ -11,19 +11,28 @@ from convformance.drawing import COMPLEX, FLOAT_OPS, FLOATS, INTEGERS
 from convformance.drawn_data import data_cases, data_dtypes, data_list
 from convformance.drawn_forms import (
     WITH_GRADIENT,
+    cropped_cases,
     form_cases,
     gradient_cases,
     handed_cases,
+    high_rank_cases,
     widening_cases,
 )
-from convformance.problem import COMPLEX_OPS, Case
+from convformance.problem import COMPLEX_OPS, OPS, Case
 from convformance.strategies import ALL_OPS, cases, invalid_cases
 
 FIRST_OPS = ("conv", "conv1x1", "max_pool", "avg_pool", "lp_pool", "distance_pool")
 LATER_OPS = tuple(op for op in ALL_OPS if op not in FIRST_OPS)
 # The gradient of a norm takes so many roundings that in 16 bits no wrong one stands out.
 NARROWLESS = ("lp_pool",)
-WIDER = (("int8", "int32"), ("float16", "float32"), ("bfloat16", "float32"))
+WIDER = (("int8", "int32"), ("uint8", "int32"), ("float16", "float32"), ("bfloat16", "float32"))
+
+FORM_DTYPES = (
+    ("float32", 440), ("float64", 60), ("bfloat16", 60), ("float16", 30), ("int32", 30),
+    ("complex64", 30),
+)  # fmt: skip
+# Ops that can be padded by negative numbers, beside conv, whose forms have them.
+CROPPED = tuple(op for op in ALL_OPS if "padding" in OPS[op] and op != "conv")
 
 
 @dataclass(frozen=True)
@@ -86,7 +95,26 @@ def _forms() -> list[Exploration]:
     return [
         *(
             Exploration("forms", f"forms {dtype}", "conv", form_cases((dtype,)), number, (dtype,))
-            for dtype, number in (("float32", 420), ("float64", 60), ("bfloat16", 60))
+            for dtype, number in FORM_DTYPES
+        ),
+        *(
+            Exploration(
+                "forms",
+                f"gradient forms {dtype}",
+                "conv",
+                form_cases((dtype,), gradient=True),
+                number,
+                (dtype,),
+            )
+            for dtype, number in (("float32", 160), ("float64", 40), ("bfloat16", 40))
+        ),
+        *(
+            Exploration("forms", f"cropped {op}", op, cropped_cases(op), 30, ("float32",))
+            for op in CROPPED
+        ),
+        *(
+            Exploration("forms", f"four axes {op}", op, high_rank_cases(op), 10, ("float32",))
+            for op in ALL_OPS
         ),
         *(
             Exploration(
@@ -95,8 +123,9 @@ def _forms() -> list[Exploration]:
             for dtype, wider in WIDER
         ),
         *(
-            Exploration("forms", f"handed {op}", "", handed_cases(op), 40, ("float32",))
+            Exploration("forms", f"handed {op}", "", handed_cases(op, dtypes), 50, dtypes)
             for op in ALL_OPS
+            for dtypes in [("float32", *dtypes_of(op))]
         ),
     ]
 

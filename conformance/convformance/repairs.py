@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from convformance.facts import EMPTY
 from convformance.problem import Problem
-from convformance.sizes import UNWINDOWED, axes_of
+from convformance.sizes import UNWINDOWED, axes_of, with_its_columns
 from convoracle import Axis
 
 Repair = Callable[[Problem], Problem]
@@ -51,8 +51,13 @@ def _padding_repairs(problem: Problem, axes: tuple[Axis, ...]) -> list[tuple[str
 def _spread_repairs(problem: Problem, axes: tuple[Axis, ...]) -> list[tuple[str, Repair]]:
     found: list[tuple[str, Repair]] = []
     pairs = list(zip(problem.output_padding, axes, strict=True))
+    pads = any(problem.output_padding)
+    if any(min(axis.before, axis.after) < 0 for axis in axes):
+        found.append(("padding.negative", without_cropping))
     if any(more >= axis.stride for more, axis in pairs):
         found.append(("transpose.output_padding", with_less_output_padding))
+    if isinstance(problem.padding, str) and problem.padding.startswith("same") and pads:
+        found.append(("transpose.same_odd", without_output_padding))
     if problem.padding == "valid" and any(axis.extent < axis.stride for axis in axes):
         found.append(("transpose.valid", with_touching_windows))
     return found
@@ -107,9 +112,9 @@ def without_cropping(problem: Problem) -> Problem:
     """Return the problem with nothing where it has negative padding."""
     if isinstance(problem.padding, str):
         return problem
-    return replace(
-        problem, padding=tuple((max(0, one), max(0, other)) for one, other in problem.padding)
-    )
+    padding = tuple((max(0, one), max(0, other)) for one, other in problem.padding)
+    whole = replace(problem, padding=padding)
+    return with_its_columns(whole) if problem.op == "fold" else whole
 
 
 def with_long_axes(problem: Problem) -> Problem:
@@ -122,6 +127,11 @@ def with_less_output_padding(problem: Problem) -> Problem:
     """Return the problem with output padding below the stride."""
     pairs = zip(problem.output_padding, problem.stride, strict=True)
     return replace(problem, output_padding=tuple(min(more, step - 1) for more, step in pairs))
+
+
+def without_output_padding(problem: Problem) -> Problem:
+    """Return the problem with an output that is not made longer."""
+    return replace(problem, output_padding=())
 
 
 def with_touching_windows(problem: Problem) -> Problem:

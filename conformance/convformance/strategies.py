@@ -34,11 +34,16 @@ from convformance.problem import OPS, Case, Problem
 
 
 @st.composite
-def problems(draw: Draw, op: str, dtypes: Sequence[str] = FLOATS + INTEGERS) -> Problem:
+def problems(
+    draw: Draw,
+    op: str,
+    dtypes: Sequence[str] = FLOATS + INTEGERS,
+    ranks: Sequence[int] = (2, 1, 2, 3),
+) -> Problem:
     """Draw a valid problem of the op, small enough for the oracle to loop over whole."""
     allowed = [dtype for dtype in dtypes if dtype in FLOATS or op not in FLOAT_OPS]
     dtype = draw(st.sampled_from(allowed))
-    rank = draw(st.sampled_from((2, 1, 2, 3)))
+    rank = draw(st.sampled_from(tuple(ranks)))
     if op == "conv1x1":
         return _conv1x1(draw, rank, dtype)
     if op in DRAWN:

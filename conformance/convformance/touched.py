@@ -127,10 +127,13 @@ def _spread_clauses(problem: Problem) -> set[str]:
     if problem.padding == "valid":
         labels |= {"transpose.valid", "padding.valid"}
     elif isinstance(problem.padding, str) and problem.padding.startswith("same"):
-        return labels | {"transpose.same", "padding.same_side"}
+        odd = {"transpose.same_odd"} if max(problem.output_padding, default=0) > 0 else set()
+        return labels | odd | {"transpose.same", "padding.same_side"}
     else:
         full = {"padding.full"} if problem.padding == "full" else {"padding.explicit"}
         labels |= full
+    if isinstance(problem.padding, tuple) and min(map(min, problem.padding), default=0) < 0:
+        labels.add("padding.negative")
     axes = zip(axes_of(problem), problem.x[2:], problem.output_padding, strict=True)
     return labels | {relationship(*one) for one in axes} - {""}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from convoracle.axis import Axis, Padding, bare_axes, check_padding, same_padding
+from convoracle.axis import Axis, Padding, bare_axes, check_padding, same_padding, shared
 from convoracle.conv import check_bias
 from convoracle.errors import InvalidProblem
 from convoracle.exact import Number
@@ -91,7 +91,10 @@ def spread_axes(
     found = []
     for a, axis in enumerate(bare):
         _check_output_padding(axis, more[a], a)
-        size, before, after = spread_size(axis, padding, more[a], a, choices or {})
+        if any(more) and isinstance(padding, str) and padding.startswith("same"):
+            size, before, after = _longer_same(axis, padding, more[a], choices or {})
+        else:
+            size, before, after = spread_size(axis, padding, more[a], a, choices or {})
         found.append(replace(axis, size=size, before=before, after=after))
     return tuple(found)
 
@@ -109,11 +112,26 @@ def spread_size(
             return size + more, 0, 0
         if padding.startswith("same"):  # [transpose.same]
             before, after = same_padding(room, axis.extent, axis.stride, padding)
-            return room + more, before, after
+            return room, before, after
         before, after = axis.extent - 1, axis.extent - 1 if padding == "full" else 0
     else:
         before, after = padding[a]
     return max(0, touched - before - after + more), before, after
+
+
+def _longer_same(axis: Axis, padding: str, more: int, choices: Choices) -> tuple[int, int, int]:
+    """[transpose.same_odd] Return (output size, before, after) of same padding made longer.
+
+    It is asked for on every axis as soon as one has output padding.
+    """
+    if chosen(choices, "transpose.same_odd") == "longer":
+        room = axis.stride * axis.size
+        return room + more, *same_padding(room, axis.extent, axis.stride, padding)
+    if not axis.size:
+        return 0, 0, 0
+    touched = axis.stride * (axis.size - 1) + axis.extent
+    size = axis.stride * (axis.size - 1) + axis.extent % 2 + more
+    return size, *shared(max(0, touched - size), padding)
 
 
 def _check_output_padding(axis: Axis, more: int, a: int) -> None:
