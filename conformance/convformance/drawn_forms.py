@@ -125,6 +125,28 @@ def _cropped(draw: Draw, rank: int) -> tuple[tuple[int, int], ...]:
 
 
 @st.composite
+def continued_problems(draw: Draw, dtypes: Sequence[str] = ("float32",)) -> Problem:
+    """Draw a convolution with a padding mode; every second one goes round a torus."""
+    rank = draw(st.sampled_from((2, 1)))
+    kernel = tuple(draw(small(1, 4)) for _ in range(rank))
+    dilation = tuple(draw(st.sampled_from((1, 1, 2))) for _ in range(rank))
+    extents = [d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True)]
+    stride = tuple(draw(small(1, min(3, extent))) for extent in extents)
+    groups = draw(st.sampled_from((1, 1, 2)))
+    depth, width = draw(small(1, 2)), draw(small(1, 2))
+    # As many windows as strides, each with a sample of its own at its start.
+    spatial = [s * (-(-e // s) + draw(small(2, 4))) for s, e in zip(stride, extents, strict=True)]
+    before = [draw(small(0, e - s)) for s, e in zip(stride, extents, strict=True)]
+    torus = tuple((one, e - s - one) for one, s, e in zip(before, stride, extents, strict=True))
+    whole = Problem(
+        "conv", (draw(small(1, 2)), depth * groups, *spatial), (width * groups, depth, *kernel),
+        stride=stride, dilation=dilation, groups=groups, padding=torus, padding_mode="circular",
+        dtype=draw(st.sampled_from(tuple(dtypes))),
+    )  # fmt: skip
+    return whole if draw(st.booleans()) else _continued(draw, whole)
+
+
+@st.composite
 def cropped_cases(draw: Draw, op: str) -> Case:
     """Draw a case of an op other than conv with padding that may be negative, or its gradient."""
     problem = draw(problems(op, ("float32",)))

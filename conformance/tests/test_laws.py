@@ -97,6 +97,7 @@ class Liar(Honest):
 
 LIES: list[Lie] = []
 CONV = "conv x=2x2x6x5 w=2x2x3x2 float32"
+TORUS = "conv x=2x2x6x8 w=2x2x3x3 padding=1x1 padding_mode=circular float32"
 MAX = "max_pool x=2x3x6x5 kernel=3x2 float32"
 AVERAGE = "avg_pool x=2x3x6x6 kernel=2x2 stride=2x1 float32"
 
@@ -119,6 +120,26 @@ def sees_the_whole_plane(self, problem, arrays, truth):
     """Adds the plane's first sample to every element."""
     first = arrays["x"].reshape(*problem.x[:2], -1)[:, :, :1]
     return truth(problem, arrays) + first.reshape(*problem.x[:2], *(1,) * problem.rank)
+
+
+@lie("translation", TORUS, "sparse")
+def pads_zeros_instead_of_going_round(self, problem, arrays, truth):
+    return truth(replace(problem, padding_mode="zeros"), arrays)
+
+
+@lie("translation", TORUS)
+def counts_what_came_round_twice(self, problem, arrays, truth):
+    return 2 * truth(problem, arrays) - truth(replace(problem, padding_mode="zeros"), arrays)
+
+
+@lie("translation", TORUS, "sparse")
+def goes_round_to_the_next_row(self, problem, arrays, truth):
+    """The right edge goes on one row further down, as flat memory does."""
+    wide = problem.padding[-1]
+    x = np.concatenate([arrays["x"], np.roll(arrays["x"], -1, -2)[..., : wide[1]]], -1)
+    x = np.concatenate([np.roll(arrays["x"], 1, -2)[..., problem.x[-1] - wide[0] :], x], -1)
+    padding = (*problem.padding[:-1], (0, 0))
+    return truth(replace(problem, x=x.shape, padding=padding), {**arrays, "x": x})
 
 
 @lie("linear_input", CONV)

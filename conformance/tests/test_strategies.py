@@ -306,12 +306,16 @@ FORM_BIASES = {
     **{f"mode {mode}": lambda p, mode=mode: p.padding_mode == mode for mode in PADDING_MODES[1:]},
     "padding past the input": lambda p: (
         p.padding_mode != "zeros"
+        and not isinstance(p.padding, str)
         and any(max(pair) >= size for pair, size in zip(p.padding, p.x[2:], strict=True))
     ),
     "a flip": lambda p: p.flip,
     "a flip of one channel": lambda p: p.flip and p.x[:2] == p.w[:2] == (1, 1),
     "holes": lambda p: max(p.input_dilation) > 1,
     "batch groups": lambda p: p.batch_groups > 1,
+    "a padding mode beside a name": lambda p: (
+        p.padding_mode != "zeros" and isinstance(p.padding, str)
+    ),
     "causal padding": lambda p: p.padding == "causal",
     "full padding": lambda p: p.padding == "full",
     "cropping": lambda p: not isinstance(p.padding, str) and min(map(min, p.padding)) < 0,
