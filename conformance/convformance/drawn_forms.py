@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from convformance.drawing import FLOATS, INTEGERS, Draw, batch, small
 from convformance.problem import MEMORIES, OPS, PADDING_MODES, Case, Problem
-from convformance.sizes import with_its_columns
 from convformance.strategies import large_problems, problems
 
 GRADIENT_FILLS = ("integers", "integers", "integers+special")
@@ -90,7 +89,7 @@ def _formed(draw: Draw, form: str, problem: Problem) -> Problem:
     if form == "mode":
         return _continued(draw, problem)
     if form == "negative":
-        return replace(problem, padding=_cropped(draw, rank))
+        return replace(problem, padding=cropped(draw, rank))
     if form == "input_dilation":
         holes = tuple(draw(small(1, 3)) for _ in range(rank))
         pads = [(draw(small(0, 2)), draw(small(0, 2))) for _ in range(rank)]
@@ -116,7 +115,7 @@ def _continued(draw: Draw, problem: Problem) -> Problem:
     return replace(problem, padding_mode=mode, padding=tuple(pads))
 
 
-def _cropped(draw: Draw, rank: int) -> tuple[tuple[int, int], ...]:
+def cropped(draw: Draw, rank: int) -> tuple[tuple[int, int], ...]:
     """Draw padding of which sides may be negative; half of it alike on both sides."""
     pads = [(draw(small(-2, 1)), draw(small(-2, 1))) for _ in range(rank)]
     if draw(st.booleans()):
@@ -144,39 +143,6 @@ def continued_problems(draw: Draw, dtypes: Sequence[str] = ("float32",)) -> Prob
         dtype=draw(st.sampled_from(tuple(dtypes))),
     )  # fmt: skip
     return whole if draw(st.booleans()) else _continued(draw, whole)
-
-
-@st.composite
-def cropped_cases(draw: Draw, op: str) -> Case:
-    """Draw a case of an op other than conv with padding that may be negative, or its gradient."""
-    problem = draw(problems(op, ("float32",)))
-    pads = _cropped(draw, problem.rank)
-    if op == "max_unpool":
-        problem = replace(problem, padding=tuple((min(0, one),) * 2 for one, _ in pads), output=())
-    elif op == "fold":
-        problem = with_its_columns(replace(problem, padding=pads))
-    else:
-        wide = (size + max(0, -before - after) for size, (before, after) in _sized(problem, pads))
-        problem = replace(problem, x=(*problem.x[:2], *wide), padding=pads)
-    if op in WITH_GRADIENT and draw(st.booleans()):
-        by = ("x", "w", "bias") if problem.bias else ("x", "w") if problem.w else ("x",)
-        problem = replace(problem, indices=False, grad=draw(st.sampled_from(by)))
-    return Case(problem, "integers", draw(small(0, 999)))
-
-
-def _sized(
-    problem: Problem, pads: tuple[tuple[int, int], ...]
-) -> Iterator[tuple[int, tuple[int, int]]]:
-    return zip(problem.x[2:], pads, strict=True)
-
-
-@st.composite
-def high_rank_cases(draw: Draw, op: str) -> Case:
-    """Draw a case of four spatial axes."""
-    problem = draw(problems(op, ("float32",), ranks=(4,)))
-    if op in WITH_GRADIENT and draw(small(0, 3)) == 2:
-        problem = replace(problem, indices=False, grad="x")
-    return Case(problem, "integers", draw(small(0, 999)))
 
 
 @st.composite

@@ -11,13 +11,12 @@ from convformance.drawing import COMPLEX, FLOAT_OPS, FLOATS, INTEGERS
 from convformance.drawn_data import data_cases, data_dtypes, data_list
 from convformance.drawn_forms import (
     WITH_GRADIENT,
-    cropped_cases,
     form_cases,
     gradient_cases,
     handed_cases,
-    high_rank_cases,
     widening_cases,
 )
+from convformance.drawn_odd import cropped_cases, empty_cases, high_rank_cases
 from convformance.problem import COMPLEX_OPS, OPS, Case
 from convformance.strategies import ALL_OPS, cases, invalid_cases
 
@@ -114,6 +113,10 @@ def _forms() -> list[Exploration]:
         ),
         *(
             Exploration("forms", f"four axes {op}", op, high_rank_cases(op), 10, ("float32",))
+            for op in ALL_OPS
+        ),
+        *(
+            Exploration("forms", f"empty {op}", op, empty_cases(op), 16, ("float32",))
             for op in ALL_OPS
         ),
         *(

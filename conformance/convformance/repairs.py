@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import prod
 
 from convformance.facts import EMPTY
 from convformance.problem import Problem
@@ -20,7 +21,7 @@ def repairs(problem: Problem) -> list[tuple[str, Repair]]:
     found: list[tuple[str, Repair]] = []
     if problem.x[0] == 0:
         found.append(("size.batch", with_batch))
-    if problem.op != "fold" and (problem.x[1] == 0 or problem.w[:1] == (0,)):
+    if 0 in (problem.x[1], *problem.w[:2], *problem.pointwise[:1]):
         found.append(("size.channels", with_channels))
     if problem.op != "fold" and 0 in problem.x[2:]:
         found.append(("size.spatial", with_room))
@@ -67,6 +68,8 @@ def with_channels(problem: Problem) -> Problem:
     """Return the problem with at least one channel in and out."""
     groups = problem.groups
     C = problem.x[1] or groups
+    if problem.op == "fold":
+        C = max(C, prod(problem.kernel))
     x = (problem.x[0], C, *problem.x[2:])
     if not problem.w:
         return replace(problem, x=x)
