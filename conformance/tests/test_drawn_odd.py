@@ -69,7 +69,7 @@ def test_four_spatial_axes_are_drawn(op):
 
 @pytest.mark.parametrize("op", OPS)
 def test_what_is_empty_is_drawn(op):
-    found = problems_of(empty_cases(op), 120)
+    found = problems_of(empty_cases(op), 240)
     empty = [problem for problem in found if 0 in (*problem.x, *problem.w, *problem.pointwise)]
     assert len(empty) >= 20
     assert any(problem.x[0] == 0 for problem in empty)
