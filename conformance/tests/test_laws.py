@@ -99,6 +99,7 @@ LIES: list[Lie] = []
 CONV = "conv x=2x2x6x5 w=2x2x3x2 float32"
 MAX = "max_pool x=2x3x6x5 kernel=3x2 float32"
 AVERAGE = "avg_pool x=2x3x6x6 kernel=2x2 stride=2x1 float32"
+TORUS = "conv x=2x2x4x6 w=2x2x3x3 stride=1x2 padding=1 padding_mode=circular float32"
 
 
 def lie(law, line, also=""):
@@ -119,6 +120,38 @@ def sees_the_whole_plane(self, problem, arrays, truth):
     """Adds the plane's first sample to every element."""
     first = arrays["x"].reshape(*problem.x[:2], -1)[:, :, :1]
     return truth(problem, arrays) + first.reshape(*problem.x[:2], *(1,) * problem.rank)
+
+
+@lie("translation", TORUS)
+def ends_at_the_seam(self, problem, arrays, truth):
+    """Reads zeros where it should go round."""
+    return truth(replace(problem, padding_mode="zeros"), arrays)
+
+
+@lie("translation", TORUS)
+def turns_back_at_the_seam(self, problem, arrays, truth):
+    """Mirrors where it should go round."""
+    return truth(replace(problem, padding_mode="reflect"), arrays)
+
+
+@lie("translation", TORUS)
+def goes_round_ahead_only(self, problem, arrays, truth):
+    """Goes on at the other end before the first sample, and reads zeros after the last one."""
+    return on_torus(problem, arrays, truth, lambda x: x[..., -1:], lambda x: 0 * x[..., :1])
+
+
+@lie("translation", TORUS)
+def meets_a_sample_twice_at_the_seam(self, problem, arrays, truth):
+    """Holds the last sample for the first one once more: a round is a sample too short."""
+    return on_torus(problem, arrays, truth, lambda x: x[..., -2:-1], lambda x: x[..., 1:2])
+
+
+def on_torus(problem, arrays, truth, ahead, behind):
+    """Return the answer to x with other samples ahead of its last axis and behind it."""
+    x = np.pad(arrays["x"], [(0, 0), (0, 0), (1, 1), (0, 0)], mode="wrap")
+    x = np.concatenate([ahead(x), x, behind(x)], -1)
+    whole = replace(problem, x=x.shape, padding="valid", padding_mode="zeros")
+    return truth(whole, {**arrays, "x": x})
 
 
 @lie("linear_input", CONV)
