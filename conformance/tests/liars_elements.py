@@ -127,14 +127,30 @@ def answers_the_real_part(problem, arrays):
 
 # Bytes.
 
+BYTE_POOLS = "max_pool avg_pool adaptive_max_pool adaptive_avg_pool global_max_pool global_avg_pool"
 BYTES = {"dtypes": ("uint8",), "form": "uint8"}
 
 
-@liar("max_pool avg_pool", "max.value avg.integer max.index", **BYTES)
+@liar(f"{BYTE_POOLS} max_unpool", "max.value avg.integer value.unsigned", **BYTES)
 def clamps_bytes_at_127(problem, arrays):
     """The output has the range of a signed byte."""
     answer = honest(problem, arrays)
     return {**answer, "y": np.minimum(answer["y"], 127)}
+
+
+@liar("adaptive_max_pool adaptive_avg_pool global_max_pool global_avg_pool",
+      "max.value avg.integer max.index", **BYTES)  # fmt: skip
+def reads_the_sign_of_bytes(problem, arrays):
+    """Samples past 127 are taken for negative ones."""
+    answer = honest(problem, {**arrays, "x": arrays["x"].view(np.int8)}, dtype="int8")
+    return {**answer, "y": answer["y"].view(np.uint8)}
+
+
+@liar("conv", "value.wrap value.unsigned", **BYTES)
+def saturates_bytes(problem, arrays):
+    """A sum past 255 stays there, and does not wrap."""
+    wide = {name: one.astype(np.int64) for name, one in arrays.items()}
+    return {"y": np.minimum(honest(problem, wide, dtype="int64")["y"], 255).astype(np.uint8)}
 
 
 @liar("max_pool", "max.padding max.empty window.ceil", **BYTES)
