@@ -71,11 +71,11 @@ def _without_channels(problem: Problem, _: int) -> Problem:
 
 
 def _without_samples(problem: Problem, axis: int) -> Problem:
-    if problem.op == "fold":  # its input has columns, not axes
+    # A folding has columns, not axes; and few sizes unpool from nothing.
+    if problem.op in ("fold", "max_unpool"):
         return problem
     sizes = tuple(0 if a == axis else size for a, size in enumerate(problem.x[2:]))
-    output = () if problem.op == "max_unpool" else problem.output
-    return replace(problem, x=(*problem.x[:2], *sizes), output=output)
+    return replace(problem, x=(*problem.x[:2], *sizes))
 
 
 def _without_output_channels(problem: Problem, _: int) -> Problem:

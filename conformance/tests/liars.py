@@ -13,6 +13,7 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
+from forms import FORMS
 
 from convformance.backend import Array, Arrays
 from convformance.backends.numpy_backend import NumpyBackend
@@ -41,15 +42,22 @@ class Liar:
     dtypes: tuple[str, ...]
     tell: Lie
     where: str = ""  # a word of the explorations that hear it; elsewhere it is honest
+    form: str = ""  # one of FORMS, of which alone it lies
     version = "1"
     accumulators = HONEST.accumulators
     knows = (*EXTRAS, "padding")
 
     def run(self, problem: Problem, arrays: Arrays) -> Any:
         with np.errstate(all="ignore"):
-            if self.op not in (problem.op, ANY) or problem.dtype not in self.dtypes:
-                return honest(problem, arrays)
-            return self.tell(problem, arrays)
+            if self.speaks_of(problem):
+                return self.tell(problem, arrays)
+            return honest(problem, arrays)
+
+    def speaks_of(self, problem: Problem) -> bool:
+        """Whether the problem is of those that it lies about."""
+        if self.op not in (problem.op, ANY) or problem.dtype not in self.dtypes:
+            return False
+        return not self.form or FORMS[self.form](problem)
 
     def may_show_in(self, exploration: Exploration) -> bool:
         """Whether the lie can be told there at all; elsewhere the answers are the honest ones."""
@@ -66,7 +74,12 @@ LIARS: list[Liar] = []
 
 
 def liar(
-    ops: str, clauses: str, *kinds: Kind, dtypes: tuple[str, ...] = DTYPES, where: str = ""
+    ops: str,
+    clauses: str,
+    *kinds: Kind,
+    dtypes: tuple[str, ...] = DTYPES,
+    where: str = "",
+    form: str = "",
 ) -> Callable[[Lie], Lie]:
     """Register one liar for each op; without kinds the lie shows in values."""
 
@@ -76,7 +89,7 @@ def liar(
             lie = " ".join((tell.__doc__ or "").split())
             labels = tuple(clauses.split())
             told = kinds or (Kind.VALUE,)
-            LIARS.append(Liar(name, lie, op, labels, told, dtypes, tell, where))
+            LIARS.append(Liar(name, lie, op, labels, told, dtypes, tell, where, form))
         return tell
 
     return register

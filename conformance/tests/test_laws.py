@@ -97,9 +97,9 @@ class Liar(Honest):
 
 LIES: list[Lie] = []
 CONV = "conv x=2x2x6x5 w=2x2x3x2 float32"
-TORUS = "conv x=2x2x6x8 w=2x2x3x3 padding=1x1 padding_mode=circular float32"
 MAX = "max_pool x=2x3x6x5 kernel=3x2 float32"
 AVERAGE = "avg_pool x=2x3x6x6 kernel=2x2 stride=2x1 float32"
+TORUS = "conv x=2x2x8x5 w=2x2x3x3 stride=2x1 padding=1 padding_mode=circular float32"
 
 
 def lie(law, line, also=""):
@@ -123,23 +123,43 @@ def sees_the_whole_plane(self, problem, arrays, truth):
 
 
 @lie("translation", TORUS, "sparse")
-def pads_zeros_instead_of_going_round(self, problem, arrays, truth):
+def ends_at_the_seam(self, problem, arrays, truth):
+    """Reads zeros where it should go round."""
     return truth(replace(problem, padding_mode="zeros"), arrays)
 
 
-@lie("translation", TORUS)
-def counts_what_came_round_twice(self, problem, arrays, truth):
-    return 2 * truth(problem, arrays) - truth(replace(problem, padding_mode="zeros"), arrays)
+@lie("translation", TORUS, "sparse")
+def turns_back_at_the_seam(self, problem, arrays, truth):
+    """Mirrors where it should go round."""
+    return truth(replace(problem, padding_mode="reflect"), arrays)
 
 
 @lie("translation", TORUS, "sparse")
-def goes_round_to_the_next_row(self, problem, arrays, truth):
-    """The right edge goes on one row further down, as flat memory does."""
-    wide = problem.padding[-1]
-    x = np.concatenate([arrays["x"], np.roll(arrays["x"], -1, -2)[..., : wide[1]]], -1)
-    x = np.concatenate([np.roll(arrays["x"], 1, -2)[..., problem.x[-1] - wide[0] :], x], -1)
-    padding = (*problem.padding[:-1], (0, 0))
-    return truth(replace(problem, x=x.shape, padding=padding), {**arrays, "x": x})
+def goes_round_ahead_only(self, problem, arrays, truth):
+    """Goes on at the other end before the first sample, and reads zeros after the last one."""
+    return on_torus(problem, arrays, truth, lambda x: x[..., -1:], lambda x: 0 * x[..., :1])
+
+
+@lie("translation", TORUS, "sparse")
+def meets_a_sample_twice_at_the_seam(self, problem, arrays, truth):
+    """Holds the last sample for the first one once more: a round is a sample too short."""
+    return on_torus(problem, arrays, truth, lambda x: x[..., -2:-1], lambda x: x[..., 1:2])
+
+
+@lie("translation", TORUS)
+def counts_what_lies_over_the_seam_twice(self, problem, arrays, truth):
+    """Doubles the windows of the first row, which read the right samples."""
+    y = truth(problem, arrays)
+    y[:, :, :1] *= 1 + (problem.padding_mode == "circular")
+    return y
+
+
+def on_torus(problem, arrays, truth, ahead, behind):
+    """Return the answer to x with other samples ahead of its last axis and behind it."""
+    x = np.pad(arrays["x"], [(0, 0), (0, 0), (1, 1), (0, 0)], mode="wrap")
+    x = np.concatenate([ahead(x), x, behind(x)], -1)
+    whole = replace(problem, x=x.shape, padding="valid", padding_mode="zeros")
+    return truth(whole, {**arrays, "x": x})
 
 
 @lie("linear_input", CONV)
@@ -284,6 +304,12 @@ def test_a_liar_breaks_no_law_but_its_own_among_those_of_its_op_alone(one):
             heard = hear(law, Liar(one), law.case(problem, 1))
             broken |= {law.name} if heard.held is False else set()
     assert broken - ACROSS_OPS - {one.law} == one.also - ACROSS_OPS
+
+
+@pytest.mark.parametrize("one", [one for one in LIES if one.line == TORUS])
+def test_only_going_round_tells_what_is_wrong_at_a_seam(one):
+    heard = hear(LAWS["law.translation"], Liar(one), one.case)
+    assert heard.pair.what == "gone round by 2x1 samples"
 
 
 @pytest.mark.parametrize("session", SESSIONS, ids=lambda one: one.name)

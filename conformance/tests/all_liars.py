@@ -1,0 +1,10 @@
+"""Every liar: their modules, imported, register them in the order in which documents list them."""
+
+from importlib import import_module
+
+from liars import LIARS, table
+
+for name in ("data", "ops", "modes", "padding", "forms", "elements", "gradients", "handed"):
+    import_module(f"liars_{name}")
+
+__all__ = ["LIARS", "table"]
