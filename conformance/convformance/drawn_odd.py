@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from hypothesis import strategies as st
@@ -21,21 +20,21 @@ def cropped_cases(draw: Draw, op: str) -> Case:
     pads = cropped(draw, problem.rank)
     if op == "max_unpool":
         problem = replace(problem, padding=tuple((min(0, one),) * 2 for one, _ in pads), output=())
-    elif op == "fold":
-        problem = with_its_columns(replace(problem, padding=pads))
     else:
-        wide = (size + max(0, -before - after) for size, (before, after) in _sized(problem, pads))
-        problem = replace(problem, x=(*problem.x[:2], *wide), padding=pads)
+        problem = _with_room(replace(problem, padding=pads), pads)
     if op in WITH_GRADIENT and draw(st.booleans()):
         by = ("x", "w", "bias") if problem.bias else ("x", "w") if problem.w else ("x",)
         problem = replace(problem, indices=False, grad=draw(st.sampled_from(by)))
     return Case(problem, "integers", draw(small(0, 999)))
 
 
-def _sized(
-    problem: Problem, pads: tuple[tuple[int, int], ...]
-) -> Iterator[tuple[int, tuple[int, int]]]:
-    return zip(problem.x[2:], pads, strict=True)
+def _with_room(problem: Problem, pads: tuple[tuple[int, int], ...]) -> Problem:
+    """Return the problem with as many samples more as the padding takes away."""
+    sizes = problem.output if problem.op == "fold" else problem.x[2:]
+    wide = tuple(size + max(0, -sum(pair)) for size, pair in zip(sizes, pads, strict=True))
+    if problem.op == "fold":
+        return with_its_columns(replace(problem, output=wide))
+    return replace(problem, x=(*problem.x[:2], *wide))
 
 
 @st.composite

@@ -112,7 +112,7 @@ def _forms() -> list[Exploration]:
             for op in CROPPED
         ),
         *(
-            Exploration("forms", f"four axes {op}", op, high_rank_cases(op), 10, ("float32",))
+            Exploration("forms", f"four axes {op}", op, high_rank_cases(op), 20, ("float32",))
             for op in ALL_OPS
         ),
         *(
