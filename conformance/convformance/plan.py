@@ -150,7 +150,7 @@ EXPLORATIONS: tuple[Exploration, ...] = (
     *_gradients("lp_pool", 70, 30),
     *(
         Exploration(
-            "invalid", f"invalid {op}", op, invalid_cases(op), 160 if op in FIRST_OPS else 60, ()
+            "invalid", f"invalid {op}", op, invalid_cases(op), 60 if op in FIRST_OPS else 25, ()
         )
         for op in ALL_OPS
         if not op.startswith("global")

@@ -170,7 +170,7 @@ class Problem:
         if isinstance(self.padding, str) and self.padding not in PADDINGS:
             raise ValueError(f"padding {self.padding!r} is none of {', '.join(PADDINGS)}")
         for name, words in WORDS.items():
-            if getattr(self, name) not in (*words, _default(name, 0)):
+            if getattr(self, name) not in (*words, default_of(name, 0)):
                 raise ValueError(f"{name} {getattr(self, name)!r} is none of {', '.join(words)}")
 
     def _check_together(self) -> None:
@@ -178,7 +178,7 @@ class Problem:
         for one in fields(self):
             if one.name in ("op", "dtype") or one.name in OPS[self.op]:
                 continue
-            if getattr(self, one.name) != _default(one.name, self.rank):
+            if getattr(self, one.name) != default_of(one.name, self.rank):
                 raise ValueError(f"{self.op} takes no {one.name}")
         if self.grad in ("w", "bias") and "w" not in OPS[self.op]:
             raise ValueError(f"{self.op} has no {self.grad}, so no gradient by it")
@@ -226,7 +226,7 @@ class Problem:
     @property
     def extras(self) -> tuple[str, ...]:
         """The attributes that an adapter must know of to be asked: see `Backend.knows`."""
-        found = [name for name in EXTRAS if getattr(self, name) != _default(name, self.rank)]
+        found = [name for name in EXTRAS if getattr(self, name) != default_of(name, self.rank)]
         if self.padding in ("causal", "full"):
             found.append("padding")
         return tuple(found)
@@ -237,7 +237,7 @@ class Problem:
         words = [self.op]
         for name in OPS[self.op]:
             value = getattr(self, name)
-            if name not in (*NEEDED, "p") and value == _default(name, self.rank):
+            if name not in (*NEEDED, "p") and value == default_of(name, self.rank):
                 continue
             if name == "output" and not value:
                 continue  # max_unpool has a size of its own
@@ -256,7 +256,7 @@ class Problem:
             value = getattr(self, name)
             if name == "p":
                 out[name] = "inf" if value == float("inf") else value
-            elif value != _default(name, self.rank):
+            elif value != default_of(name, self.rank):
                 out[name] = _as_lists(value)
         return out
 
@@ -439,7 +439,8 @@ def _write(name: str, value: Any) -> str:
     return "x".join(map(str, value)) if name in SIZES else str(value)
 
 
-def _default(name: str, rank: int) -> Any:
+def default_of(name: str, rank: int) -> Any:
+    """Return the value that an attribute has where a line does not give it."""
     if name in ("stride", "dilation", "input_dilation"):
         return (1,) * rank
     if name == "output_padding":
