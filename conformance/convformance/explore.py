@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, settings, target
 from hypothesis import seed as seeded
 from hypothesis.database import ExampleDatabase
 from hypothesis.internal.conjecture import providers
@@ -18,6 +18,7 @@ from convformance.problem import Case, LineError
 from convformance.verdict import Kind
 
 FEWEST = 25  # examples of a pass: of fewer, all may be repeated ones
+FARTHEST = 1e9  # a margin past this is no better a guide
 WORTHWHILE = 0.1  # a pass with fewer answers than this is not made up for
 PHASES = (Phase.generate, Phase.shrink)  # the phase that explains ends on another case
 
@@ -27,15 +28,21 @@ class _News(Exception):  # noqa: N818  tells Hypothesis to shrink; it is no erro
 
 
 def explore(
-    bench: Bench, strategy: SearchStrategy[Case], examples: int, name: str
+    bench: Bench,
+    strategy: SearchStrategy[Case],
+    examples: int,
+    name: str,
+    *,
+    by_margin: bool = False,
 ) -> list[Examined]:
     """Try `examples` different cases that the backend supports; return the smallest of each news.
 
     `name` and the bench's seed decide what is drawn. Unsupported cases are recorded too and made
-    up for, unless nearly all of a pass was unsupported; so is what Hypothesis repeats.
+    up for, unless nearly all of a pass was unsupported; so is what Hypothesis repeats. A search
+    `by_margin` varies the cases of the largest margins, to drive it up.
     """
     news = []
-    for _, found in _passes(bench, strategy, examples, name):
+    for _, found in _passes(bench, strategy, examples, name, by_margin=by_margin):
         if found is not None:
             bench.record(found, "explored")
             news.append(found)
@@ -55,13 +62,18 @@ def first_news(
 
 
 def _passes(
-    bench: Bench, strategy: SearchStrategy[Case], examples: int, name: str
+    bench: Bench,
+    strategy: SearchStrategy[Case],
+    examples: int,
+    name: str,
+    *,
+    by_margin: bool = False,
 ) -> Iterator[tuple[_Hunt, Examined | None]]:
     """Yield passes of Hypothesis and what each found, until enough cases are tried."""
     tried: set[Case] = set()
     left, turn = examples, 0
     while left > 0:
-        hunt = _Hunt(bench, left, tried)
+        hunt = _Hunt(bench, left, tried, by_margin=by_margin)
         found = hunt.go(strategy, _seed(bench, name, turn))
         yield hunt, found
         left, turn = left - hunt.answered, turn + 1
@@ -97,8 +109,12 @@ def drawn_by_the_seed_alone() -> Iterator[None]:
 class _Hunt:
     """One pass of Hypothesis: it ends with the first new signature, shrunk, or with none."""
 
-    def __init__(self, bench: Bench, examples: int, tried: set[Case]) -> None:
+    def __init__(
+        self, bench: Bench, examples: int, tried: set[Case], *, by_margin: bool = False
+    ) -> None:
         self.bench, self.examples, self.tried = bench, examples, tried
+        self.by_margin = by_margin
+        self.margins: dict[Case, float] = {}
         self.drawn = self.answered = 0
         self.target: Kind | None = None
         self.smallest: Examined | None = None
@@ -107,7 +123,7 @@ class _Hunt:
         @seeded(seed)
         @settings(
             max_examples=max(self.examples, FEWEST),
-            phases=PHASES,
+            phases=(*PHASES, Phase.target) if self.by_margin else PHASES,
             database=None,  # what is found is kept as a case line, which outlives the strategies
             deadline=None,
             report_multiple_bugs=False,
@@ -127,6 +143,7 @@ class _Hunt:
 
     def _try(self, case: Case) -> None:
         if self.target is None and (case in self.tried or self.answered == self.examples):
+            self._aim(case)
             return
         examined = self.bench.examine(case)
         news = self.bench.is_news(examined)
@@ -136,6 +153,8 @@ class _Hunt:
             self.answered += examined.verdict.kind is not Kind.UNSUPPORTED
             if not news:
                 self.bench.record(examined, "explored")
+                self.margins[case] = examined.verdict.margin or 0.0
+                self._aim(case)
                 return
             self.target = examined.verdict.kind
         if news and examined.verdict.kind is self.target:
@@ -143,6 +162,11 @@ class _Hunt:
             # the first: it is the smallest that tells best which clause is contradicted.
             self.smallest = examined
             raise _News
+
+    def _aim(self, case: Case) -> None:
+        """Tell Hypothesis how near to its bound the answer came, where it is to drive that up."""
+        if self.by_margin and self.target is None:
+            target(min(self.margins.get(case, 0.0), FARTHEST))  # it takes finite numbers alone
 
 
 def keep(database: ExampleDatabase, backend: str, line: str) -> None:

@@ -160,7 +160,7 @@ def _input(problem: Problem) -> list[Wrong]:
     if problem.op == "fold":
         return [
             Wrong("fold.columns", {"x": shape})
-            for shape in ((*x[:2], x[2] + 1), (*x[:2], x[2] - 1), x[:2], (*x, 1))
+            for shape in ((*x[:2], x[2] + 1), (*x[:2], max(0, x[2] - 1)), x[:2], (*x, 1))
         ]
     found = [Wrong("problem.rank", {"x": x[:2]})]
     if "kernel" in OPS[problem.op] and problem.rank > 1:  # one entry stands for every axis
@@ -241,6 +241,6 @@ def _sizes_apart(problem: Problem) -> Iterator[Wrong]:
     whole = problem.output or (9,) * problem.rank
     for more in (9 * problem.stride[-1], -problem.stride[-1]):
         yield Wrong("unpool.output", {"output": (*whole[:-1], max(1, whole[-1] + more))})
-    fewer = (*problem.x[:-1], problem.x[-1] - 1)
+    fewer = (*problem.x[:-1], max(0, problem.x[-1] - 1))
     if problem.output:
         yield Wrong("unpool.output", {"x": fewer})

@@ -22,6 +22,7 @@ from convformance.kernel.geometry import Axis, axes_of
 from convformance.kernel.windows import native, taps, windows
 from convformance.plan import EXPLORATIONS, Exploration
 from convformance.problem import DTYPES, EXTRAS, Problem
+from convformance.refusals import ASKED, refusals
 from convformance.verdict import Kind
 
 Lie = Callable[[Problem, Arrays], Any]
@@ -108,6 +109,19 @@ def hunt(backend: Liar) -> Catch | None:
         cases += drawn
         if found:
             return Catch(one.name, cases, found)
+    return refused_too_little(backend, bench, cases) if Kind.ACCEPTS in backend.kinds else None
+
+
+def refused_too_little(backend: Liar, bench: Bench, cases: int) -> Catch | None:
+    """Return the first news of the table of refusals of the liar's op."""
+    for asked in ASKED:
+        if asked.op not in (backend.op, ANY):
+            continue
+        for case in refusals(asked):
+            cases += 1
+            examined = bench.examine(case)
+            if bench.is_news(examined):
+                return Catch(f"refusals {asked.name}", cases, examined)
     return None
 
 
