@@ -62,11 +62,16 @@ def explore(
 
 
 def first_news(
-    bench: Bench, strategy: SearchStrategy[Case], examples: int, name: str
+    bench: Bench,
+    strategy: SearchStrategy[Case],
+    examples: int,
+    name: str,
+    *,
+    by_margin: bool = False,
 ) -> tuple[int, Examined | None]:
     """Return the number of cases that `explore` tries until its first news, and that news."""
     drawn = 0
-    for hunt, found in _Search(bench, strategy, examples).passes(name):
+    for hunt, found in _Search(bench, strategy, examples, by_margin).passes(name):
         drawn += hunt.drawn
         if found is not None:
             return drawn, found

@@ -24,6 +24,7 @@ LATER_OPS = tuple(op for op in ALL_OPS if op not in FIRST_OPS)
 COMPLEX_OPS = ("conv", "conv1x1", "conv_transpose")
 # The gradient of a norm takes so many roundings that in 16 bits no wrong one stands out.
 NARROWLESS = ("lp_pool",)
+SEARCHED = 16  # examples of a search by the margin, where frameworks have few kernels
 WIDER = (("int8", "int32"), ("float16", "float32"), ("bfloat16", "float32"))
 
 
@@ -103,7 +104,7 @@ def _accurate(op: str) -> int:
     """A search by the margin makes for large problems; an exact op has no margin to drive up."""
     if op in EXACT_OPS:
         return 10
-    return 35 if op in FIRST_OPS else 20
+    return 30 if op in FIRST_OPS else SEARCHED
 
 
 def _accuracy() -> list[Exploration]:
@@ -117,7 +118,12 @@ def _accuracy() -> list[Exploration]:
     ]  # fmt: skip
     found += [
         Exploration(
-            "accuracy", f"accuracy {op} {dtype}", op, cases(op, (dtype,), ("real",)), 25, (dtype,)
+            "accuracy",
+            f"accuracy {op} {dtype}",
+            op,
+            cases(op, (dtype,), ("real",)),
+            SEARCHED,
+            (dtype,),
         )
         for op in COMPLEX_OPS
         for dtype in COMPLEX
@@ -125,7 +131,7 @@ def _accuracy() -> list[Exploration]:
     return found + [
         Exploration(
             "accuracy", f"accuracy gradient {op} {dtype}", op,
-            gradient_cases(op, (dtype,), ("real",)), 25, (dtype,),
+            gradient_cases(op, (dtype,), ("real",)), SEARCHED, (dtype,),
         )
         for op in WITH_GRADIENT
         for dtype in gradient_dtypes(op)

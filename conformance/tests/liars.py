@@ -105,7 +105,9 @@ def hunt(backend: Liar) -> Catch | None:
             continue
         drawn, found = one.examples, None
         if backend.may_show_in(one):
-            drawn, found = first_news(bench, one.strategy, one.examples, one.name)
+            drawn, found = first_news(
+                bench, one.strategy, one.examples, one.name, by_margin=one.area == "accuracy"
+            )
         cases += drawn
         if found:
             return Catch(one.name, cases, found)
