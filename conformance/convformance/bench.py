@@ -14,7 +14,7 @@ from convformance.judge import Trial, judge
 from convformance.ledger import Entry
 from convformance.perform import perform
 from convformance.problem import Case
-from convformance.runfile import CaseRecord, Choice, Finding, LawRecord
+from convformance.runfile import CaseRecord, Choice, Finding, Geometries, LawRecord
 from convformance.touched import touched
 from convformance.verdict import Kind, Verdict
 from convoracle import InvalidProblem
@@ -47,7 +47,9 @@ class Bench:
     ledger: Sequence[Entry] = ()
     seed: int = 1
     seen: dict[str, str] = field(default_factory=dict)  # signature -> smallest case line
-    records: list[CaseRecord | Finding | Choice | LawRecord] = field(default_factory=list)
+    records: list[CaseRecord | Finding | Choice | LawRecord | Geometries] = field(
+        default_factory=list
+    )
 
     def examine(self, case: Case) -> Examined:
         """Run the case and judge it, with the variant points and the clause told."""
@@ -79,11 +81,10 @@ class Bench:
     def _explained(self, trial: Trial, arrays: Arrays, verdict: Verdict) -> Verdict:
         if not verdict.is_discrepancy:
             return verdict
-        choices = None
+        choices: Mapping[str, str] | None = None
         sized_by_choice = verdict.kind is Kind.SHAPE and trial.case.problem.op == "conv_transpose"
         if verdict.kind in (Kind.VALUE, Kind.BOUND) or sized_by_choice:  # [transpose.valid]
-            choices, wrong = explain(trial, arrays, verdict)
-            verdict = replace(verdict, wrong=wrong)
+            choices, verdict = explain(trial, arrays, verdict)
         elif verdict.kind is Kind.REFUSES:
             choices = refusal_choice(trial.case, verdict.message, self.by_standard)
         if choices:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from convformance.backend import Backend
-from convformance.plugin import DEFAULT_SEED, Started
+from convformance.plugin import DEFAULT_SEED, PROFILES, Started
 from convformance.sharing import PROCESSES
 
 
@@ -21,6 +21,7 @@ def run_suite(
     seed: int = DEFAULT_SEED,
     max_examples: int | None = None,
     minutes: float | None = None,
+    profile: str = PROFILES[0],
     use_ledger: bool = True,
     pytest_arguments: Sequence[str] = (),
     plugins: Sequence[object] = (),
@@ -39,6 +40,7 @@ def run_suite(
         "--backend", given,
         "--run-file", str(run_file.resolve()),
         "--convformance-seed", str(seed),
+        "--profile", profile,
         f"--selection={narrowed_by(pytest_arguments)}",
         *shared_out(pytest_arguments),
         *pytest_arguments,

@@ -9,6 +9,7 @@ from hypothesis.strategies import SearchStrategy
 
 from convformance.bounds import EXACT_OPS
 from convformance.drawing import COMPLEX, FLOAT_OPS, FLOATS, INTEGERS
+from convformance.drawn_data import data_cases, data_dtypes, data_list
 from convformance.drawn_forms import (
     WITH_GRADIENT,
     form_cases,
@@ -16,12 +17,11 @@ from convformance.drawn_forms import (
     handed_cases,
     widening_cases,
 )
-from convformance.problem import Case
+from convformance.problem import COMPLEX_OPS, Case
 from convformance.strategies import ALL_OPS, cases, invalid_cases
 
 FIRST_OPS = ("conv", "conv1x1", "max_pool", "avg_pool", "lp_pool", "distance_pool")
 LATER_OPS = tuple(op for op in ALL_OPS if op not in FIRST_OPS)
-COMPLEX_OPS = ("conv", "conv1x1", "conv_transpose")
 # The gradient of a norm takes so many roundings that in 16 bits no wrong one stands out.
 NARROWLESS = ("lp_pool",)
 SEARCHED = 16  # examples of a search by the margin, where frameworks have few kernels
@@ -96,7 +96,10 @@ def _forms() -> list[Exploration]:
             )
             for dtype, wider in WIDER
         ),
-        Exploration("forms", "handed", "", handed_cases(), 480, ("float32",)),
+        *(
+            Exploration("forms", f"handed {op}", "", handed_cases(op), 40, ("float32",))
+            for op in ALL_OPS
+        ),
     ]
 
 
@@ -138,6 +141,18 @@ def _accuracy() -> list[Exploration]:
     ]  # fmt: skip
 
 
+def _data() -> list[Exploration]:
+    """Every case of the named fills: what there is to draw is as much as is tried."""
+    return [
+        Exploration(
+            "data", f"data {op} {dtype}", op, data_cases(op, dtype), len(data_list(op, dtype)),
+            (dtype,),
+        )
+        for op in ALL_OPS
+        for dtype in data_dtypes(op)
+    ]  # fmt: skip
+
+
 EXPLORATIONS: tuple[Exploration, ...] = (
     *_meaning("convolution", "conv", 320, 160),
     *_meaning("convolution", "conv1x1", 40, 40),
@@ -170,6 +185,7 @@ EXPLORATIONS: tuple[Exploration, ...] = (
         if not op.startswith("global")
     ),
     *_accuracy(),
+    *_data(),
 )
 
 

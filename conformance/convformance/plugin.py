@@ -43,6 +43,7 @@ from convformance.worker import Isolated
 
 DEFAULT_SEED = 1
 MORE = "test_z_more.py"  # the last file of the suite
+PROFILES = ("default", "exhaustive")
 DATABASE = Path(".hypothesis") / "convformance"
 PROPERTY = "convformance"  # user properties of a report: the records of a test,
 DEATHS = "convformance-deaths"  # processes that died at a call which a fresh one answered,
@@ -68,6 +69,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--convformance-seed", type=int, default=DEFAULT_SEED, help="what is drawn")
     group.addoption("--max-examples", type=int, help="examples of each exploring test")
     group.addoption("--minutes", type=float, help="go on exploring until so many are over")
+    group.addoption(
+        "--profile", choices=PROFILES, default=PROFILES[0], help="how much of the small problems"
+    )
     group.addoption("--selection", default="", help="what the run was narrowed by, for its header")
     group.addoption(
         "--in-process", action="store_true", help="run the backend in pytest's own process"
@@ -134,6 +138,7 @@ def _header(config: pytest.Config, name: str) -> Header:
         max_examples=config.getoption("max_examples"),
         selection=config.getoption("selection"),
         minutes=config.getoption("minutes"),
+        profile=config.getoption("profile"),
     )
 
 
@@ -150,6 +155,12 @@ def bench(request: pytest.FixtureRequest) -> Bench:
 def database() -> ExampleDatabase:
     """Where discrepancies of earlier runs are kept."""
     return DirectoryBasedExampleDatabase(DATABASE)
+
+
+@pytest.fixture
+def profile(request: pytest.FixtureRequest) -> str:
+    """How much of the small problems is asked: default or exhaustive."""
+    return str(request.config.getoption("profile"))
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from typing import Any
 
 from convformance.drawing import FLOAT_OPS
 from convformance.expect import broken_clause
-from convformance.facts import MAXIMA
 from convformance.problem import OPS, PADDING_MODES, Case, Problem, default_of
 from convformance.refusals_weights import weights
 
@@ -94,13 +93,25 @@ def pairs(problem: Problem, found: Sequence[Wrong]) -> Iterator[Problem]:
     """Yield the problem with two wrongs of different attributes, where it is invalid."""
     for one, other in combinations(found, 2):
         if not one.attributes & other.attributes:
-            both = spoilt(problem, one, other)
-            if broken_clause(both):
+            both = invalid(problem, one, other)
+            if both is not None:
                 yield both
 
 
+def invalid(problem: Problem, *found: Wrong) -> Problem | None:
+    """Return the problem with wrong values, or None if it has a meaning or no line says it."""
+    try:
+        problem = spoilt(problem, *found)
+    except ValueError:  # such as groups beside batch groups
+        return None
+    return problem if broken_clause(problem) else None
+
+
 def spoilt(problem: Problem, *found: Wrong) -> Problem:
-    """Return the problem with wrong values in place of its own."""
+    """Return the problem with wrong values in place of its own; raise `ValueError` if no line can.
+
+    Wrong values may leave another problem that has a meaning.
+    """
     names = [*OPS[problem.op], "dtype"]
     given = {name: getattr(problem, name) for name in names}
     # What is at its default stays so: a wrong rank has another number of entries.
@@ -209,15 +220,9 @@ def _output_paddings(problem: Problem) -> Iterator[Wrong]:
 
 
 def _dtype(problem: Problem) -> Iterator[Wrong]:
-    """Yield elements for which the op has no meaning.
-
-    Complex averages and columns are left undefined too, but who gives them does nothing wrong:
-    only a maximum of complex numbers is none.
-    """
+    """Yield elements for which the op has no meaning; no line says a pool of complex ones."""
     if problem.grad or problem.op in FLOAT_OPS:
         yield from (Wrong("problem.float", {"dtype": one}) for one in ("int32", "int8", "uint8"))
-    if problem.op in MAXIMA:
-        yield Wrong("problem.float", {"dtype": "complex64"})
 
 
 def _repeated_nothing(problem: Problem) -> Iterator[Wrong]:

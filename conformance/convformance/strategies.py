@@ -28,9 +28,8 @@ from convformance.drawing import (
     small,
 )
 from convformance.drawn_ops import DRAWN, large_problem
-from convformance.expect import broken_clause
 from convformance.problem import OPS, Case, Problem
-from convformance.refusals import spoilt, wrongs
+from convformance.refusals import invalid, wrongs
 
 
 @st.composite
@@ -165,9 +164,8 @@ def cases(
 def invalid_cases(draw: Draw, op: str) -> Case:
     """Draw a case whose problem breaks a clause: a valid problem with one thing wrong."""
     problem = draw(problems(op, FLOATS[:2]))
-    neighbours = [spoilt(problem, one) for one in wrongs(problem)]
-    invalid = [one for one in neighbours if broken_clause(one)]
-    return Case(draw(st.sampled_from(invalid)), "integers", draw(small(0, 99)))
+    neighbours = [found for one in wrongs(problem) if (found := invalid(problem, one))]
+    return Case(draw(st.sampled_from(neighbours)), "integers", draw(small(0, 99)))
 
 
 ALL_OPS = tuple(OPS)

@@ -7,6 +7,7 @@ import numpy as np
 from convformance.backend import Array, Arrays
 from convformance.expect import Expectation
 from convformance.facts import EMPTY, PADDED, core, whole_number_clause
+from convformance.named import BOUNDED
 from convformance.problem import Case, Problem
 from convformance.repairs import OVER_OUTPUT, sees_only_padding
 from convformance.simpler import is_maximum
@@ -42,7 +43,7 @@ def touched(case: Case, arrays: Arrays, expected: Expectation | InvalidProblem) 
     labels = {core(problem), "value.dtype", "backend.answer", "backend.input", "backend.refusal"}
     labels |= {"problem.rank", *_op_clauses(problem), *_given_clauses(problem)}
     labels |= _window_clauses(problem) | _size_clauses(problem, expected.shape)
-    if case.fill == "real":
+    if case.fill in BOUNDED:
         labels.add("backend.accuracy")
     if problem.is_complex:
         labels.add("value.complex")

@@ -45,7 +45,7 @@ class Isolated:
         self.accumulators: Mapping[str, str] = told["accumulators"]
         self.libraries: Mapping[str, str] = told["libraries"]
         self._number: int | None = None  # of threads, None where it is the backend's own
-        self.threads = self._with_threads if told["offers_threads"] else None
+        self.threads = self._with_threads if told["offers_threads"] else told["threads"]
 
     def run(self, problem: Problem, arrays: dict[str, Array]) -> Mapping[str, Array]:
         """Return the arrays of `perform`; only for callers that know no outcome."""
@@ -163,7 +163,9 @@ def serve(adapter: str, line: Connection) -> None:
         line.send(Outcome("no backend", message=str(error)))
         return
     told = {name: getattr(backend, name, {}) for name in ATTRIBUTES}
-    told["offers_threads"] = callable(getattr(backend, "threads", None))
+    threads = getattr(backend, "threads", None)
+    told |= {"offers_threads": callable(threads)}
+    told |= {"threads": threads if isinstance(threads, str) else None}  # the reason why not
     line.send(Outcome("hello", arrays={name: _plain(value) for name, value in told.items()}))
     while True:
         try:

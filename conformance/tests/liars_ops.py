@@ -800,3 +800,50 @@ def writes_to_strided_inputs(problem, arrays):
     if problem.memory == "strided":
         arrays["x"][...] += 1
     return answer
+
+
+@liar("", "backend.memory", dtypes=("float32",), where="handed")
+def reads_one_row_too_far(problem, arrays):
+    """A loop over rows begins one row late, and ends on what stands behind the last one."""
+
+    return raw(problem, arrays, "guarded", lambda x: shifted(x, x.strides[-2]) if x.size else x)
+
+
+@liar("", "backend.memory", dtypes=("float32",), where="handed")
+def reads_from_an_even_address(problem, arrays):
+    """Vectors are read from the aligned address below the one that was given."""
+    return raw(problem, arrays, "unaligned", lambda x: shifted(x, -1) if x.size else x)
+
+
+def shifted(x, step):
+    """Return what stands so many bytes after the elements of x in its buffer; x leaves room."""
+    whole = x.base
+    while whole.base is not None:
+        whole = whole.base
+    start = x.__array_interface__["data"][0] - whole.__array_interface__["data"][0] + step
+    return np.ndarray(x.shape, x.dtype, whole, start, x.strides).copy()
+
+
+@liar("", "backend.memory", dtypes=("float32",), where="handed")
+def walks_past_a_repeated_item(problem, arrays):
+    """A stride of zero is taken for that of a whole item: what follows the first is not there."""
+
+    def only_first(x):
+        x = x.copy()
+        x[1:] = 0
+        return x
+
+    if problem.unbatched:
+        return honest(problem, arrays)
+    return raw(problem, arrays, "broadcast", only_first)
+
+
+@liar("", "backend.input", Kind.INPUT, dtypes=("float32",), where="handed")
+def writes_one_element_past_the_end(problem, arrays):
+    """A loop that clears a scratch place runs once too often."""
+    answer = honest(problem, arrays)
+    x = arrays["x"]
+    if problem.memory == "guarded" and x.size:
+        beyond = np.lib.stride_tricks.as_strided(x, (*x.shape[:-1], x.shape[-1] + 1), x.strides)
+        beyond[(-1,) * x.ndim] = 0
+    return answer

@@ -14,7 +14,6 @@ from convformance.backends.numpy_backend import NumpyBackend
 from convformance.bench import Bench
 from convformance.drawing import FLOAT_OPS
 from convformance.expect import broken_clause
-from convformance.facts import MAXIMA
 from convformance.problem import DTYPES, OPS, Case, Problem
 from convformance.refusals import ASKED, RANKS, Asked, refusals, small_problem, spoilt, wrongs
 from convformance.runfile import CaseRecord
@@ -83,7 +82,7 @@ def breakable(asked):
     if asked.op in ("fold",):
         labels -= {"problem.rank"}  # the number of its axes is that of `output`, at least one
     labels -= {"problem.float"}
-    if asked.grad or asked.op in FLOAT_OPS + MAXIMA:
+    if asked.grad or asked.op in FLOAT_OPS:
         labels.add("problem.float")
     if "output_dtype" in OPS[asked.op] and not asked.grad:
         labels.add("conv.output_dtype")

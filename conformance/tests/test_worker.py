@@ -1,5 +1,6 @@
 """A backend in a child process: whatever ends or stops it becomes an outcome."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ DILATED = Case.parse("conv x=1x2x5 w=2x2x2 dilation=2 float32")
 @pytest.fixture
 def start(monkeypatch):
     """Start a wild backend in a child; end it after the test."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
     started = []
 
     def make(attribute, **options):
@@ -91,3 +92,11 @@ def test_last_words_are_the_telling_line():
     )
     assert last_words("one\ntwo\n\n") == "two"
     assert last_words("") == ""
+
+
+def test_another_byte_order_reaches_the_adapter_through_a_process_too(start):
+    """A dtype that was pickled is equal to the built-in one, but is not it."""
+    problem = Case.parse("max_pool x=1x1x4 kernel=2 memory=byteswapped float32").problem
+    arrays = make_arrays(Case(problem))
+    other = arrays["x"].dtype.newbyteorder().str
+    assert start("Swapped").perform(problem, arrays).message == f"ValueError: x came as {other}"

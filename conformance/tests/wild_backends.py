@@ -137,3 +137,12 @@ class FlipsPads(Tame):
             flipped = tuple((after, before) for before, after in problem.padding)
             problem = replace(problem, padding=flipped)
         return super().run(problem, arrays)
+
+
+class Swapped(Tame):
+    """Refuses, and tells the byte order in which its input came."""
+
+    name = "swapped"
+
+    def run(self, problem, arrays):
+        raise ValueError(f"x came as {arrays['x'].dtype.str}")

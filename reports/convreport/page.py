@@ -36,6 +36,8 @@ class RunRow:
     seed: int
     started: str
     selection: str
+    profile: str
+    geometries: str
     problems: int
     cases: int
     seconds: str
@@ -149,6 +151,8 @@ def _row(column: Column) -> RunRow:
         seed=header.seed,
         started=_moment(header.started),
         selection=header.selection,
+        profile=header.profile,
+        geometries=_geometries(column.run),
         problems=footer.problems,
         cases=len(column.cases),
         seconds=duration(footer.seconds),
@@ -159,6 +163,15 @@ def _row(column: Column) -> RunRow:
         unsupported=statuses["unsupported"],
         worst=margin(column.worst_margin),
     )
+
+
+def _geometries(run: Run) -> str:
+    """Return how many small geometries and tap maps the run met, over all ops."""
+    counts = [(one.asked, one.geometries, one.met, one.maps) for one in run.geometries]
+    if not counts:
+        return ""
+    asked, geometries, met, maps = map(sum, zip(*counts, strict=True))
+    return f"geometries {asked:,} of {geometries:,}, tap maps {met:,} of {maps:,}"
 
 
 def _warnings(shown: Sequence[Column]) -> Iterable[str]:

@@ -224,7 +224,7 @@ def test_an_invalid_case_says_what_is_wrong_and_with_which_numbers(tmp_path):
     assert "agrees [conv.groups]" in out
 
 
-@pytest.mark.parametrize("what", ["ops", "clauses", "variants", "backends"])
+@pytest.mark.parametrize("what", ["ops", "clauses", "variants", "fills", "backends"])
 def test_each_list_is_part_of_the_whole(tmp_path, what):
     status, part, _ = convformance(tmp_path, "list", what)
     assert status == 0
