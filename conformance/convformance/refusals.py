@@ -1,8 +1,8 @@
 """Refusals: what a backend must not answer, one attribute wrong at a time and in pairs.
 
 A table of wrong values for any valid problem, each with the clause that it breaks. A default run
-applies the whole of it to a small problem of each op and rank; an exploration draws from it for
-problems of every kind.
+applies the whole of it to a small problem of each op and rank, and of each gradient on one rank; the
+exhaustive profile does on each. An exploration draws from it for problems of every kind.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from convformance.problem import OPS, PADDING_MODES, Case, Problem, default_of
 from convformance.refusals_weights import weights
 
 RANKS = (1, 2, 3)
+GRADIENT_RANKS = (2,)  # of a default run: a gradient is checked at the door of its op
 LEAST = {  # the clause by which each entry of an attribute is at least 1
     "kernel": "window.kernel",
     "stride": "window.stride",
@@ -62,15 +63,17 @@ ASKED = tuple(
 )
 
 
-def refusals(asked: Asked) -> list[Case]:
-    """Return every case of the table: one wrong on each rank, two wrongs on the first ranks.
+def refusals(asked: Asked, profile: str = "default") -> list[Case]:
+    """Return the cases of the table: one wrong on each rank, two wrongs on the first ranks.
 
     Two wrongs can cancel: a pair that has a meaning is left out.
     """
     found: dict[Problem, None] = {}
+    alone = GRADIENT_RANKS if asked.grad and profile == "default" else RANKS
     for rank in RANKS:
         problem = small_problem(asked, rank)
-        found |= dict.fromkeys(spoilt(problem, one) for one in wrongs(problem))
+        if rank in alone:
+            found |= dict.fromkeys(spoilt(problem, one) for one in wrongs(problem))
         if asked.grad != "w":  # what pairs ask of a gradient is asked of that by x
             found |= dict.fromkeys(pairs(problem, to_pair(problem)))
     return [Case(problem) for problem in found]

@@ -1,4 +1,4 @@
-"""The whole table of refusals: one attribute wrong at a time, and two."""
+"""The table of refusals: one attribute wrong at a time, and two."""
 
 import pytest
 
@@ -8,5 +8,7 @@ from convformance.refusals import ASKED, Asked, refusals
 
 
 @pytest.mark.parametrize("asked", ASKED, ids=lambda one: one.name)
-def test_what_has_no_meaning_is_refused_and_survived(bench: Bench, asked: Asked) -> None:
-    check_all(bench, refusals(asked), "invalid")
+def test_what_has_no_meaning_is_refused_and_survived(
+    bench: Bench, profile: str, asked: Asked
+) -> None:
+    check_all(bench, refusals(asked, profile), "invalid")
