@@ -1,8 +1,8 @@
 """Refusals: what a backend must not answer, one attribute wrong at a time and in pairs.
 
 A table of wrong values for any valid problem, each with the clause that it breaks. A default run
-applies the whole of it to a small problem of each op and rank, and of each gradient on one rank; the
-exhaustive profile does on each. An exploration draws from it for problems of every kind.
+applies the whole of it to a small problem of each op and rank, and of each gradient on one rank;
+the exhaustive profile does on each. An exploration draws from it for problems of every kind.
 """
 
 from __future__ import annotations

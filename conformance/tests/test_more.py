@@ -4,12 +4,15 @@ import subprocess
 import sys
 import time
 from importlib.resources import files
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from convformance import explore as exploring
+from convformance import more as further
 from convformance.backends.numpy_backend import NumpyBackend
 from convformance.bench import Bench
 from convformance.explore import explore
@@ -83,6 +86,15 @@ def test_the_time_is_used_to_its_end_and_the_clock_decides_only_how_much():
     shared = min(len(tried), len(again)) - 8  # the clock may cut the last exploration short
     assert shared > 0
     assert tried[:shared] == again[:shared]
+
+
+def test_by_a_clock_of_ticks_the_time_is_used_to_the_last_tick(monkeypatch):
+    ticks = count()
+    clock = SimpleNamespace(monotonic=lambda: float(next(ticks)))  # each look takes a second
+    monkeypatch.setattr(exploring, "time", clock)
+    monkeypatch.setattr(further, "time", clock)
+    explore_more(Bench(NumpyBackend(), seed=1), SOME, 500.0, lambda _: 8)
+    assert 500 < next(ticks) < 600  # Hypothesis ends its pass without another case
 
 
 def test_passes_of_one_exploration_draw_afresh():
