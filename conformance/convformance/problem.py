@@ -200,7 +200,7 @@ class Problem:
         if isinstance(self.padding, str) and self.padding not in PADDINGS:
             raise ValueError(f"padding {self.padding!r} is none of {', '.join(PADDINGS)}")
         for name, words in WORDS.items():
-            if getattr(self, name) not in (*words, _default(name, 0)):
+            if getattr(self, name) not in (*words, default_of(name, 0)):
                 raise ValueError(f"{name} {getattr(self, name)!r} is none of {', '.join(words)}")
 
     def _check_together(self) -> None:
@@ -208,7 +208,7 @@ class Problem:
         for one in fields(self):
             if one.name in ("op", "dtype") or one.name in OPS[self.op]:
                 continue
-            if getattr(self, one.name) != _default(one.name, self.rank):
+            if getattr(self, one.name) != default_of(one.name, self.rank):
                 raise ValueError(f"{self.op} takes no {one.name}")
         if self.groups > 1 and self.batch_groups > 1:
             raise ValueError("groups and batch_groups do not go together")
@@ -273,7 +273,7 @@ class Problem:
     @property
     def extras(self) -> tuple[str, ...]:
         """The attributes that an adapter must know of to be asked: see `Backend.knows`."""
-        found = [name for name in EXTRAS if getattr(self, name) != _default(name, self.rank)]
+        found = [name for name in EXTRAS if getattr(self, name) != default_of(name, self.rank)]
         if self.padding in ("causal", "full"):
             found.append("padding")
         return tuple(found)
@@ -284,7 +284,7 @@ class Problem:
         words = [self.op]
         for name in OPS[self.op]:
             value = getattr(self, name)
-            if name not in (*NEEDED, "p") and value == _default(name, self.rank):
+            if name not in (*NEEDED, "p") and value == default_of(name, self.rank):
                 continue
             if name == "output" and not value:
                 continue  # max_unpool has a size of its own
@@ -303,7 +303,7 @@ class Problem:
             value = getattr(self, name)
             if name == "p":
                 out[name] = "inf" if value == float("inf") else value
-            elif value != _default(name, self.rank):
+            elif value != default_of(name, self.rank):
                 out[name] = _as_lists(value)
         return out
 
@@ -513,7 +513,8 @@ def _check_number(name: str, number: int) -> None:
         raise ValueError(f"{name}: {number} is larger than {LARGEST_NUMBER:,} in size")
 
 
-def _default(name: str, rank: int) -> Any:
+def default_of(name: str, rank: int) -> Any:
+    """Return the value that an attribute has where a line does not give it."""
     if name in ("stride", "dilation", "input_dilation"):
         return (1,) * rank
     if name == "output_padding":

@@ -39,6 +39,7 @@ class Header:
     max_examples: int | None = None
     given: str = ""  # what --backend was given
     selection: str = ""  # pytest options that narrowed the run, such as -k conv; "" for a whole one
+    minutes: float | None = None  # the time that the run was given; None is a default run's
     profile: str = "default"  # or exhaustive
     format: int = FORMAT
 
@@ -151,6 +152,7 @@ class Footer:
     failed: Sequence[str] = ()  # tests that failed for another reason than a discrepancy
     deaths: int = 0  # of the backend's process, at a call that a fresh process answered
     laws: int = 0  # records of laws
+    passes: int = 0  # further passes of explorations, in the minutes that were left
 
 
 _TYPES: dict[str, type[Any]] = {

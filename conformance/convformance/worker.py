@@ -44,6 +44,7 @@ class Isolated:
         self.version: str = told["version"]
         self.accumulators: Mapping[str, str] = told["accumulators"]
         self.libraries: Mapping[str, str] = told["libraries"]
+        self._proven: set[str] = set()  # failed checks of which a fresh child died too
         self._number: int | None = None  # of threads, None where it is the backend's own
         self.threads = self._with_threads if told["offers_threads"] else told["threads"]
 
@@ -55,13 +56,20 @@ class Isolated:
         return outcome.arrays
 
     def perform(self, problem: Problem, arrays: Arrays) -> Outcome:
-        """Return the outcome; a death counts only if a fresh child dies of the same call."""
+        """Return the outcome; a death counts only if a fresh child dies of the same call.
+
+        A failed check of which a fresh child died once is the call's own whenever it fails.
+        """
         fresh = self._child is None
         outcome = self._ask("perform", problem, arrays)
-        if outcome.kind in ("died", "timed out") and not fresh:
+        proven = fresh or failed_check(outcome.message) in self._proven
+        if outcome.kind in ("died", "timed out") and not proven:
             outcome = self._ask("perform", problem, arrays)
             self.deaths += outcome.kind != "died"
-        return outcome if outcome.kind != "died" else Outcome("crashed", message=outcome.message)
+        if outcome.kind != "died":
+            return outcome
+        self._proven |= {failed_check(outcome.message)} - {""}
+        return Outcome("crashed", message=outcome.message)
 
     def script(self, problem: Problem, arrays: Arrays) -> str:
         """Return the adapter's script of the call, or nothing."""
@@ -153,6 +161,12 @@ def last_words(said: str) -> str:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     telling = [line for line in lines if re.search(TELLING, line)]
     return (telling or lines[-1:] or [""])[0][:TAIL]
+
+
+def failed_check(message: str) -> str:
+    """Return the check that a dead process says has failed, without its numbers, or nothing."""
+    found = re.search(r"Check failed.*", message)
+    return re.sub(r"[0-9]+", "N", found[0]) if found else ""
 
 
 def serve(adapter: str, line: Connection) -> None:

@@ -23,6 +23,7 @@ from convformance.kernel.geometry import Axis, axes_of
 from convformance.kernel.windows import native, taps, windows
 from convformance.plan import EXPLORATIONS, Exploration
 from convformance.problem import DTYPES, EXTRAS, Problem
+from convformance.refusals import ASKED, refusals
 from convformance.verdict import Kind
 
 Lie = Callable[[Problem, Arrays], Any]
@@ -117,10 +118,25 @@ def hunt(backend: Liar) -> Catch | None:
             continue
         drawn, found = one.examples, None
         if backend.may_show_in(one):
-            drawn, found = first_news(bench, one.strategy, one.examples, one.name)
+            drawn, found = first_news(
+                bench, one.strategy, one.examples, one.name, by_margin=one.area == "accuracy"
+            )
         cases += drawn
         if found:
             return Catch(one.name, cases, found)
+    return refused_too_little(backend, bench, cases) if Kind.ACCEPTS in backend.kinds else None
+
+
+def refused_too_little(backend: Liar, bench: Bench, cases: int) -> Catch | None:
+    """Return the first news of the table of refusals of the liar's op."""
+    for asked in ASKED:
+        if asked.op not in (backend.op, ANY):
+            continue
+        for case in refusals(asked):
+            cases += 1
+            examined = bench.examine(case)
+            if bench.is_news(examined):
+                return Catch(f"refusals {asked.name}", cases, examined)
     return None
 
 
@@ -944,7 +960,7 @@ def one_element_three_bounds_off(problem, arrays):
 )
 def sums_of_halves_in_halves(problem, arrays):
     """The products of float16 are added up in float16, and float32 is declared."""
-    if problem.output_dtype or problem.grad:
+    if problem.extras:
         return honest(problem, arrays)
     return convolved(problem, arrays, np.multiply, np.float16)
 

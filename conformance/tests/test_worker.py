@@ -54,6 +54,23 @@ def test_a_death_that_a_fresh_process_does_not_repeat_is_counted_and_not_blamed(
     assert backend.deaths == 1
 
 
+def test_a_failed_check_is_confirmed_by_a_fresh_process_once(start, monkeypatch):
+    backend, asked, ask = start("Dying"), [], Isolated._ask
+
+    def counted(self, what, *rest):
+        asked.append(what)
+        return ask(self, what, *rest)
+
+    monkeypatch.setattr(Isolated, "_ask", counted)
+    bench = Bench(backend)
+    bench.trial(PLAIN)
+    for calls in (2, 1):  # the first death has a second witness, the next of that check none
+        asked.clear()
+        assert bench.trial(GROUPED)[0].outcome.kind == "crashed"
+        assert asked == ["perform"] * calls
+        assert bench.trial(PLAIN)[0].outcome.kind == "arrays"
+
+
 def test_no_answer_in_time_is_a_verdict(start):
     bench = Bench(start("Hanging", seconds=1.0))
     verdict = bench.examine(DILATED).verdict

@@ -31,6 +31,17 @@ class Dying(Tame):
         return super().run(problem, arrays)
 
 
+class DyingOfStrides(Tame):
+    """Ends the process where a stride is none, as a division by it would."""
+
+    name = "dying of strides"
+
+    def run(self, problem, arrays):
+        if 0 in problem.stride:
+            os.abort()
+        return super().run(problem, arrays)
+
+
 class DyingLater(Tame):
     """Damages its own process at a grouped call, so that the next call dies."""
 

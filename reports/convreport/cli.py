@@ -19,7 +19,7 @@ from rich.console import Console
 from convformance import __version__, ledger
 from convformance.bench import Bench
 from convformance.expect import broken_clause
-from convformance.front import run_suite
+from convformance.front import narrowed_by, run_suite
 from convformance.laws import LAWS
 from convformance.laws.hearing import hear
 from convformance.laws.law import Law, is_solid
@@ -40,6 +40,7 @@ from convreport.write import write_report
 
 RUNS = Path("reports") / "runs"
 FINE, RED, USAGE = 0, 1, 2
+MOST_MINUTES = 7 * 24 * 60  # a week
 LARGEST_CASE = 2**27  # elements of all inputs together: about a gigabyte of Python numbers
 
 
@@ -106,6 +107,9 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "--seed", default=str(DEFAULT_SEED), help="a whole number, or random (default: 1)"
     )
     run.add_argument("--max-examples", type=_positive, help="examples of each exploring test")
+    run.add_argument(
+        "--minutes", type=_minutes, help="after the default run explore on until so many are over"
+    )
     run.add_argument(
         "--profile",
         choices=PROFILES,
@@ -177,7 +181,21 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = 0.0
+    if not 0 < minutes < MOST_MINUTES:  # nor NaN
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number of minutes above 0 and below {MOST_MINUTES:,}"
+        )
+    return minutes
+
+
 def _run(options: argparse.Namespace) -> int:
+    if options.minutes and (narrowed := narrowed_by(options.pytest)):
+        raise UsageError(f"--minutes goes on from a whole run; leave out {narrowed}")
     backend = Isolated(options.backend)  # a mistake in the name shows before pytest starts
     path: Path = options.output or RUNS / f"{backend.name}.jsonl"
     seed = _seed(options.seed)
@@ -192,6 +210,7 @@ def _run(options: argparse.Namespace) -> int:
         backend=backend,
         seed=seed,
         max_examples=options.max_examples,
+        minutes=options.minutes,
         profile=options.profile,
         use_ledger=not options.no_ledger,
         pytest_arguments=options.pytest,

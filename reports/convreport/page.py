@@ -17,6 +17,7 @@ from convreport.picture import Picture, picture
 from convreport.text import count, duration, margin
 from convreport.tried import CountTable, Reasons, op_tables, source_table, unsupported, ways
 from convreport.variants import Point, points
+from convreport.worst import WorstCases, worst_cases
 
 DAY = timedelta(days=1)
 
@@ -76,6 +77,7 @@ class Page:
     ops: tuple[CountTable, ...]
     sources: CountTable
     accuracy: Picture
+    worst: tuple[WorstCases, ...]
     laws: LawTable
     format: int = FORMAT
 
@@ -108,6 +110,7 @@ def make_page(runs: Iterable[Run]) -> Page:
         ops=op_tables(shown),
         sources=source_table(shown),
         accuracy=picture(shown),
+        worst=worst_cases(shown),
         laws=law_table(shown, findings),
     )
 

@@ -135,6 +135,9 @@ def _with_batch_and_channel(problem: Problem, indices: Array) -> Array:
 
 def _outputs(problem: Problem, scope: dict[str, Any]) -> dict[str, Array]:
     """Return the answers in the problem's own axes."""
+    none = [name for name in problem.answers if scope[name] is None]
+    if none:  # with a warning alone: the tape's way to say that there is no such gradient
+        raise ValueError(f"tf.GradientTape gives None for {', '.join(none)} of {problem.dtype}")
     found = {name: np.asarray(scope[name].numpy()) for name in problem.answers}
     if problem.op == "unfold":
         return {"y": _columns(problem, found["y"])}
