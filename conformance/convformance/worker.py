@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from multiprocessing.connection import Connection
@@ -24,6 +25,7 @@ from convformance.registry import BackendError, make_backend
 
 SECONDS = 120.0  # for one answer: a compiler's first call of a shape is slow
 START_SECONDS = 300.0  # for the import of a framework on a cold disk
+ENOUGH = 2  # confirmed deaths of an op with the same words, before the next is believed
 TAIL = 600  # characters of standard error that a crash is told with
 TELLING = r"Check failed|terminate called|free\(\)|corrupt|Assertion|Traceback|Fatal"
 ATTRIBUTES = ("name", "version", "accumulators", "libraries")  # what the front end reads
@@ -44,7 +46,7 @@ class Isolated:
         self.version: str = told["version"]
         self.accumulators: Mapping[str, str] = told["accumulators"]
         self.libraries: Mapping[str, str] = told["libraries"]
-        self._proven: set[str] = set()  # failed checks of which a fresh child died too
+        self._proven: Counter[str] = Counter()  # words of deaths that a fresh child died too
         self._number: int | None = None  # of threads, None where it is the backend's own
         self.threads = self._with_threads if told["offers_threads"] else told["threads"]
 
@@ -58,17 +60,19 @@ class Isolated:
     def perform(self, problem: Problem, arrays: Arrays) -> Outcome:
         """Return the outcome; a death counts only if a fresh child dies of the same call.
 
-        A failed check of which a fresh child died once is the call's own whenever it fails.
+        A failed check of which a fresh child died once is the call's own whenever it fails. So is,
+        where a ledger knows it, the death of an op with words of which it died `ENOUGH` times.
         """
         fresh = self._child is None
         outcome = self._ask("perform", problem, arrays)
-        proven = fresh or failed_check(outcome.message) in self._proven
+        check, words = failed_check(outcome.message), _words(problem, outcome)
+        proven = fresh or self._proven[check] > 0 or self._proven[words] >= ENOUGH
         if outcome.kind in ("died", "timed out") and not proven:
             outcome = self._ask("perform", problem, arrays)
             self.deaths += outcome.kind != "died"
         if outcome.kind != "died":
             return outcome
-        self._proven |= {failed_check(outcome.message)} - {""}
+        self._proven.update({words, check} - {""})
         return Outcome("crashed", message=outcome.message)
 
     def script(self, problem: Problem, arrays: Arrays) -> str:
@@ -161,6 +165,10 @@ def last_words(said: str) -> str:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     telling = [line for line in lines if re.search(TELLING, line)]
     return (telling or lines[-1:] or [""])[0][:TAIL]
+
+
+def _words(problem: Problem, outcome: Outcome) -> str:
+    return f"{problem.op} {problem.grad} {outcome.message}"
 
 
 def failed_check(message: str) -> str:

@@ -71,6 +71,30 @@ def test_a_failed_check_is_confirmed_by_a_fresh_process_once(start, monkeypatch)
         assert bench.trial(PLAIN)[0].outcome.kind == "arrays"
 
 
+def test_a_death_without_a_word_is_believed_after_two_but_not_where_no_ledger_knows_it(
+    start, monkeypatch, tmp_path
+):
+    stray, asked, ask = tmp_path / "stray", [], Isolated._ask
+    monkeypatch.setenv("STRAY", str(stray))
+
+    def counted(self, what, *rest):
+        asked.append(what)
+        return ask(self, what, *rest)
+
+    monkeypatch.setattr(Isolated, "_ask", counted)
+    backend = start("DyingWordless")
+    bench = Bench(backend)
+    for calls in (2, 2, 1):
+        assert bench.trial(PLAIN)[0].outcome.kind == "arrays"
+        asked.clear()
+        assert bench.trial(GROUPED)[0].outcome.kind == "crashed"
+        assert asked == ["perform"] * calls
+    assert bench.trial(PLAIN)[0].outcome.kind == "arrays"
+    stray.touch()  # from here on an earlier call is to blame
+    assert bench.examine(PLAIN).verdict.kind is Kind.AGREES
+    assert backend.deaths == 1
+
+
 def test_no_answer_in_time_is_a_verdict(start):
     bench = Bench(start("Hanging", seconds=1.0))
     verdict = bench.examine(DILATED).verdict

@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -38,6 +39,23 @@ class DyingOfStrides(Tame):
 
     def run(self, problem, arrays):
         if 0 in problem.stride:
+            os.abort()
+        return super().run(problem, arrays)
+
+
+class DyingWordless(Tame):
+    """Ends the process without a word on a depthwise convolution.
+
+    The file `stray` beside it makes it end at any call but the first of a process.
+    """
+
+    name = "dying wordless"
+    calls = 0
+
+    def run(self, problem, arrays):
+        self.calls += 1
+        stray = Path(os.environ.get("STRAY", "")).is_file() and self.calls > 1
+        if problem.groups > 1 or stray:
             os.abort()
         return super().run(problem, arrays)
 
