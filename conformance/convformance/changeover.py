@@ -65,6 +65,12 @@ LARGE: dict[str, tuple[str, ...]] = {
 HALF = "bfloat16"  # with float32, which every framework has
 
 
+def _pools(rest: str) -> Iterator[str]:
+    """Yield the four pools that slide, each with the rest of the line."""
+    for op in ("max_pool", "avg_pool", "lp_pool", "distance_pool"):
+        yield f"{op} {rest}" + (" p=2" if op == "lp_pool" else "")
+
+
 def _counted(C: int) -> Iterator[str]:
     """Yield a small problem of each op with C channels, in as well as out where there are two."""
     M = C if C % 2 else C + 1  # in and out differ in what is left over
@@ -76,8 +82,7 @@ def _counted(C: int) -> Iterator[str]:
     yield f"conv_transpose x=1x{C}x2x3 w={C}x{M}x2x2 stride=2"
     yield f"depthwise_conv x=1x{C}x3x4 w={C}x1x2x2"
     yield f"separable_conv x=1x{C}x3x4 w={C}x1x2x2 pointwise={M}x{C}"
-    for op in ("max_pool", "avg_pool", "lp_pool", "distance_pool"):
-        yield f"{op} x=1x{C}x4x5 kernel=2x2" + (" p=2" if op == "lp_pool" else "")
+    yield from _pools(f"x=1x{C}x4x5 kernel=2x2")
     yield f"max_unpool x=1x{C}x2x2 kernel=2x2 stride=2"
     yield f"adaptive_avg_pool x=1x{C}x4x5 output=3x2"
     yield f"adaptive_max_pool x=1x{C}x4x5 output=3x2"
@@ -95,8 +100,7 @@ def _wide(W: int) -> Iterator[str]:
     yield f"conv_transpose x=1x2x{W} w=2x1x3 stride=2"
     yield f"depthwise_conv x=1x2x2x{W} w=2x1x2x3 padding=same_upper"
     yield f"separable_conv x=1x2x2x{W} w=2x1x2x3 pointwise=2x2"
-    for op in ("max_pool", "avg_pool", "lp_pool", "distance_pool"):
-        yield f"{op} x=1x2x3x{W} kernel=2x3 stride=1x2" + (" p=2" if op == "lp_pool" else "")
+    yield from _pools(f"x=1x2x3x{W} kernel=2x3 stride=1x2")
     yield f"max_unpool x=1x1x1x{W} kernel=1x2 stride=1x2"
     yield f"adaptive_avg_pool x=1x1x2x{W} output=2x5"
     yield f"adaptive_max_pool x=1x1x2x{W} output=2x5"
@@ -114,8 +118,7 @@ def _batched(N: int) -> Iterator[str]:
     yield f"conv_transpose x={N}x2x2x2 w=2x3x2x2 stride=2"
     yield f"depthwise_conv x={N}x2x3x3 w=2x1x2x2"
     yield f"separable_conv x={N}x2x3x3 w=2x1x2x2 pointwise=3x2"
-    for op in ("max_pool", "avg_pool", "lp_pool", "distance_pool"):
-        yield f"{op} x={N}x2x3x3 kernel=2x2" + (" p=2" if op == "lp_pool" else "")
+    yield from _pools(f"x={N}x2x3x3 kernel=2x2")
     yield f"max_unpool x={N}x1x2x2 kernel=2x2 stride=2"
     yield f"adaptive_avg_pool x={N}x1x4x4 output=3x3"
     yield f"adaptive_max_pool x={N}x1x4x4 output=3x3"
@@ -132,8 +135,7 @@ def _long(k: int) -> Iterator[str]:
     yield f"conv_transpose x=1x1x2x3 w=1x2x1x{k} stride=2"
     yield f"depthwise_conv x=1x2x{k}x{k + 1} w=2x1x{k}x{k}"
     yield f"separable_conv x=1x2x1x{k + 2} w=2x1x1x{k} pointwise=2x2"
-    for op in ("max_pool", "avg_pool", "lp_pool", "distance_pool"):
-        yield f"{op} x=1x1x{k + 1}x{k + 2} kernel={k}x{k}" + (" p=2" if op == "lp_pool" else "")
+    yield from _pools(f"x=1x1x{k + 1}x{k + 2} kernel={k}x{k}")
     yield f"unfold x=1x1x1x{k + 2} kernel=1x{k}"
     yield f"fold x=1x{k}x3 kernel=1x{k} output=1x{k + 2}"
 

@@ -4,7 +4,18 @@ from importlib import import_module
 
 from liars import LIARS, table
 
-for name in ("data", "ops", "modes", "padding", "forms", "elements", "gradients", "handed", "odd"):
+for name in (
+    "windows",
+    "data",
+    "ops",
+    "modes",
+    "padding",
+    "forms",
+    "elements",
+    "gradients",
+    "handed",
+    "odd",
+):
     import_module(f"liars_{name}")
 
 __all__ = ["LIARS", "table"]

@@ -70,18 +70,25 @@ def counts(work: Work) -> tuple[int, ...]:
     return tuple(count for _, count in work.axes())
 
 
+def _paired(array: Array, w: Array, tables: Sequence[Array], end: int) -> Callable[[int], Term]:
+    """Return what gives the elements at that end of the links of a place, and their weights."""
+    ps, ranked, kernel = places(tables), extended(array, len(tables)), extended(w, len(tables))
+
+    @lru_cache(maxsize=3)
+    def under(which: int) -> Term:
+        p = ps[which]
+        return picked(ranked, tables, p, end), picked(kernel, tables, p, TAP)
+
+    return under
+
+
 def forward(x: Array, w: Array, tables: Sequence[Array], rows: Array, first: Array) -> Terms:
     """Return the terms  x[rows, first + c, i] * w[m, c, k]  of every window o.
 
     rows (N, M) and first (M,) name the samples and the first channel that m reads.
     """
-    rank, ps, depth = len(tables), places(tables), w.shape[1]
-    padded, kernel = extended(x, rank), extended(w, rank)
-
-    @lru_cache(maxsize=3)
-    def under(which: int) -> Term:
-        p = ps[which]
-        return picked(padded, tables, p, SAMPLE), picked(kernel, tables, p, TAP)
+    ps, depth = places(tables), w.shape[1]
+    under = _paired(x, w, tables, SAMPLE)
 
     def at(t: int) -> Term:
         which, c = divmod(t, depth)
@@ -94,17 +101,12 @@ def forward(x: Array, w: Array, tables: Sequence[Array], rows: Array, first: Arr
 
 def backward(y: Array, w: Array, tables: Sequence[Array], groups: int) -> Terms:
     """Return the terms  y[n, m, o] * w[m, c, k]  of every sample i: m runs over c's group."""
-    rank, ps = len(tables), places(tables)
+    ps = places(tables)
     M, depth = w.shape[:2]
     width = M // groups
     channel = np.arange(depth * groups)
     first, own = channel // max(1, depth) * width, channel % max(1, depth)
-    given, kernel = extended(y, rank), extended(w, rank)
-
-    @lru_cache(maxsize=3)
-    def under(which: int) -> Term:
-        p = ps[which]
-        return picked(given, tables, p, WINDOW), picked(kernel, tables, p, TAP)
+    under = _paired(y, w, tables, WINDOW)
 
     def at(t: int) -> Term:
         which, m = divmod(t, width)
@@ -246,5 +248,8 @@ def fold(work: Work) -> Array:
     columns = extended(work.x.reshape(N, C, *problem.kernel, *windows), 2 * problem.rank)
     ps, one = places(tables), np.ones((), work.dtype)
     shape = (N, C, *problem.output)
-    at = lambda t: (picked(columns, tables, ps[t], TAP, WINDOW), one)  # noqa: E731
+
+    def at(t: int) -> Term:
+        return picked(columns, tables, ps[t], TAP, WINDOW), one
+
     return work.total(Terms(shape, len(ps), at))

@@ -19,13 +19,18 @@ EMPTY = "conv conv_transpose depthwise_conv max_pool avg_pool unfold"
 FORWARD = {"where": "cropped", "form": "negative"}
 
 
+def among_zeros(problem, arrays):
+    """Return the answer to as much padding of zeros."""
+    pads = tuple((axis.before, axis.after) for axis in axes_of(problem))
+    return honest(problem, arrays, padding_mode="zeros", padding=pads)
+
+
 @liar("conv", MODES, form="mode grad", where="gradient forms")
 def sends_nothing_back_from_padding(problem, arrays):
     """What padding holds is taken for a constant: its gradient does not reach the input."""
     if problem.grad != "x":
         return honest(problem, arrays)
-    pads = tuple((axis.before, axis.after) for axis in axes_of(problem))
-    return honest(problem, arrays, padding_mode="zeros", padding=pads)
+    return among_zeros(problem, arrays)
 
 
 @liar("conv", f"{MODES} grad.w", form="mode grad", where="gradient forms")
@@ -33,8 +38,7 @@ def weighs_no_padding(problem, arrays):
     """The gradient by the weight is that of padding by zeros."""
     if problem.grad != "w":
         return honest(problem, arrays)
-    pads = tuple((axis.before, axis.after) for axis in axes_of(problem))
-    return honest(problem, arrays, padding_mode="zeros", padding=pads)
+    return among_zeros(problem, arrays)
 
 
 @liar("conv", f"{MODES} grad.w", form="mode grad", where="gradient forms")
@@ -53,8 +57,7 @@ def keeps_the_last_of_what_returns(problem, arrays):
     found = honest(problem, arrays)
     if problem.grad != "x":
         return found
-    pads = tuple((axis.before, axis.after) for axis in axes_of(problem))
-    plain = honest(problem, arrays, padding_mode="zeros", padding=pads)["dx"]
+    plain = among_zeros(problem, arrays)["dx"]
     return {"dx": np.where(plain != 0, plain, found["dx"])}
 
 

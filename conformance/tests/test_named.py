@@ -7,7 +7,7 @@ import liars_data
 import ml_dtypes
 import numpy as np
 import pytest
-from liars import LIARS
+from all_liars import LIARS
 
 from convformance.attribute import clause_of
 from convformance.backend import Outcome

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from liars import LIARS, Liar, honest
+from all_liars import LIARS
+from liars import Liar, honest
 
 import convoracle
 from convformance import meaning
