@@ -37,7 +37,7 @@ class RunRow:
     started: str
     selection: str
     profile: str
-    geometries: str
+    geometries: tuple[str, ...]
     problems: int
     cases: int
     seconds: str
@@ -165,13 +165,13 @@ def _row(column: Column) -> RunRow:
     )
 
 
-def _geometries(run: Run) -> str:
+def _geometries(run: Run) -> tuple[str, ...]:
     """Return how many small geometries and tap maps the run met, over all ops."""
     counts = [(one.asked, one.geometries, one.met, one.maps) for one in run.geometries]
     if not counts:
-        return ""
+        return ()
     asked, geometries, met, maps = map(sum, zip(*counts, strict=True))
-    return f"geometries {asked:,} of {geometries:,}, tap maps {met:,} of {maps:,}"
+    return f"{asked:,} of {geometries:,} geometries", f"{met:,} of {maps:,} tap maps"
 
 
 def _warnings(shown: Sequence[Column]) -> Iterable[str]:
