@@ -169,7 +169,7 @@ def _expected(case: Case, arrays: Arrays) -> Expectation | InvalidProblem:
         expected = expectation(case.problem, arrays, seed=case.seed)
     except InvalidProblem as broken:
         return broken
-    _ = expected.exacts if case.fill == "real" else (expected.y, expected.indices)
+    _ = expected.exact if case.fill == "real" else (expected.y, expected.indices)
     return expected
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from convformance.problem import Problem
-from convoracle.exact import FORMATS, Format, Number, is_finite, root
+from convoracle.exact import FORMATS, Format, Number, exact_sum, is_finite, root, size
 from convoracle.operation import Operation
 
 Position = tuple[int, ...]
@@ -23,6 +23,7 @@ ROUNDED_TERMS = ("avg_pool", "lp_pool")  # where a gradient's terms are quotient
 DIVIDING_OPS = ("avg_pool", "distance_pool", "adaptive_avg_pool", "global_avg_pool")
 
 
+@cache
 def gamma(n: Fraction | int, u: Fraction) -> Fraction:
     """Return n u / (1 - n u): the relative error of n roundings; infinite error has no bound."""
     if n * u >= 1:
@@ -81,16 +82,21 @@ def _finishing_roundings(problem: Problem, exact: Number) -> int:
 
 
 def accuracy_bound(
-    problem: Problem, operation: Operation, position: Position, accumulator: str
+    problem: Problem,
+    operation: Operation,
+    position: Position,
+    accumulator: str,
+    exact: Number | None = None,
 ) -> Fraction:
-    """Return the bound on the fill `real`.
+    """Return the bound on the fill `real`; the exact element may be given.
 
     gamma(n + 2) * sum |terms| at the accumulator's unit roundoff, plus half an ulp of the
     output, plus the underflow of each term. Dividing and root-taking add their roundings.
     """
     if problem.op in EXACT_OPS and not problem.grad:
         return Fraction(0)
-    exact, magnitude = operation.exact(position), operation.magnitude(position)
+    exact = operation.exact(position) if exact is None else exact
+    magnitude = operation.magnitude(position)
     if not is_finite(magnitude) or not is_finite(exact):
         return Fraction(0)
     n = len(operation.terms(position))
@@ -155,6 +161,20 @@ def _line(
     half_ulp = 1 + out.unit  # of what the sum may be, its own error included
     rest = _underflow(n, p, form) + out.subnormal
     return BoundLine(summing * half_ulp, out.unit, growing * half_ulp, rest)
+
+
+def may_overflow(operation: Operation, position: Position, accumulator: str) -> bool:
+    """Whether the terms are finite and some order of adding them may leave the accumulator.
+
+    No partial sum of n terms is larger than (1 + gamma(n)) sum |terms|, in any order.
+    """
+    if accumulator not in FORMATS:
+        return False
+    form, terms = FORMATS[accumulator], operation.terms(position)
+    total = exact_sum([size(term) for term in terms])
+    if not is_finite(total):
+        return False
+    return Fraction(total) * (1 + gamma(len(terms), form.unit)) > form.largest
 
 
 def _underflow(n: int, p: int, form: Format) -> Fraction:

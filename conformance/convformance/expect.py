@@ -68,13 +68,12 @@ class Expectation:
     @cached_property
     def y(self) -> Array:
         """The expected elements, in the order of `positions`, in the output's dtype."""
-        values = [self.operation.element(exact) for exact in self.exacts]
-        return elements(values, self.operation.dtype)
+        return elements(list(map(self.operation.finished, self.exact)), self.operation.dtype)
 
     @cached_property
-    def exacts(self) -> tuple[Number, ...]:
-        """The expected elements before they are rounded, in the order of `positions`."""
-        return tuple(map(self.operation.exact, self.positions))
+    def exact(self) -> list[Number]:
+        """The elements before they are rounded, in the order of `positions`."""
+        return [self.operation.exact(position) for position in self.positions]
 
     @cached_property
     def indices(self) -> Array | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from convformance.backend import Backend
-from convformance.plugin import DEFAULT_SEED, Started
+from convformance.plugin import DEFAULT_SEED, PROFILES, Started
 from convformance.sharing import PROCESSES
 
 
@@ -20,6 +20,8 @@ def run_suite(
     backend: Backend | None = None,
     seed: int = DEFAULT_SEED,
     max_examples: int | None = None,
+    minutes: float | None = None,
+    profile: str = PROFILES[0],
     use_ledger: bool = True,
     pytest_arguments: Sequence[str] = (),
     plugins: Sequence[object] = (),
@@ -27,6 +29,7 @@ def run_suite(
 ) -> int:
     """Run the suite against a backend and write its run file; return pytest's exit status.
 
+    With `minutes` a whole run goes on exploring until so many are over.
     `given` is the backend's name or module:attribute, `backend` the same, already started.
     pytest's own options (-k, -x, -n, --junitxml ...) go through `pytest_arguments`.
     """
@@ -37,12 +40,15 @@ def run_suite(
         "--backend", given,
         "--run-file", str(run_file.resolve()),
         "--convformance-seed", str(seed),
+        "--profile", profile,
         f"--selection={narrowed_by(pytest_arguments)}",
         *shared_out(pytest_arguments),
         *pytest_arguments,
     ]  # fmt: skip
     if max_examples is not None:
         arguments += ["--max-examples", str(max_examples)]
+    if minutes is not None:
+        arguments += ["--minutes", str(minutes)]
     if not use_ledger:
         arguments.append("--no-ledger")
     if not verbose:

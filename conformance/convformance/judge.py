@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from convformance.backend import Array, Outcome
 from convformance.bounds import meaning_bound
 from convformance.expect import Expectation, numpy_dtype
 from convformance.margins import error, margins
+from convformance.named import BOUNDED
 from convformance.problem import Case, Problem
 from convformance.verdict import Kind, Verdict
 from convoracle import InvalidProblem
@@ -84,7 +85,7 @@ def _judge_arrays(trial: Trial, expected: Expectation) -> Verdict:
         if arrays[name].dtype != dtype:
             text = f"{name}: expected {dtype}, got {arrays[name].dtype}"
             return Verdict(Kind.DTYPE, "value.dtype", text)
-    if trial.case.fill == "real":
+    if trial.case.fill in BOUNDED:
         return _judge_accuracy(trial, expected)
     return _judge_meaning(trial, expected)
 
@@ -106,15 +107,16 @@ def _judge_meaning(trial: Trial, expected: Expectation) -> Verdict:
     if not wrong:
         return Verdict(Kind.AGREES, compared=compared)
     text = f"{len(wrong)} of {compared} compared elements differ"
-    if _are_needless_nan(got, expected, wrong):
+    if needless_nan(trial, wrong):
         text += NEEDLESS_NAN
     return Verdict(Kind.VALUE, "", text, wrong=tuple(wrong), compared=compared)
 
 
-def _are_needless_nan(got: Array, expected: Expectation, wrong: list[Place]) -> bool:
-    """Whether all that differs is NaN: a number that should not have been read gives that."""
-    needless = sum(_is_nan(got) & ~_is_nan(expected.y))
-    return int(needless) == len(wrong)
+def needless_nan(trial: Trial, places: Collection[Place]) -> bool:
+    """Whether there is NaN at all of these places, which differ: something else was read."""
+    arrays = trial.outcome.arrays
+    found = (arrays[name][place[: arrays[name].ndim]] for name, place in places)
+    return all(bool(_is_nan(element)) for element in found)
 
 
 def _differing(got: Array, expected: Expectation) -> list[tuple[int, ...]]:
@@ -143,7 +145,7 @@ def _flushed(got: Array, dtype: str) -> Array:
 
 
 def _within_roundings(got: float, expected: Expectation, i: int) -> bool:
-    exact, position = expected.exacts[i], expected.positions[i]
+    exact, position = expected.exact[i], expected.positions[i]
     bound = meaning_bound(expected.problem, expected.operation, position, exact)
     return bound > 0 and error(got, expected, i) <= bound
 

@@ -14,7 +14,7 @@ from fractions import Fraction
 import numpy as np
 
 from convformance.backend import Array
-from convformance.bounds import EXACT_OPS, accuracy_bound, bound_line
+from convformance.bounds import EXACT_OPS, accuracy_bound, bound_line, may_overflow
 from convformance.expect import Expectation
 from convoracle.exact import Number, exact_sum, is_finite, is_nan
 
@@ -58,7 +58,7 @@ def estimate(got: float, expected: Expectation, i: int, accumulator: str) -> flo
 
     Where numbers are not finite, or so small or large that a float64 would not do, it is unknown.
     """
-    exact = expected.exacts[i]
+    exact = expected.exact[i]
     if not math.isfinite(got) or not is_finite(exact):
         return math.nan
     if got == exact:  # Python compares a float with an int or a Fraction exactly
@@ -102,18 +102,27 @@ def margin(got: float, expected: Expectation, i: int, accumulator: str) -> float
     if off == 0:
         return 0.0
     position = expected.positions[i]
-    bound = accuracy_bound(expected.problem, expected.operation, position, accumulator)
+    if off == math.inf and may_overflow(expected.operation, position, accumulator):
+        return 0.0  # no bound is promised; what overflowed once is never finite again
+    bound = accuracy_bound(
+        expected.problem, expected.operation, position, accumulator, expected.exact[i]
+    )
+    return in_bounds(off, bound)
+
+
+def in_bounds(off: Fraction | float, bound: Fraction) -> float:
+    """Return off / bound; infinite where there is no bound, or more bounds than a float can say."""
     try:
         return float(off / bound) if bound else math.inf
-    except OverflowError:  # more bounds than a float can say
+    except OverflowError:
         return math.inf
 
 
 def error(got: float, expected: Expectation, i: int) -> Fraction | float:
     """Return |got - exact| of the element in row i; infinite where only one of them is finite."""
-    exact = expected.exacts[i]
+    exact = expected.exact[i]
     if not is_finite(exact) or not math.isfinite(got):
-        value = expected.operation.element(exact)
+        value = expected.operation.finished(exact)
         same = value == got or (is_nan(value) and is_nan(got))
         return 0.0 if same else math.inf
     return abs(Fraction(got) - Fraction(exact))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO, TypeVar
@@ -39,6 +39,8 @@ class Header:
     max_examples: int | None = None
     given: str = ""  # what --backend was given
     selection: str = ""  # pytest options that narrowed the run, such as -k conv; "" for a whole one
+    minutes: float | None = None  # the time that the run was given; None is a default run's
+    profile: str = "default"  # or exhaustive
     format: int = FORMAT
 
 
@@ -124,6 +126,21 @@ class LawRecord:
 
 
 @dataclass(frozen=True)
+class Geometries:
+    """How much of the small geometries of an op a run asked.
+
+    `asked` of `geometries` stood in a case that the backend answered, and `met` of `maps` tap
+    maps were seen in the values of one.
+    """
+
+    op: str
+    asked: int
+    geometries: int
+    met: int
+    maps: int
+
+
+@dataclass(frozen=True)
 class Footer:
     """The closing line: what a reader checks the rest against."""
 
@@ -135,6 +152,7 @@ class Footer:
     failed: Sequence[str] = ()  # tests that failed for another reason than a discrepancy
     deaths: int = 0  # of the backend's process, at a call that a fresh process answered
     laws: int = 0  # records of laws
+    passes: int = 0  # further passes of explorations, in the minutes that were left
 
 
 _TYPES: dict[str, type[Any]] = {
@@ -143,6 +161,7 @@ _TYPES: dict[str, type[Any]] = {
     "finding": Finding,
     "choice": Choice,
     "law": LawRecord,
+    "geometries": Geometries,
     "footer": Footer,
 }
 _NAMES = {kind: name for name, kind in _TYPES.items()}
@@ -158,6 +177,7 @@ class Run:
     choices: Sequence[Choice]
     footer: Footer
     laws: Sequence[LawRecord] = ()
+    geometries: Sequence[Geometries] = ()
 
     @property
     def is_red(self) -> bool:
@@ -168,9 +188,8 @@ class Run:
 
 def to_line(record: Any) -> str:
     """Return one line of JSON, without its newline."""
-    # `vars` copies nothing; what is a dataclass inside of a record, `asdict` writes out
-    content = {"type": _NAMES[type(record)], **vars(record)}
-    return json.dumps(content, default=asdict, allow_nan=False)
+    values = {"type": _NAMES[type(record)], **vars(record)}
+    return json.dumps(values, default=vars, allow_nan=False)  # an array's text is a record too
 
 
 def from_json(data: Mapping[str, Any]) -> Any:
@@ -252,6 +271,7 @@ def load(path: Path) -> Run:
         [one for one in records if isinstance(one, Choice)],
         footer,
         [one for one in records if isinstance(one, LawRecord)],
+        [one for one in records if isinstance(one, Geometries)],
     )
     for name, counted, said in (
         ("cases", len(run.cases), footer.cases),

@@ -16,6 +16,7 @@ from convformance.bounds import (
     _term_roundings,
     accuracy_bound,
     gamma,
+    may_overflow,
 )
 from convformance.drawing import COMPLEX, FLOATS
 from convformance.drawn_forms import WITH_GRADIENT, gradient_cases
@@ -68,7 +69,8 @@ def stated_margin(got, expected, position, accumulator):
     if not is_finite(exact) or not math.isfinite(got):
         value = expected.operation.value(position)
         same = value == got or (is_nan(value) and is_nan(got))
-        return 0.0 if same else math.inf
+        overflows = may_overflow(expected.operation, position, accumulator)
+        return 0.0 if same or overflows else math.inf
     error = abs(Fraction(got) - Fraction(exact))
     bound = stated_bound(expected.problem, expected.operation, position, accumulator)
     if not error or not bound:
@@ -86,7 +88,7 @@ def stated(got, expected, accumulator):
 def off_by(expected, accumulator, factors):
     """Elements that lie about so many bounds away from the exact ones, as the dtype allows."""
     found = []
-    for i, (exact, position) in enumerate(zip(expected.exacts, expected.positions, strict=True)):
+    for i, (exact, position) in enumerate(zip(expected.exact, expected.positions, strict=True)):
         if not is_finite(exact):
             found.append(float(exact))
             continue

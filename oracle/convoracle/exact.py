@@ -90,15 +90,20 @@ def operand(number: Number, dtype: str) -> Number:
 
 def exact_sum(terms: Sequence[Number]) -> Number:
     """Return the exact sum; [value.nan] and [value.infinity] decide where it is not finite."""
-    if not all(map(is_finite, terms)):
-        return sum(float(term) for term in terms if not is_finite(term))  # inf - inf is NaN
-    if not all(isinstance(term, float) for term in terms):
-        return sum(map(lift, terms))
-    with contextlib.suppress(OverflowError):  # a partial sum past the largest float
-        total = math.fsum(terms)
-        if math.fsum([*terms, -total]) == 0:
-            return total
-    return sum((Fraction(term) for term in terms), Fraction(0))  # it has more bits than a float
+    special = [float(term) for term in terms if not is_finite(term)]
+    if special:
+        return sum(special)  # NaN, or inf - inf = NaN, or that infinity
+    if all(isinstance(term, int) for term in terms):
+        return sum(terms)
+    if all(isinstance(term, float) for term in terms):
+        with contextlib.suppress(OverflowError):  # a partial sum past the largest float
+            total = math.fsum(terms)
+            if math.fsum([*terms, -total]) == 0:
+                return total
+    # It has more bits than a float: put all over one denominator, which needs one reduction.
+    ratios = [term.as_integer_ratio() for term in terms]
+    denominator = math.lcm(*(one for _, one in ratios))
+    return Fraction(sum(top * (denominator // one) for top, one in ratios), denominator)
 
 
 def quotient(total: Number, divisor: Number) -> Number:

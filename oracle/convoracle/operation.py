@@ -55,10 +55,10 @@ class Operation:
 
     def value(self, position: Position) -> Number:
         """Return the element, rounded once to the dtype."""
-        return self.element(self.exact(position))
+        return self.finished(self.exact(position))
 
-    def element(self, exact: Number) -> Number:
-        """Return the exact number, rounded once to the dtype."""
+    def finished(self, exact: Number) -> Number:
+        """Return an exact element rounded once to the dtype."""
         value = rounded(exact, self.dtype)
         return flushed(value, self.dtype) if flushes(self.choices) else value
 

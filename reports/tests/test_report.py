@@ -14,6 +14,7 @@ from convreport import write
 from convreport.columns import columns
 from convreport.matrix import matrix
 from convreport.page import Page, make_page
+from convreport.picture import LABEL, Axis, ticks_of
 from convreport.write import render, write_report
 
 MakeRun = Callable[..., Run]
@@ -275,3 +276,13 @@ def test_a_failing_render_leaves_the_old_report_in_place(
 
 def _fail(*_: object) -> None:
     raise OSError("disk")
+
+
+@pytest.mark.parametrize("low", range(-8, 0))
+@pytest.mark.parametrize("high", range(13))
+def test_the_words_under_the_accuracy_axis_never_touch(low, high):
+    ticks = ticks_of(Axis(low, high))
+    told = [tick.x for tick in ticks if tick.text]
+    assert len(ticks) == high - low + 1
+    assert "1" in [tick.text for tick in ticks]
+    assert all(after - before >= LABEL for before, after in pairwise(told))
