@@ -86,7 +86,7 @@ def simpler(case: Case, axes: Sequence[Geometry]) -> Iterator[tuple[tuple[Geomet
     for a, axis in enumerate(axes):
         for less in _less(axis):
             fewer = (*axes[:a], less, *axes[a + 1 :])
-            if not axis.output:  # a named output goes with the sizes
+            if less in geometries(case.problem.op):  # also: an output that goes with its sizes
                 yield fewer, _made(case, fewer, form)
 
 
