@@ -235,7 +235,8 @@ def weight(op: str, geometry: Geometry) -> int:
 
 def _packed(op: str, left: Sequence[Geometry], most: int, seed: int) -> list[Asked]:
     """Return at most `most` cases that meet the maps of these geometries, evenly spread."""
-    plain, others = [], []
+    plain: list[tuple[Geometry, ...]] = []
+    others: list[tuple[Geometry, ...]] = []
     for axes in _bundles(op, left):
         (others if any(any(_oddity(one)[:-1]) for one in axes) else plain).append(axes)
     # Every framework can follow the plain ones: half of the room is theirs.

@@ -339,7 +339,7 @@ def test_what_a_packed_case_shows_is_told_by_one_axis_in_the_plainest_form() -> 
     assert told == {one.signature for one in found}
 
 
-def test_an_unsupported_case_is_not_counted() -> None:
+def test_a_case_that_is_not_answered_is_not_counted() -> None:
     class Narrow(NumpyBackend):
         def run(self, problem: Problem, arrays: Arrays) -> Any:
             if problem.rank > 1:
