@@ -17,7 +17,7 @@ from convformance.backend import Arrays
 from convformance.bounds import EXACT_OPS
 from convformance.expect import broken_clause, expectation
 from convformance.facts import PADDED, core, value_points, whole_number_clause
-from convformance.judge import Trial, judge
+from convformance.judge import NEEDLESS_NAN, Trial, judge, needless_nan
 from convformance.problem import Case, Problem
 from convformance.repairs import repairs, with_less_padding
 from convformance.simpler import comparable, is_maximum, plainer, simpler_problems, sized
@@ -28,7 +28,6 @@ from convoracle.exact import FORMATS, as_floats
 TEMPLATE = 60  # characters of a refusal that tell its reason from another
 # Points that a backend may follow element by element, as its blocks and vectors fall.
 MIXABLE = {"padding.product", "value.subnormal"}
-Place = tuple[str, tuple[int, ...]]
 TryOut = Callable[[Case], Verdict]  # runs a case and judges it by the standard meaning
 
 
@@ -46,30 +45,33 @@ def alternatives(problem: Problem) -> Iterator[dict[str, str]]:
                 yield dict(chosen)
 
 
-def explain(
-    trial: Trial, arrays: Arrays, verdict: Verdict
-) -> tuple[dict[str, str] | None, tuple[Place, ...]]:
+def explain(trial: Trial, arrays: Arrays, verdict: Verdict) -> tuple[dict[str, str], Verdict]:
     """Return the choices under which the outcome is what the oracle expects, if there are any.
 
-    Else return the differing places too, those first that no choice explains.
+    Else return the verdict with its differing places so ordered that those stand first that no
+    choice explains, and with what is to be said of them.
     """
     rounded = verdict.kind is Kind.BOUND and trial.case.problem.op not in EXACT_OPS
     if rounded or isinstance(trial.expected, InvalidProblem):
-        return None, verdict.wrong
+        return {}, verdict
     used: dict[str, str] = {}
     left = set(verdict.wrong)
     for choices in alternatives(trial.case.problem):
         expected = expectation(trial.case.problem, arrays, choices, trial.case.seed)
         other = judge(replace(trial, expected=expected))
         if other.kind is Kind.AGREES:
-            return choices, ()
+            return choices, verdict
         if other.kind is Kind.VALUE and set(choices) <= MIXABLE and left - set(other.wrong):
             # Which kernel computes an element decides it, as where a block of samples ends.
             used |= dict.fromkeys(choices, "mixed")
             left &= set(other.wrong)
     if used and not left:
-        return used, ()
-    return None, tuple(sorted(verdict.wrong, key=lambda place: place not in left))
+        return used, verdict
+    message = verdict.message
+    if used and needless_nan(trial, left):
+        message += f", but for what {', '.join(used)} explains{NEEDLESS_NAN}"
+    wrong = tuple(sorted(verdict.wrong, key=lambda place: place not in left))
+    return {}, replace(verdict, wrong=wrong, message=message)
 
 
 def refusal_choice(case: Case, message: str, try_out: TryOut) -> dict[str, str] | None:
@@ -84,7 +86,7 @@ def refusal_choice(case: Case, message: str, try_out: TryOut) -> dict[str, str] 
             problem = case.problem
             for label in labels:
                 problem = points[label](problem)
-            other = replace(case, problem=problem)
+            other = case.on(problem)
             if problem != case.problem and _overcome(other, message, try_out):
                 return {one: _refused_at(one, case, message, try_out) for one in labels}
     return None
@@ -94,9 +96,11 @@ def _refused_at(label: str, case: Case, message: str, try_out: TryOut) -> str:
     """Return the choice by which a point is refused; padding has two limits to tell apart."""
     if label in ("transpose.output_padding", "transpose.valid"):
         return "stride"
+    if label == "transpose.same_odd":
+        return "half"  # the caller's dy has another size, or there is no such size at all
     if label != "padding.limit":
         return "refuse"
-    within = replace(case, problem=with_less_padding(case.problem, lambda k: k - 1))
+    within = case.on(with_less_padding(case.problem, lambda k: k - 1))
     return "kernel" if _overcome(within, message, try_out) else "half"
 
 
@@ -137,7 +141,7 @@ def clause_of(trial: Trial, verdict: Verdict, try_out: TryOut) -> str:
     for label, simpler in [*simpler_ones, *plainer(case.problem, verdict)]:
         if not comparable(case.problem, simpler):
             continue
-        other = try_out(replace(case, problem=simpler))
+        other = try_out(case.on(simpler))
         if label == "padding.same" and other.kind is Kind.UNSUPPORTED:
             same_is_told = False  # no explicit padding to compare with: all padding stands for it
         if _is_gone(other, verdict):

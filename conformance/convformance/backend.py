@@ -25,12 +25,15 @@ class Result:
     `arrays` maps each name in `problem.answers`, such as "y", to an array in the problem's
     layout;
     `how` is one line on the path that was taken, such as "NCHW, default flags";
-    `recipe` marks a composition of calls where the framework has no single one.
+    `recipe` marks a composition of calls where the framework has no single one;
+    `layout` is what the adapter brought the arrays into before the call, such as "channels
+    last", where it made that choice: the same answers then say nothing of the given layout.
     """
 
     arrays: Mapping[str, Array]
     how: str = ""
     recipe: bool = False
+    layout: str = ""
 
 
 @runtime_checkable
@@ -43,7 +46,8 @@ class Backend(Protocol):
     `knows`: the names of the attributes it reads of `convformance.problem.EXTRAS`; problems with
     others of them, or padding that it has not heard of, are not given to it;
     `libraries`: {distribution: version}, shown in the report;
-    `threads(n)`: a context manager under which calls use n threads, for [law.threads];
+    `threads(n)`: a context manager under which calls use n threads, for [law.threads], or a
+    sentence why there is none;
     `script(problem, arrays)`: plain code of the framework that repeats the call.
     """
 
@@ -71,3 +75,4 @@ class Outcome:
     how: str = ""
     recipe: bool = False
     changed: tuple[str, ...] = ()
+    layout: str = ""

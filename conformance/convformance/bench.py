@@ -17,6 +17,7 @@ from convformance.problem import Case
 from convformance.runfile import CaseRecord, Choice, Finding, Geometries, LawRecord
 from convformance.touched import touched
 from convformance.verdict import Kind, Verdict
+from convformance.worker import Isolated
 from convoracle import InvalidProblem
 
 
@@ -52,7 +53,19 @@ class Bench:
     )
 
     def examine(self, case: Case) -> Examined:
-        """Run the case and judge it, with the variant points and the clause told."""
+        """Run the case and judge it, with the variant points and the clause told.
+
+        A death that the ledger does not know needs a witness: a fresh process that dies of it too.
+        """
+        examined = self._examined(case)
+        isolated = self.backend if isinstance(self.backend, Isolated) else None
+        if isolated and examined.verdict.kind is Kind.CRASHED and not examined.entry:
+            isolated.close()
+            examined = self._examined(case)
+            isolated.deaths += examined.verdict.kind is not Kind.CRASHED
+        return examined
+
+    def _examined(self, case: Case) -> Examined:
         trial, arrays = self.trial(case)
         verdict = self._explained(trial, arrays, judge(trial))
         if not verdict.is_discrepancy:
@@ -81,11 +94,10 @@ class Bench:
     def _explained(self, trial: Trial, arrays: Arrays, verdict: Verdict) -> Verdict:
         if not verdict.is_discrepancy:
             return verdict
-        choices = None
+        choices: Mapping[str, str] | None = None
         sized_by_choice = verdict.kind is Kind.SHAPE and trial.case.problem.op == "conv_transpose"
         if verdict.kind in (Kind.VALUE, Kind.BOUND) or sized_by_choice:  # [transpose.valid]
-            choices, wrong = explain(trial, arrays, verdict)
-            verdict = replace(verdict, wrong=wrong)
+            choices, verdict = explain(trial, arrays, verdict)
         elif verdict.kind is Kind.REFUSES:
             choices = refusal_choice(trial.case, verdict.message, self.by_standard)
         if choices:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from functools import cache
 
 from convformance.problem import Problem
-from convoracle.exact import FORMATS, Format, Number, is_finite, root
+from convoracle.exact import FORMATS, Format, Number, exact_sum, is_finite, root, size
 from convoracle.operation import Operation
 
 Position = tuple[int, ...]
@@ -21,6 +22,7 @@ ROUNDED_TERMS = ("avg_pool", "lp_pool")  # where a gradient's terms are quotient
 DIVIDING_OPS = ("avg_pool", "distance_pool", "adaptive_avg_pool", "global_avg_pool")
 
 
+@cache
 def gamma(n: Fraction | int, u: Fraction) -> Fraction:
     """Return n u / (1 - n u): the relative error of n roundings; infinite error has no bound."""
     if n * u >= 1:
@@ -79,9 +81,13 @@ def _finishing_roundings(problem: Problem, exact: Number) -> Fraction:
 
 
 def accuracy_bound(
-    problem: Problem, operation: Operation, position: Position, accumulator: str
+    problem: Problem,
+    operation: Operation,
+    position: Position,
+    accumulator: str,
+    exact: Number | None = None,
 ) -> Fraction:
-    """Return the bound on the fill `real`.
+    """Return the bound on the fill `real`; the exact element may be given.
 
     gamma(n + 2) * sum |terms| at the accumulator's unit roundoff, plus half an ulp of the
     output, plus the underflow of each term. Dividing and root-taking add their roundings.
@@ -89,7 +95,8 @@ def accuracy_bound(
     if problem.op in EXACT_OPS and not problem.grad:
         return Fraction(0)
     out, form = FORMATS[operation.dtype], FORMATS[accumulator]
-    exact, n = operation.exact(position), len(operation.terms(position))
+    n = len(operation.terms(position))
+    exact = operation.exact(position) if exact is None else exact
     roundings = n + 2 + _finishing_roundings(problem, exact)
     if problem.grad and problem.op in ROUNDED_TERMS:
         roundings += _term_roundings(problem)
@@ -106,6 +113,20 @@ def accuracy_bound(
         summing += Fraction(operation.gain(position)) * out.subnormal
     half_ulp = out.unit * (abs(Fraction(exact)) + summing)
     return summing + half_ulp + _underflow(problem, n, form) + out.subnormal
+
+
+def may_overflow(operation: Operation, position: Position, accumulator: str) -> bool:
+    """Whether the terms are finite and some order of adding them may leave the accumulator.
+
+    No partial sum of n terms is larger than (1 + gamma(n)) sum |terms|, in any order.
+    """
+    if accumulator not in FORMATS:
+        return False
+    form, terms = FORMATS[accumulator], operation.terms(position)
+    total = exact_sum([size(term) for term in terms])
+    if not is_finite(total):
+        return False
+    return Fraction(total) * (1 + gamma(len(terms), form.unit)) > form.largest
 
 
 def _underflow(problem: Problem, n: int, form: Format) -> Fraction:

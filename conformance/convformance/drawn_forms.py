@@ -45,10 +45,16 @@ def gradient_cases(
 
 @st.composite
 def form_cases(
-    draw: Draw, dtypes: Sequence[str] = FLOATS, fills: Sequence[str] = ("integers", "special")
+    draw: Draw,
+    dtypes: Sequence[str] = FLOATS,
+    fills: Sequence[str] = ("integers", "special"),
+    gradient: bool = False,
 ) -> Case:
-    """Draw a convolution with a padding mode, a flipped kernel, holes, batch groups ..."""
-    form = draw(st.sampled_from(FORMS))
+    """Draw a convolution with a padding mode, a flipped kernel, holes, batch groups ...
+
+    With `gradient`, one by its input, its weight or its bias.
+    """
+    form = draw(st.sampled_from([one for one in FORMS if one != "batch_groups" or not gradient]))
     rank = draw(st.sampled_from((2, 1, 1, 3)))
     kernel = tuple(draw(small(1, 4)) for _ in range(rank))
     dilation = tuple(draw(st.sampled_from((1, 1, 2))) for _ in range(rank))
@@ -66,26 +72,24 @@ def form_cases(
         "dtype": draw(st.sampled_from(tuple(dtypes))),
     }
     problem = _formed(draw, form, Problem("conv", x, w, **options))
-    return Case(problem, draw(st.sampled_from(fills)), draw(small(0, 999)))
+    if gradient:
+        by = ("x", "w", "x", "bias") if problem.bias else ("x", "w")
+        problem = replace(problem, grad=draw(st.sampled_from(by)))
+    fitting = [fill for fill in fills if fill == "integers" or not problem.is_complex]
+    return Case(problem, draw(st.sampled_from(fitting)), draw(small(0, 999)))
 
 
 def _formed(draw: Draw, form: str, problem: Problem) -> Problem:
     rank = problem.rank
     if form in ("causal", "full"):
-        return replace(problem, padding=form)
+        modes = st.sampled_from(("zeros", *PADDING_MODES))
+        return replace(problem, padding=form, padding_mode=draw(modes))
     if form == "flip":
         return replace(problem, flip=True, padding=draw(st.sampled_from(("full", "valid", "same"))))
     if form == "mode":
-        mode = draw(st.sampled_from(PADDING_MODES[1:]))
-        most = [size - 1 + draw(st.sampled_from((0, 3, 0, 2))) for size in problem.x[2:]]
-        sides = [st.sampled_from(sorted({0, min(1, one), min(8, one)})) for one in most]
-        pads = [(draw(side), draw(side)) for side in sides]
-        if draw(st.booleans()):
-            pads = [(before, before) for before, _ in pads]
-        return replace(problem, padding_mode=mode, padding=tuple(pads))
+        return _continued(draw, problem)
     if form == "negative":
-        pads = [(draw(small(-2, 1)), draw(small(-2, 1))) for _ in range(rank)]
-        return replace(problem, padding=tuple(pads))
+        return replace(problem, padding=cropped(draw, rank))
     if form == "input_dilation":
         holes = tuple(draw(small(1, 3)) for _ in range(rank))
         pads = [(draw(small(0, 2)), draw(small(0, 2))) for _ in range(rank)]
@@ -94,6 +98,51 @@ def _formed(draw: Draw, form: str, problem: Problem) -> Problem:
     x = (problem.x[0] * parts, problem.x[1] // problem.groups, *problem.x[2:])
     w = (problem.w[0] * parts, *problem.w[1:])
     return replace(problem, x=x, w=w, groups=1, batch_groups=parts)
+
+
+def _continued(draw: Draw, problem: Problem) -> Problem:
+    """Draw a padding mode and what it pads; a fifth of them say "same"."""
+    mode = draw(st.sampled_from(PADDING_MODES[1:]))
+    if draw(small(0, 4)) == 3:
+        named = draw(st.sampled_from(("same", "same_upper", "same_lower")))
+        step = (1,) * problem.rank if draw(st.booleans()) else problem.stride
+        return replace(problem, padding_mode=mode, padding=named, stride=step)
+    most = [size - 1 + draw(st.sampled_from((0, 3, 0, 2))) for size in problem.x[2:]]
+    sides = [st.sampled_from(sorted({0, min(1, one), min(8, one)})) for one in most]
+    pads = [(draw(side), draw(side)) for side in sides]
+    if draw(st.booleans()):
+        pads = [(before, before) for before, _ in pads]
+    return replace(problem, padding_mode=mode, padding=tuple(pads))
+
+
+def cropped(draw: Draw, rank: int) -> tuple[tuple[int, int], ...]:
+    """Draw padding of which sides may be negative; half of it alike on both sides."""
+    pads = [(draw(small(-2, 1)), draw(small(-2, 1))) for _ in range(rank)]
+    if draw(st.booleans()):
+        pads = [(before, before) for before, _ in pads]
+    return tuple(pads)
+
+
+@st.composite
+def continued_problems(draw: Draw, dtypes: Sequence[str] = ("float32",)) -> Problem:
+    """Draw a convolution with a padding mode; every second one goes round a torus."""
+    rank = draw(st.sampled_from((2, 1)))
+    kernel = tuple(draw(small(1, 4)) for _ in range(rank))
+    dilation = tuple(draw(st.sampled_from((1, 1, 2))) for _ in range(rank))
+    extents = [d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True)]
+    stride = tuple(draw(small(1, min(3, extent))) for extent in extents)
+    groups = draw(st.sampled_from((1, 1, 2)))
+    depth, width = draw(small(1, 2)), draw(small(1, 2))
+    # As many windows as strides, each with a sample of its own at its start.
+    spatial = [s * (-(-e // s) + draw(small(2, 4))) for s, e in zip(stride, extents, strict=True)]
+    before = [draw(small(0, e - s)) for s, e in zip(stride, extents, strict=True)]
+    torus = tuple((one, e - s - one) for one, s, e in zip(before, stride, extents, strict=True))
+    whole = Problem(
+        "conv", (draw(small(1, 2)), depth * groups, *spatial), (width * groups, depth, *kernel),
+        stride=stride, dilation=dilation, groups=groups, padding=torus, padding_mode="circular",
+        dtype=draw(st.sampled_from(tuple(dtypes))),
+    )  # fmt: skip
+    return whole if draw(st.booleans()) else _continued(draw, whole)
 
 
 @st.composite
@@ -105,9 +154,8 @@ def widening_cases(draw: Draw, dtype: str, wider: str) -> Case:
 
 
 @st.composite
-def handed_cases(draw: Draw, dtypes: Sequence[str] = ("float32",)) -> Case:
-    """Draw a case of any op whose arrays come unbatched, channels last, or lie oddly in memory."""
-    op = draw(st.sampled_from(tuple(OPS)))
+def handed_cases(draw: Draw, op: str, dtypes: Sequence[str] = ("float32",)) -> Case:
+    """Draw a case of the op whose arrays come unbatched, channels last, or lie oddly in memory."""
     problem = draw(problems(op, dtypes))
     how = draw(st.sampled_from(("memory", "layout", "memory", "unbatched", "memory")))
     if how == "unbatched":

@@ -16,6 +16,7 @@ from convformance.backend import Array, Arrays
 from convformance.meaning import STANDARD, dy_shape, operation, output_channels, output_shape
 from convformance.problem import Problem
 from convoracle import InvalidProblem, Operation
+from convoracle.exact import Number
 
 TERM_BUDGET = 60_000  # terms that the oracle loops over for one case; larger ones are sampled
 SAMPLES = 24  # seeded positions of a sampled case, beside its corners and edges
@@ -67,8 +68,12 @@ class Expectation:
     @cached_property
     def y(self) -> Array:
         """The expected elements, in the order of `positions`, in the output's dtype."""
-        values = [self.operation.value(position) for position in self.positions]
-        return elements(values, self.operation.dtype)
+        return elements(list(map(self.operation.finished, self.exact)), self.operation.dtype)
+
+    @cached_property
+    def exact(self) -> list[Number]:
+        """The elements before they are rounded, in the order of `positions`."""
+        return [self.operation.exact(position) for position in self.positions]
 
     @cached_property
     def indices(self) -> Array | None:

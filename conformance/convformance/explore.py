@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from math import inf
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, settings, target
 from hypothesis import seed as seeded
 from hypothesis.database import ExampleDatabase
 from hypothesis.internal.conjecture import providers
@@ -18,6 +21,8 @@ from convformance.problem import Case, LineError
 from convformance.verdict import Kind
 
 FEWEST = 25  # examples of a pass: of fewer, all may be repeated ones
+AGAIN = 2  # times that an exploration is repeated while it shows something new
+FARTHEST = 1e9  # a margin past this is no better a guide
 WORTHWHILE = 0.1  # a pass with fewer answers than this is not made up for
 PHASES = (Phase.generate, Phase.shrink)  # the phase that explains ends on another case
 
@@ -27,46 +32,78 @@ class _News(Exception):  # noqa: N818  tells Hypothesis to shrink; it is no erro
 
 
 def explore(
-    bench: Bench, strategy: SearchStrategy[Case], examples: int, name: str
+    bench: Bench,
+    strategy: SearchStrategy[Case],
+    examples: int,
+    name: str,
+    *,
+    by_margin: bool = False,
+    until: float = inf,
 ) -> list[Examined]:
     """Try `examples` different cases that the backend supports; return the smallest of each news.
 
     `name` and the bench's seed decide what is drawn. Unsupported cases are recorded too and made
-    up for, unless nearly all of a pass was unsupported; so is what Hypothesis repeats.
+    up for, unless nearly all of a pass was unsupported; so is what Hypothesis repeats. A search
+    `by_margin` varies the cases of the largest margins, to drive it up. What shows something new
+    is explored again, with a seed of its own, as often as `AGAIN`: where one fault is, more are.
+    Nothing new is begun after `until`, a time of `time.monotonic`.
     """
-    news = []
-    for _, found in _passes(bench, strategy, examples, name):
-        if found is not None:
-            bench.record(found, "explored")
-            news.append(found)
+    news: list[Examined] = []
+    search = _Search(bench, strategy, examples, by_margin=by_margin, until=until)
+    for again in range(1 + AGAIN):
+        before = len(news)
+        for _, found in search.passes(f"{name} again {again}" if again else name):
+            if found is not None:
+                bench.record(found, "explored")
+                news.append(found)
+        if len(news) == before:
+            break
     return news
 
 
 def first_news(
-    bench: Bench, strategy: SearchStrategy[Case], examples: int, name: str
+    bench: Bench,
+    strategy: SearchStrategy[Case],
+    examples: int,
+    name: str,
+    *,
+    by_margin: bool = False,
 ) -> tuple[int, Examined | None]:
     """Return the number of cases that `explore` tries until its first news, and that news."""
     drawn = 0
-    for hunt, found in _passes(bench, strategy, examples, name):
+    for hunt, found in _Search(bench, strategy, examples, by_margin).passes(name):
         drawn += hunt.drawn
         if found is not None:
             return drawn, found
     return drawn, None
 
 
-def _passes(
-    bench: Bench, strategy: SearchStrategy[Case], examples: int, name: str
-) -> Iterator[tuple[_Hunt, Examined | None]]:
-    """Yield passes of Hypothesis and what each found, until enough cases are tried."""
-    tried: set[Case] = set()
-    left, turn = examples, 0
-    while left > 0:
-        hunt = _Hunt(bench, left, tried)
-        found = hunt.go(strategy, _seed(bench, name, turn))
-        yield hunt, found
-        left, turn = left - hunt.answered, turn + 1
-        if found is None and hunt.answered <= WORTHWHILE * hunt.drawn:
-            break
+@dataclass
+class _Search:
+    """What is explored, how, and the cases that were tried."""
+
+    bench: Bench
+    strategy: SearchStrategy[Case]
+    examples: int
+    by_margin: bool = False
+    until: float = inf
+    tried: set[Case] = field(default_factory=set)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the time is over."""
+        return time.monotonic() >= self.until
+
+    def passes(self, name: str) -> Iterator[tuple[_Hunt, Examined | None]]:
+        """Yield passes of Hypothesis and what each found, until enough cases are tried."""
+        left, turn = self.examples, 0
+        while left > 0 and not self.is_late:
+            hunt = _Hunt(self, left)
+            found = hunt.go(_seed(self.bench, name, turn))
+            yield hunt, found
+            left, turn = left - hunt.answered, turn + 1
+            if found is None and hunt.answered <= WORTHWHILE * hunt.drawn:
+                break
 
 
 def _seed(bench: Bench, name: str, turn: int) -> int:
@@ -97,24 +134,26 @@ def drawn_by_the_seed_alone() -> Iterator[None]:
 class _Hunt:
     """One pass of Hypothesis: it ends with the first new signature, shrunk, or with none."""
 
-    def __init__(self, bench: Bench, examples: int, tried: set[Case]) -> None:
-        self.bench, self.examples, self.tried = bench, examples, tried
+    def __init__(self, search: _Search, examples: int) -> None:
+        self.search, self.bench, self.tried = search, search.bench, search.tried
+        self.examples = examples
+        self.margins: dict[Case, float] = {}
         self.drawn = self.answered = 0
         self.target: Kind | None = None
         self.smallest: Examined | None = None
 
-    def go(self, strategy: SearchStrategy[Case], seed: int) -> Examined | None:
+    def go(self, seed: int) -> Examined | None:
         @seeded(seed)
         @settings(
             max_examples=max(self.examples, FEWEST),
-            phases=PHASES,
+            phases=(*PHASES, Phase.target) if self.search.by_margin else PHASES,
             database=None,  # what is found is kept as a case line, which outlives the strategies
             deadline=None,
             report_multiple_bugs=False,
             print_blob=False,
             suppress_health_check=list(HealthCheck),
         )
-        @given(strategy)
+        @given(self.search.strategy)
         def property_holds(case: Case) -> None:
             self._try(case)
 
@@ -125,8 +164,14 @@ class _Hunt:
             return self.smallest
         return None
 
+    @property
+    def is_done(self) -> bool:
+        """Whether no further case is tried."""
+        return self.answered == self.examples or self.search.is_late
+
     def _try(self, case: Case) -> None:
-        if self.target is None and (case in self.tried or self.answered == self.examples):
+        if self.target is None and (case in self.tried or self.is_done):
+            self._aim(case)
             return
         examined = self.bench.examine(case)
         news = self.bench.is_news(examined)
@@ -136,6 +181,8 @@ class _Hunt:
             self.answered += examined.verdict.kind is not Kind.UNSUPPORTED
             if not news:
                 self.bench.record(examined, "explored")
+                self.margins[case] = examined.verdict.margin or 0.0
+                self._aim(case)
                 return
             self.target = examined.verdict.kind
         if news and examined.verdict.kind is self.target:
@@ -143,6 +190,11 @@ class _Hunt:
             # the first: it is the smallest that tells best which clause is contradicted.
             self.smallest = examined
             raise _News
+
+    def _aim(self, case: Case) -> None:
+        """Tell Hypothesis how near to its bound the answer came, where it is to drive that up."""
+        if self.search.by_margin and self.target is None:
+            target(min(self.margins.get(case, 0.0), FARTHEST))  # it takes finite numbers alone
 
 
 def keep(database: ExampleDatabase, backend: str, line: str) -> None:

@@ -44,7 +44,12 @@ VALUE_POINTS = {
     "avg_pool": ("padding.same_side", "avg.empty", "avg.integer", "value.subnormal"),
     "lp_pool": ("padding.same_side", "value.subnormal"),
     "distance_pool": ("padding.same_side", "value.subnormal"),
-    "conv_transpose": ("transpose.valid", "padding.same_side", "value.subnormal"),
+    "conv_transpose": (
+        "transpose.valid",
+        "transpose.same_odd",
+        "padding.same_side",
+        "value.subnormal",
+    ),
     "depthwise_conv": ("padding.same_side", "value.subnormal"),
     "separable_conv": ("padding.same_side", "value.subnormal"),
     "max_unpool": ("unpool.overlap", "padding.same_side", "value.subnormal"),

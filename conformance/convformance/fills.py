@@ -6,12 +6,14 @@ the significand of the output dtype holds, so that any order of summation gives 
 answer still does not depend on the order. `real`: normal, positive, cancelling, wide-exponent
 and spiky numbers, for accuracy.
 
-A fill that names several ("integers+special") deals them out over the batch.
+A fill that names several ("integers+special") deals them out over the batch. The other fills,
+each of one theme, are in `named`; their arrays are made of the whole numbers of the same seed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import isqrt, prod
 from typing import Any
 
@@ -19,7 +21,10 @@ import numpy as np
 
 from convformance.backend import Array
 from convformance.expect import numpy_dtype, terms_each
+from convformance.handing import repeated
 from convformance.meaning import input_shapes
+from convformance.named import NAMED
+from convformance.named_arrays import named_arrays
 from convformance.problem import Case, Problem
 from convoracle import InvalidProblem, Tensor, max_pool
 from convoracle.exact import BITS, FORMATS, PARTS, UNSIGNED
@@ -54,17 +59,29 @@ def make_arrays(case: Case) -> dict[str, Array]:
     Raises `ValueError` if the problem's sizes cannot be those of an array.
     """
     problem = case.problem
+    dtype = numpy_dtype(problem.dtype)
+    if case.fill in NAMED:
+        arrays = named_arrays(case, _drawn(replace(case, fill="integers")))
+    else:
+        arrays = _drawn(case)
+    if problem.memory == "broadcast":
+        arrays = repeated(arrays)
+    return {
+        name: np.ascontiguousarray(array.astype(np.int64 if name == "indices" else dtype))
+        for name, array in arrays.items()
+    }
+
+
+def _drawn(case: Case) -> dict[str, Array]:
+    """Return the arrays of a drawn fill, in the order of the problem's inputs."""
+    problem = case.problem
     names = case.fill.split("+")
     shapes = input_shapes(problem)
-    dtype = numpy_dtype(problem.dtype)
     arrays: dict[str, Any] = {}
     for which, name in enumerate(("w", "bias", "x", "dy", "pointwise", "indices")):
         if name in shapes:
             arrays[name] = _filled(problem, name, shapes[name], names, _random(case, which))
-    return {
-        name: np.ascontiguousarray(arrays[name].astype(np.int64 if name == "indices" else dtype))
-        for name in shapes
-    }
+    return {name: arrays[name] for name in shapes}
 
 
 def _random(case: Case, which: int) -> Random:

@@ -20,6 +20,7 @@ def run_suite(
     backend: Backend | None = None,
     seed: int = DEFAULT_SEED,
     max_examples: int | None = None,
+    minutes: float | None = None,
     profile: str = PROFILES[0],
     use_ledger: bool = True,
     pytest_arguments: Sequence[str] = (),
@@ -28,6 +29,7 @@ def run_suite(
 ) -> int:
     """Run the suite against a backend and write its run file; return pytest's exit status.
 
+    With `minutes` a whole run goes on exploring until so many are over.
     `given` is the backend's name or module:attribute, `backend` the same, already started.
     pytest's own options (-k, -x, -n, --junitxml ...) go through `pytest_arguments`.
     """
@@ -45,6 +47,8 @@ def run_suite(
     ]  # fmt: skip
     if max_examples is not None:
         arguments += ["--max-examples", str(max_examples)]
+    if minutes is not None:
+        arguments += ["--minutes", str(minutes)]
     if not use_ledger:
         arguments.append("--no-ledger")
     if not verbose:

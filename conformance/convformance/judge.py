@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
 from convformance.backend import Array, Outcome
-from convformance.bounds import accuracy_bound, meaning_bound
+from convformance.bounds import accuracy_bound, may_overflow, meaning_bound
 from convformance.expect import Expectation, numpy_dtype
+from convformance.named import BOUNDED
 from convformance.problem import Case, Problem
 from convformance.verdict import Kind, Verdict
 from convoracle import InvalidProblem
@@ -84,7 +85,7 @@ def _judge_arrays(trial: Trial, expected: Expectation) -> Verdict:
         if arrays[name].dtype != dtype:
             text = f"{name}: expected {dtype}, got {arrays[name].dtype}"
             return Verdict(Kind.DTYPE, "value.dtype", text)
-    if trial.case.fill == "real":
+    if trial.case.fill in BOUNDED:
         return _judge_accuracy(trial, expected)
     return _judge_meaning(trial, expected)
 
@@ -106,15 +107,16 @@ def _judge_meaning(trial: Trial, expected: Expectation) -> Verdict:
     if not wrong:
         return Verdict(Kind.AGREES, compared=compared)
     text = f"{len(wrong)} of {compared} compared elements differ"
-    if _are_needless_nan(got, expected, wrong):
+    if needless_nan(trial, wrong):
         text += NEEDLESS_NAN
     return Verdict(Kind.VALUE, "", text, wrong=tuple(wrong), compared=compared)
 
 
-def _are_needless_nan(got: Array, expected: Expectation, wrong: list[Place]) -> bool:
-    """Whether all that differs is NaN: a number that should not have been read gives that."""
-    needless = sum(_is_nan(got) & ~_is_nan(expected.y))
-    return int(needless) == len(wrong)
+def needless_nan(trial: Trial, places: Collection[Place]) -> bool:
+    """Whether there is NaN at all of these places, which differ: something else was read."""
+    arrays = trial.outcome.arrays
+    found = (arrays[name][place[: arrays[name].ndim]] for name, place in places)
+    return all(bool(_is_nan(element)) for element in found)
 
 
 def _differing(got: Array, expected: Expectation) -> list[tuple[int, ...]]:
@@ -125,7 +127,7 @@ def _differing(got: Array, expected: Expectation) -> list[tuple[int, ...]]:
     return [
         expected.positions[i]
         for i in np.flatnonzero(~same)
-        if not _within_roundings(got[i], expected, expected.positions[i])
+        if not _within_roundings(got[i], expected, int(i))
     ]
 
 
@@ -142,17 +144,17 @@ def _flushed(got: Array, dtype: str) -> Array:
     return np.where(tiny, np.zeros_like(got), got)
 
 
-def _within_roundings(got: float, expected: Expectation, position: tuple[int, ...]) -> bool:
-    exact = expected.operation.exact(position)
+def _within_roundings(got: float, expected: Expectation, i: int) -> bool:
+    position, exact = expected.positions[i], expected.exact[i]
     bound = meaning_bound(expected.problem, expected.operation, position, exact)
-    return bound > 0 and _error(got, expected, position) <= bound
+    return bound > 0 and _error(got, expected, i) <= bound
 
 
-def _error(got: float, expected: Expectation, position: tuple[int, ...]) -> Fraction | float:
+def _error(got: float, expected: Expectation, i: int) -> Fraction | float:
     """Return |got - exact|; infinite where only one of them is finite."""
-    exact = expected.operation.exact(position)
+    exact = expected.exact[i]
     if not is_finite(exact) or not np.isfinite(got):
-        value = expected.operation.value(position)
+        value = expected.operation.finished(exact)
         same = value == got or (is_nan(value) and is_nan(float(got)))
         return 0.0 if same else float("inf")
     return abs(Fraction(float(got)) - Fraction(exact))
@@ -164,9 +166,13 @@ def _judge_accuracy(trial: Trial, expected: Expectation) -> Verdict:
     main = problem.answers[0]
     got = expected.elements_of(trial.outcome.arrays[main])
     margins = []
-    for element, position in zip(got, expected.positions, strict=True):
-        error = _error(element, expected, position)
-        bound = accuracy_bound(problem, expected.operation, position, accumulator)
+    for i, position in enumerate(expected.positions):
+        error = _error(got[i], expected, i)
+        if error == np.inf and may_overflow(expected.operation, position, accumulator):
+            error = 0.0  # no bound is promised; what overflowed once is never finite again
+        bound = accuracy_bound(
+            problem, expected.operation, position, accumulator, expected.exact[i]
+        )
         margins.append(_margin(error, bound))
     wrong = [i for i, margin in enumerate(margins) if not margin <= 1]
     worst = max(margins, default=0.0)
@@ -190,4 +196,7 @@ def _accumulator(problem: Problem, declared: Mapping[str, str]) -> str:
 def _margin(error: Fraction | float, bound: Fraction) -> float:
     if error == 0:
         return 0.0
-    return float(error / bound) if bound else float("inf")
+    try:
+        return float(error / bound) if bound else float("inf")
+    except OverflowError:  # more bounds away than a float can count
+        return float("inf")

@@ -49,7 +49,7 @@ def perform(  # noqa: PLR0911  one return for each kind of outcome
         return Outcome("something else", message=f"not an array: {_text(error)}")
     spoilt = changed(problem, arrays, copies)
     got = taken_back(problem, got)
-    return Outcome("arrays", got, how=result.how, recipe=result.recipe, changed=spoilt)
+    return Outcome("arrays", got, "", result.how, result.recipe, spoilt, result.layout)
 
 
 def written_script(backend: Backend, problem: Problem, arrays: Mapping[str, Array]) -> str:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from hypothesis.strategies import SearchStrategy
 
+from convformance.bounds import EXACT_OPS
 from convformance.drawing import COMPLEX, FLOAT_OPS, FLOATS, INTEGERS
+from convformance.drawn_data import data_cases, data_dtypes, data_list
 from convformance.drawn_forms import (
     WITH_GRADIENT,
     form_cases,
@@ -15,15 +17,23 @@ from convformance.drawn_forms import (
     handed_cases,
     widening_cases,
 )
-from convformance.problem import Case
+from convformance.drawn_odd import cropped_cases, empty_cases, high_rank_cases
+from convformance.problem import COMPLEX_OPS, OPS, Case
 from convformance.strategies import ALL_OPS, cases, invalid_cases
 
 FIRST_OPS = ("conv", "conv1x1", "max_pool", "avg_pool", "lp_pool", "distance_pool")
 LATER_OPS = tuple(op for op in ALL_OPS if op not in FIRST_OPS)
-COMPLEX_OPS = ("conv", "conv1x1", "conv_transpose")
 # The gradient of a norm takes so many roundings that in 16 bits no wrong one stands out.
 NARROWLESS = ("lp_pool",)
-WIDER = (("int8", "int32"), ("float16", "float32"), ("bfloat16", "float32"))
+SEARCHED = 16  # examples of a search by the margin, where frameworks have few kernels
+WIDER = (("int8", "int32"), ("uint8", "int32"), ("float16", "float32"), ("bfloat16", "float32"))
+
+FORM_DTYPES = (
+    ("float32", 440), ("float64", 60), ("bfloat16", 60), ("float16", 30), ("int32", 30),
+    ("complex64", 30),
+)  # fmt: skip
+# Ops that can be padded by negative numbers, beside conv, whose forms have them.
+CROPPED = tuple(op for op in ALL_OPS if "padding" in OPS[op] and op != "conv")
 
 
 @dataclass(frozen=True)
@@ -86,7 +96,30 @@ def _forms() -> list[Exploration]:
     return [
         *(
             Exploration("forms", f"forms {dtype}", "conv", form_cases((dtype,)), number, (dtype,))
-            for dtype, number in (("float32", 420), ("float64", 60), ("bfloat16", 60))
+            for dtype, number in FORM_DTYPES
+        ),
+        *(
+            Exploration(
+                "forms",
+                f"gradient forms {dtype}",
+                "conv",
+                form_cases((dtype,), gradient=True),
+                number,
+                (dtype,),
+            )
+            for dtype, number in (("float32", 160), ("float64", 40), ("bfloat16", 40))
+        ),
+        *(
+            Exploration("forms", f"cropped {op}", op, cropped_cases(op), 30, ("float32",))
+            for op in CROPPED
+        ),
+        *(
+            Exploration("forms", f"four axes {op}", op, high_rank_cases(op), 20, ("float32",))
+            for op in ALL_OPS
+        ),
+        *(
+            Exploration("forms", f"empty {op}", op, empty_cases(op), 16, ("float32",))
+            for op in ALL_OPS
         ),
         *(
             Exploration(
@@ -94,22 +127,38 @@ def _forms() -> list[Exploration]:
             )
             for dtype, wider in WIDER
         ),
-        Exploration("forms", "handed", "", handed_cases(), 480, ("float32",)),
+        *(
+            Exploration("forms", f"handed {op}", "", handed_cases(op, dtypes), 50, dtypes)
+            for op in ALL_OPS
+            for dtypes in [("float32", *dtypes_of(op))]
+        ),
     ]
+
+
+def _accurate(op: str) -> int:
+    """A search by the margin makes for large problems; an exact op has no margin to drive up."""
+    if op in EXACT_OPS:
+        return 10
+    return 30 if op in FIRST_OPS else SEARCHED
 
 
 def _accuracy() -> list[Exploration]:
     found = [
         Exploration(
             "accuracy", f"accuracy {op} {dtype}", op, cases(op, (dtype,), ("real",)),
-            60 if op in FIRST_OPS else 25, (dtype,),
+            _accurate(op), (dtype,),
         )
         for op in ALL_OPS
         for dtype in FLOATS
     ]  # fmt: skip
     found += [
         Exploration(
-            "accuracy", f"accuracy {op} {dtype}", op, cases(op, (dtype,), ("real",)), 25, (dtype,)
+            "accuracy",
+            f"accuracy {op} {dtype}",
+            op,
+            cases(op, (dtype,), ("real",)),
+            SEARCHED,
+            (dtype,),
         )
         for op in COMPLEX_OPS
         for dtype in COMPLEX
@@ -117,10 +166,22 @@ def _accuracy() -> list[Exploration]:
     return found + [
         Exploration(
             "accuracy", f"accuracy gradient {op} {dtype}", op,
-            gradient_cases(op, (dtype,), ("real",)), 25, (dtype,),
+            gradient_cases(op, (dtype,), ("real",)), SEARCHED, (dtype,),
         )
         for op in WITH_GRADIENT
         for dtype in gradient_dtypes(op)
+    ]  # fmt: skip
+
+
+def _data() -> list[Exploration]:
+    """Every case of the named fills: what there is to draw is as much as is tried."""
+    return [
+        Exploration(
+            "data", f"data {op} {dtype}", op, data_cases(op, dtype), len(data_list(op, dtype)),
+            (dtype,),
+        )
+        for op in ALL_OPS
+        for dtype in data_dtypes(op)
     ]  # fmt: skip
 
 
@@ -150,12 +211,13 @@ EXPLORATIONS: tuple[Exploration, ...] = (
     *_gradients("lp_pool", 70, 30),
     *(
         Exploration(
-            "invalid", f"invalid {op}", op, invalid_cases(op), 160 if op in FIRST_OPS else 60, ()
+            "invalid", f"invalid {op}", op, invalid_cases(op), 60 if op in FIRST_OPS else 25, ()
         )
         for op in ALL_OPS
         if not op.startswith("global")
     ),
     *_accuracy(),
+    *_data(),
 )
 
 

@@ -23,6 +23,7 @@ from convformance import __version__, ledger
 from convformance.backend import Backend
 from convformance.bench import Bench
 from convformance.explore import keep
+from convformance.more import Share
 from convformance.news import NewDiscrepancies
 from convformance.problem import Case
 from convformance.processor import processor_features
@@ -41,13 +42,16 @@ from convformance.verdict import Kind
 from convformance.worker import Isolated
 
 DEFAULT_SEED = 1
+MORE = "test_z_more.py"  # the last file of the suite
 PROFILES = ("default", "exhaustive")
 DATABASE = Path(".hypothesis") / "convformance"
 PROPERTY = "convformance"  # user properties of a report: the records of a test,
 DEATHS = "convformance-deaths"  # processes that died at a call which a fresh one answered,
+PASSES = "convformance-passes"  # further passes of explorations,
 NEWS = "convformance-news"  # and that it failed by new discrepancies
 BENCH = pytest.StashKey[Bench]()
 COLLECTOR = pytest.StashKey["Collector"]()
+STARTED = pytest.StashKey[float]()
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--run-file", help="where to write the run file (JSON lines)")
     group.addoption("--convformance-seed", type=int, default=DEFAULT_SEED, help="what is drawn")
     group.addoption("--max-examples", type=int, help="examples of each exploring test")
+    group.addoption("--minutes", type=float, help="go on exploring until so many are over")
     group.addoption(
         "--profile", choices=PROFILES, default=PROFILES[0], help="how much of the small problems"
     )
@@ -83,9 +88,15 @@ def pytest_configure(config: pytest.Config) -> None:
     entries = () if config.getoption("no_ledger") else ledger.load(backend.name, backend.version)
     seed = config.getoption("convformance_seed")
     config.stash[BENCH] = Bench(backend, entries, seed)
+    config.stash[STARTED] = time.monotonic()
     if not hasattr(config, "workerinput"):  # the controller, or the only process
         config.stash[COLLECTOR] = Collector(_header(config, name), _run_file(config), entries)
         config.pluginmanager.register(config.stash[COLLECTOR], "convformance-collector")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out the tests that fill a time where none is given."""
+    return True if collection_path.name == MORE and not config.getoption("minutes") else None
 
 
 def _backend(config: pytest.Config, name: str) -> Backend:
@@ -126,6 +137,7 @@ def _header(config: pytest.Config, name: str) -> Header:
         accumulators=dict(getattr(bench.backend, "accumulators", {})),
         max_examples=config.getoption("max_examples"),
         selection=config.getoption("selection"),
+        minutes=config.getoption("minutes"),
         profile=config.getoption("profile"),
     )
 
@@ -156,6 +168,20 @@ def examples(request: pytest.FixtureRequest) -> Any:
     """How many examples an exploring test tries: its own number, or --max-examples."""
     most = request.config.getoption("max_examples")
     return lambda number: number if most is None else most
+
+
+@pytest.fixture
+def share(request: pytest.FixtureRequest) -> Share:
+    """The part of the further explorations that this process makes, and until when."""
+    workers = getattr(request.config, "workerinput", {}).get("workercount", 1)
+    until = request.config.stash[STARTED] + 60 * (request.config.getoption("minutes") or 0)
+    return Share(int(workers), until)
+
+
+@pytest.fixture
+def count_passes(request: pytest.FixtureRequest) -> Any:
+    """Count further passes of explorations, for the run file's footer."""
+    return lambda number: request.node.user_properties.append((PASSES, number))
 
 
 @pytest.fixture(autouse=True)
@@ -212,6 +238,7 @@ class Collector:
     findings: dict[str, Finding] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
     deaths: int = 0
+    passes: int = 0
     complete: bool = False
     _writer: RunWriter | None = None
 
@@ -229,6 +256,8 @@ class Collector:
                         self._take(str(line))
                 if name == DEATHS and isinstance(value, int):
                     self.deaths += value
+                if name == PASSES and isinstance(value, int):
+                    self.passes += value
         if report.failed and (NEWS, True) not in map(tuple, report.user_properties):
             self.failed.append(f"{report.nodeid} ({report.when})")
 
@@ -265,6 +294,7 @@ class Collector:
             deaths=self.deaths,
             failed=self.failed,
             laws=self.laws,
+            passes=self.passes,
         )
         self._writer.close(footer)
 

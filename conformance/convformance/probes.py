@@ -47,6 +47,12 @@ _LINES: dict[str, tuple[str, ...]] = {
         "conv_transpose x=1x1x3 w=1x1x1 stride=2 float32 fill=integers#0",
         "conv_transpose x=1x1x3x3 w=1x1x2x2 stride=3x3 float32 fill=integers#0",
     ),
+    "transpose.same_odd": (
+        "conv_transpose x=1x1x3 w=1x1x1 stride=2 padding=same output_padding=1"
+        " float32 fill=integers#0",
+        "conv_transpose x=1x1x3x3 w=1x1x3x3 stride=2x2 padding=same output_padding=0x1"
+        " float32 fill=integers#0",
+    ),
     "transpose.output_padding": (
         "conv_transpose x=1x1x4 w=1x1x3 dilation=2 output_padding=1 float32 fill=integers#0",
         "conv_transpose x=1x1x4x4 w=1x1x3x3 stride=2x2 dilation=3x3 output_padding=2x2"

@@ -9,9 +9,13 @@ are equal. An attribute at its default is left out. The dtype always stands ther
 from __future__ import annotations
 
 import hashlib
+import math
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from functools import cache, cached_property
 from typing import Any
+
+from convformance.named import NAMED, Asked, misfit
 
 Padding = str | tuple[tuple[int, int], ...]
 
@@ -22,10 +26,19 @@ DTYPES = (
 PADDINGS = ("valid", "same", "same_upper", "same_lower", "causal", "full")
 PADDING_MODES = ("zeros", "reflect", "symmetric", "replicate", "circular")
 LAYOUTS = ("channels_first", "channels_last")
-MEMORIES = ("contiguous", "transposed", "strided", "reversed", "byteswapped", "readonly")
+MEMORIES = (
+    "contiguous", "transposed", "strided", "reversed", "byteswapped", "readonly", "guarded",
+    "enclosed", "broadcast", "unaligned",
+)  # fmt: skip
 GRADIENTS = ("x", "w", "bias")
-FILLS = ("integers", "special", "real")
+COMPLEX_OPS = ("conv", "conv1x1", "conv_transpose")  # defined for complex elements too
+DRAWN_FILLS = ("integers", "special", "real")
+FILLS = (*DRAWN_FILLS, *NAMED)
 DEFAULT_DTYPE = "float32"
+# What a line may ask for: past these no framework and no oracle gives an answer in time.
+LARGEST_NUMBER = 2**31 - 1
+LARGEST_KERNEL = 2**20  # taps
+LARGEST_P = 100
 
 _GIVEN = ("unbatched", "layout", "memory")  # how the arrays are handed over
 _CONV = ("x", "w", "stride", "padding", "dilation", "groups", "bias")
@@ -64,7 +77,7 @@ WORDS: dict[str, tuple[str, ...]] = {  # attributes that are one word of a few
     "layout": LAYOUTS,
     "memory": MEMORIES,
     "grad": GRADIENTS,
-    "output_dtype": DTYPES,
+    "output_dtype": tuple(dtype for dtype in DTYPES if not dtype.startswith("complex")),
 }
 _KEYS = (*SIZES, *NUMBERS, *WORDS, "padding", "p", "fill")
 
@@ -159,7 +172,24 @@ class Problem:
             put(self, "padding", _broadcast(pairs, self.rank, (0, 0)))
         if isinstance(self.p, float) and self.p.is_integer():
             put(self, "p", int(self.p))  # 2.0 is 2, also on the line
+        self._check_sizes()
         self._check_together()
+
+    def _check_sizes(self) -> None:
+        """Raise for what is no input at all, and for numbers past what a line may ask for."""
+        if len(self.x) < 2:
+            raise ValueError(f"x={_write('x', self.x)} is not (N, C, *spatial)")
+        for name in (*SIZES, *NUMBERS):
+            value = getattr(self, name)
+            for number in value if isinstance(value, tuple) else (value,):
+                _check_number(name, number)
+        if not isinstance(self.padding, str):
+            for number in (side for pair in self.padding for side in pair):
+                _check_number("padding", number)
+        if math.prod(map(abs, self.kernel_size)) > LARGEST_KERNEL:
+            raise ValueError(f"a kernel has at most {LARGEST_KERNEL:,} taps")
+        if LARGEST_P < self.p < math.inf:
+            raise ValueError(f"p={self.p} is larger than {LARGEST_P}, and not inf")
 
     def _check_words(self) -> None:
         """Raise for a word that is none of those that its attribute knows."""
@@ -170,7 +200,7 @@ class Problem:
         if isinstance(self.padding, str) and self.padding not in PADDINGS:
             raise ValueError(f"padding {self.padding!r} is none of {', '.join(PADDINGS)}")
         for name, words in WORDS.items():
-            if getattr(self, name) not in (*words, _default(name, 0)):
+            if getattr(self, name) not in (*words, default_of(name, 0)):
                 raise ValueError(f"{name} {getattr(self, name)!r} is none of {', '.join(words)}")
 
     def _check_together(self) -> None:
@@ -178,16 +208,33 @@ class Problem:
         for one in fields(self):
             if one.name in ("op", "dtype") or one.name in OPS[self.op]:
                 continue
-            if getattr(self, one.name) != _default(one.name, self.rank):
+            if getattr(self, one.name) != default_of(one.name, self.rank):
                 raise ValueError(f"{self.op} takes no {one.name}")
+        if self.groups > 1 and self.batch_groups > 1:
+            raise ValueError("groups and batch_groups do not go together")
+        self._check_gradient()
+        if self.is_complex and self.op not in COMPLEX_OPS:
+            raise ValueError(f"{self.op} takes no complex elements; {', '.join(COMPLEX_OPS)} do")
+        if self.unbatched and self.x[:1] != (1,):
+            raise ValueError("an unbatched input is written with a batch of 1")
+
+    def _check_gradient(self) -> None:
+        """Raise for a gradient that nobody asks for."""
         if self.grad in ("w", "bias") and "w" not in OPS[self.op]:
             raise ValueError(f"{self.op} has no {self.grad}, so no gradient by it")
         if self.grad == "bias" and not self.bias:
             raise ValueError("grad=bias needs bias")
-        if self.grad and self.indices:
-            raise ValueError("a gradient has no indices")
-        if self.unbatched and self.x[:1] != (1,):
-            raise ValueError("an unbatched input is written with a batch of 1")
+        if self.memory == "broadcast" and self.grad in ("w", "bias"):
+            raise ValueError(f"a gradient by {self.grad} adds up the batch, which memory repeats")
+        if not self.grad:
+            return
+        for name, is_asked in {
+            "indices": self.indices,
+            "batch_groups": self.batch_groups > 1,
+            "output_dtype": bool(self.output_dtype),
+        }.items():
+            if is_asked:
+                raise ValueError(f"a gradient has no {name}")
 
     @property
     def rank(self) -> int:
@@ -226,18 +273,18 @@ class Problem:
     @property
     def extras(self) -> tuple[str, ...]:
         """The attributes that an adapter must know of to be asked: see `Backend.knows`."""
-        found = [name for name in EXTRAS if getattr(self, name) != _default(name, self.rank)]
+        found = [name for name in EXTRAS if getattr(self, name) != default_of(name, self.rank)]
         if self.padding in ("causal", "full"):
             found.append("padding")
         return tuple(found)
 
-    @property
+    @cached_property
     def line(self) -> str:
         """The one canonical line of this problem."""
         words = [self.op]
         for name in OPS[self.op]:
             value = getattr(self, name)
-            if name not in (*NEEDED, "p") and value == _default(name, self.rank):
+            if name not in (*NEEDED, "p") and value == default_of(name, self.rank):
                 continue
             if name == "output" and not value:
                 continue  # max_unpool has a size of its own
@@ -256,7 +303,7 @@ class Problem:
             value = getattr(self, name)
             if name == "p":
                 out[name] = "inf" if value == float("inf") else value
-            elif value != _default(name, self.rank):
+            elif value != default_of(name, self.rank):
                 out[name] = _as_lists(value)
         return out
 
@@ -276,6 +323,16 @@ class Problem:
             if word.text.startswith("fill="):
                 raise word.error(line, "a problem has no fill; this is the line of a case")
         return _problem(line, words)
+
+
+def asked_of(problem: Problem) -> Asked:
+    """Return what of the problem decides which named fills fit it."""
+    return Asked(problem.op, problem.dtype, problem.grad, bool(problem.output_dtype))
+
+
+def applicable(problem: Problem) -> tuple[str, ...]:
+    """Return the named fills that have a meaning for the problem; `misfit` says why others not."""
+    return tuple(name for name in NAMED if not misfit(name, asked_of(problem)))
 
 
 @dataclass(frozen=True)
@@ -300,6 +357,11 @@ class Case:
             raise ValueError(f"fill real has no {self.problem.dtype} elements")
         if "special" in names and self.problem.is_complex:
             raise ValueError("fill special has no complex elements")
+        for name in NAMED:
+            if name in names and len(names) > 1:
+                raise ValueError(f"fill {name} is one for the whole batch and cannot share it")
+            if name in names and (why := misfit(name, asked_of(self.problem))):
+                raise ValueError(f"fill {name} has no meaning here: {why}")
         if self.seed < 0:
             raise ValueError(f"seed {self.seed} is negative")
 
@@ -316,6 +378,13 @@ class Case:
     def to_json(self) -> dict[str, Any]:
         """Return the case as JSON values."""
         return {"problem": self.problem.to_json(), "fill": self.fill, "seed": self.seed}
+
+    def on(self, problem: Problem) -> Case:
+        """Return the case on another problem, with whole numbers where its fill does not fit."""
+        try:
+            return replace(self, problem=problem)
+        except ValueError:
+            return replace(self, problem=problem, fill="integers")
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Case:
@@ -439,12 +508,23 @@ def _write(name: str, value: Any) -> str:
     return "x".join(map(str, value)) if name in SIZES else str(value)
 
 
-def _default(name: str, rank: int) -> Any:
+def _check_number(name: str, number: int) -> None:
+    if abs(number) > LARGEST_NUMBER:
+        raise ValueError(f"{name}: {number} is larger than {LARGEST_NUMBER:,} in size")
+
+
+def default_of(name: str, rank: int) -> Any:
+    """Return the value that an attribute has where a line does not give it."""
     if name in ("stride", "dilation", "input_dilation"):
         return (1,) * rank
     if name == "output_padding":
         return (0,) * rank
-    return next(one.default for one in fields(Problem) if one.name == name)
+    return _defaults()[name]
+
+
+@cache
+def _defaults() -> dict[str, Any]:
+    return {one.name: one.default for one in fields(Problem)}
 
 
 def _as_lists(value: Any) -> Any:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import prod
 
 from convformance.facts import EMPTY
 from convformance.problem import Problem
-from convformance.sizes import UNWINDOWED, axes_of
+from convformance.sizes import UNWINDOWED, axes_of, with_its_columns
 from convoracle import Axis
 
 Repair = Callable[[Problem], Problem]
@@ -20,7 +21,7 @@ def repairs(problem: Problem) -> list[tuple[str, Repair]]:
     found: list[tuple[str, Repair]] = []
     if problem.x[0] == 0:
         found.append(("size.batch", with_batch))
-    if problem.op != "fold" and (problem.x[1] == 0 or problem.w[:1] == (0,)):
+    if 0 in (problem.x[1], *problem.w[:2], *problem.pointwise[:1]):
         found.append(("size.channels", with_channels))
     if problem.op != "fold" and 0 in problem.x[2:]:
         found.append(("size.spatial", with_room))
@@ -51,8 +52,13 @@ def _padding_repairs(problem: Problem, axes: tuple[Axis, ...]) -> list[tuple[str
 def _spread_repairs(problem: Problem, axes: tuple[Axis, ...]) -> list[tuple[str, Repair]]:
     found: list[tuple[str, Repair]] = []
     pairs = list(zip(problem.output_padding, axes, strict=True))
+    pads = any(problem.output_padding)
+    if any(min(axis.before, axis.after) < 0 for axis in axes):
+        found.append(("padding.negative", without_cropping))
     if any(more >= axis.stride for more, axis in pairs):
         found.append(("transpose.output_padding", with_less_output_padding))
+    if isinstance(problem.padding, str) and problem.padding.startswith("same") and pads:
+        found.append(("transpose.same_odd", without_output_padding))
     if problem.padding == "valid" and any(axis.extent < axis.stride for axis in axes):
         found.append(("transpose.valid", with_touching_windows))
     return found
@@ -62,6 +68,8 @@ def with_channels(problem: Problem) -> Problem:
     """Return the problem with at least one channel in and out."""
     groups = problem.groups
     C = problem.x[1] or groups
+    if problem.op == "fold":
+        C = max(C, prod(problem.kernel))
     x = (problem.x[0], C, *problem.x[2:])
     if not problem.w:
         return replace(problem, x=x)
@@ -107,9 +115,9 @@ def without_cropping(problem: Problem) -> Problem:
     """Return the problem with nothing where it has negative padding."""
     if isinstance(problem.padding, str):
         return problem
-    return replace(
-        problem, padding=tuple((max(0, one), max(0, other)) for one, other in problem.padding)
-    )
+    padding = tuple((max(0, one), max(0, other)) for one, other in problem.padding)
+    whole = replace(problem, padding=padding)
+    return with_its_columns(whole) if problem.op == "fold" else whole
 
 
 def with_long_axes(problem: Problem) -> Problem:
@@ -122,6 +130,11 @@ def with_less_output_padding(problem: Problem) -> Problem:
     """Return the problem with output padding below the stride."""
     pairs = zip(problem.output_padding, problem.stride, strict=True)
     return replace(problem, output_padding=tuple(min(more, step - 1) for more, step in pairs))
+
+
+def without_output_padding(problem: Problem) -> Problem:
+    """Return the problem with an output that is not made longer."""
+    return replace(problem, output_padding=())
 
 
 def with_touching_windows(problem: Problem) -> Problem:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO, TypeVar
@@ -39,6 +39,7 @@ class Header:
     max_examples: int | None = None
     given: str = ""  # what --backend was given
     selection: str = ""  # pytest options that narrowed the run, such as -k conv; "" for a whole one
+    minutes: float | None = None  # the time that the run was given; None is a default run's
     profile: str = "default"  # or exhaustive
     format: int = FORMAT
 
@@ -151,6 +152,7 @@ class Footer:
     failed: Sequence[str] = ()  # tests that failed for another reason than a discrepancy
     deaths: int = 0  # of the backend's process, at a call that a fresh process answered
     laws: int = 0  # records of laws
+    passes: int = 0  # further passes of explorations, in the minutes that were left
 
 
 _TYPES: dict[str, type[Any]] = {
@@ -186,7 +188,8 @@ class Run:
 
 def to_line(record: Any) -> str:
     """Return one line of JSON, without its newline."""
-    return json.dumps({"type": _NAMES[type(record)], **asdict(record)}, allow_nan=False)
+    values = {"type": _NAMES[type(record)], **vars(record)}
+    return json.dumps(values, default=vars, allow_nan=False)  # an array's text is a record too
 
 
 def from_json(data: Mapping[str, Any]) -> Any:

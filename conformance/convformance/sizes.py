@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from math import prod
 from typing import Any
 
 from convformance.problem import Problem
@@ -40,6 +42,12 @@ def axes_of(problem: Problem) -> tuple[Axis, ...]:
         mode=problem.padding_mode,
         **window,
     )
+
+
+def with_its_columns(problem: Problem) -> Problem:
+    """Return the folding on an input of a column for each window."""
+    columns = prod(axis.count for axis in axes_of(problem))
+    return replace(problem, x=(*problem.x[:2], columns))
 
 
 def slid_over(problem: Problem) -> tuple[int, ...]:

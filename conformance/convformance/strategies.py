@@ -5,8 +5,7 @@ Geometry is drawn, data is not: a case carries a seed, which costs nothing to dr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
@@ -29,16 +28,21 @@ from convformance.drawing import (
     small,
 )
 from convformance.drawn_ops import DRAWN, large_problem
-from convformance.expect import broken_clause
 from convformance.problem import OPS, Case, Problem
+from convformance.refusals import invalid, wrongs
 
 
 @st.composite
-def problems(draw: Draw, op: str, dtypes: Sequence[str] = FLOATS + INTEGERS) -> Problem:
+def problems(
+    draw: Draw,
+    op: str,
+    dtypes: Sequence[str] = FLOATS + INTEGERS,
+    ranks: Sequence[int] = (2, 1, 2, 3),
+) -> Problem:
     """Draw a valid problem of the op, small enough for the oracle to loop over whole."""
     allowed = [dtype for dtype in dtypes if dtype in FLOATS or op not in FLOAT_OPS]
     dtype = draw(st.sampled_from(allowed))
-    rank = draw(st.sampled_from((2, 1, 2, 3)))
+    rank = draw(st.sampled_from(tuple(ranks)))
     if op == "conv1x1":
         return _conv1x1(draw, rank, dtype)
     if op in DRAWN:
@@ -163,135 +167,10 @@ def cases(
 
 @st.composite
 def invalid_cases(draw: Draw, op: str) -> Case:
-    """Draw a case whose problem breaks a clause: a valid problem with one thing spoilt."""
+    """Draw a case whose problem breaks a clause: a valid problem with one thing wrong."""
     problem = draw(problems(op, FLOATS[:2]))
-    spoilt = draw(st.sampled_from(_spoilt(problem)))
-    return Case(spoilt, "integers", draw(small(0, 99)))
+    neighbours = [found for one in wrongs(problem) if (found := invalid(problem, one))]
+    return Case(draw(st.sampled_from(neighbours)), "integers", draw(small(0, 99)))
 
 
-def _spoilt(problem: Problem) -> list[Problem]:
-    """Return invalid neighbours of a valid problem, at least one for each clause that fits."""
-    found = [] if problem.op in ("fold", "max_unpool") else [_without_axes(problem)]
-    if problem.op != "conv1x1" and "stride" in OPS[problem.op]:
-        found += _spoilt_windows(problem)
-    if "kernel" in OPS[problem.op]:
-        found += [replace(problem, kernel=(0, *problem.kernel[1:]))]
-        found += [replace(problem, kernel=(*problem.kernel, 1))]
-    spoil = SPOILT.get(problem.op)
-    found += spoil(problem) if spoil else []
-    if problem.op in FLOAT_OPS:
-        found += [replace(problem, dtype="int32")]
-    return [one for one in found if broken_clause(one)]
-
-
-def _spoilt_windows(problem: Problem) -> list[Problem]:
-    ones = (1,) * (problem.rank - 1)
-    found = []
-    for value in (0, -1):
-        found += [replace(problem, stride=(*ones, value))]
-        if "dilation" in OPS[problem.op]:
-            found += [replace(problem, dilation=(value, *ones))]
-    found += [replace(problem, stride=(1,) * (problem.rank + 1))]
-    found += [replace(problem, padding=((0, 0),) * (problem.rank + 1))]
-    return found
-
-
-def _spoilt_pointwise(problem: Problem) -> list[Problem]:
-    return [replace(problem, w=(problem.w[0], problem.w[1] + 1))]
-
-
-def _spoilt_power(problem: Problem) -> list[Problem]:
-    return [replace(problem, p=0), replace(problem, p=-1)]
-
-
-def _spoilt_spread(problem: Problem) -> list[Problem]:
-    C, width, *kernel = problem.w
-    ones = (0,) * (problem.rank - 1)
-    most = max(problem.stride[-1], problem.dilation[-1])
-    return [
-        replace(problem, w=(C + 1, width, *kernel)),
-        replace(problem, w=(C, width, *kernel, 1)),
-        replace(problem, w=(C, width, 0, *kernel[1:])),
-        replace(problem, groups=C + 1),
-        replace(problem, groups=0),
-        replace(problem, output_padding=(*ones, most)),
-        replace(problem, output_padding=(*ones, -1)),
-    ]
-
-
-def _spoilt_depthwise(problem: Problem) -> list[Problem]:
-    C, multiplier, *kernel = problem.w
-    return [
-        replace(problem, w=(C + 1, multiplier, *kernel)),
-        replace(problem, w=(C, multiplier, *kernel, 1)),
-        replace(problem, w=(C, multiplier, 0, *kernel[1:])),
-    ]
-
-
-def _spoilt_separable(problem: Problem) -> list[Problem]:
-    M, channels = problem.pointwise
-    return [*_spoilt_depthwise(problem), replace(problem, pointwise=(M, channels + 1))]
-
-
-def _spoilt_output(problem: Problem) -> list[Problem]:
-    zeros = (1,) * (problem.rank - 1)
-    return [
-        replace(problem, output=(*zeros, 0)),
-        replace(problem, output=(*problem.output, 1)),
-    ]
-
-
-def _spoilt_unpool(problem: Problem) -> list[Problem]:
-    whole = problem.output or (9,) * problem.rank
-    return [replace(problem, output=(*whole[:-1], whole[-1] + 9 * problem.stride[-1]))]
-
-
-def _spoilt_columns(problem: Problem) -> list[Problem]:
-    N, rows, columns = problem.x
-    return [
-        replace(problem, x=(N, rows + 1, columns)) if prod(problem.kernel) > 1 else problem,
-        replace(problem, x=(N, rows, columns + 1)),
-    ]
-
-
-def _without_axes(problem: Problem) -> Problem:
-    """Return the problem on an input without spatial axes."""
-    return replace(
-        problem,
-        x=problem.x[:2],
-        stride=(),
-        dilation=(),
-        padding="valid",
-        output_padding=(),
-        output=problem.output[:1],  # a line has one at least
-    )
-
-
-def _spoilt_weights(problem: Problem) -> list[Problem]:
-    M, depth, *kernel = problem.w
-    C = problem.x[1]
-    return [
-        replace(problem, w=(M, depth + 1, *kernel)),
-        replace(problem, w=(M, depth, *kernel, 1)),
-        replace(problem, w=(M, depth, 0, *kernel[1:])),
-        replace(problem, groups=0),
-        replace(problem, groups=-1),
-        replace(problem, groups=C + 1),
-        replace(problem, groups=2, x=(problem.x[0], 4, *problem.x[2:]), w=(3, 2, *kernel)),
-        replace(problem, groups=2, x=(problem.x[0], 3, *problem.x[2:]), w=(2, 1, *kernel)),
-    ]
-
-
-SPOILT: dict[str, Callable[[Problem], list[Problem]]] = {
-    "conv": _spoilt_weights,
-    "conv1x1": _spoilt_pointwise,
-    "lp_pool": _spoilt_power,
-    "conv_transpose": _spoilt_spread,
-    "depthwise_conv": _spoilt_depthwise,
-    "separable_conv": _spoilt_separable,
-    "adaptive_max_pool": _spoilt_output,
-    "adaptive_avg_pool": _spoilt_output,
-    "max_unpool": _spoilt_unpool,
-    "fold": _spoilt_columns,
-}
 ALL_OPS = tuple(OPS)

@@ -7,6 +7,7 @@ import numpy as np
 from convformance.backend import Array, Arrays
 from convformance.expect import Expectation
 from convformance.facts import EMPTY, PADDED, core, whole_number_clause
+from convformance.named import BOUNDED
 from convformance.problem import Case, Problem
 from convformance.repairs import OVER_OUTPUT, sees_only_padding
 from convformance.simpler import is_maximum
@@ -42,7 +43,7 @@ def touched(case: Case, arrays: Arrays, expected: Expectation | InvalidProblem) 
     labels = {core(problem), "value.dtype", "backend.answer", "backend.input", "backend.refusal"}
     labels |= {"problem.rank", *_op_clauses(problem), *_given_clauses(problem)}
     labels |= _window_clauses(problem) | _size_clauses(problem, expected.shape)
-    if case.fill == "real":
+    if case.fill in BOUNDED:
         labels.add("backend.accuracy")
     if problem.is_complex:
         labels.add("value.complex")
@@ -126,10 +127,13 @@ def _spread_clauses(problem: Problem) -> set[str]:
     if problem.padding == "valid":
         labels |= {"transpose.valid", "padding.valid"}
     elif isinstance(problem.padding, str) and problem.padding.startswith("same"):
-        return labels | {"transpose.same", "padding.same_side"}
+        odd = {"transpose.same_odd"} if max(problem.output_padding, default=0) > 0 else set()
+        return labels | odd | {"transpose.same", "padding.same_side"}
     else:
         full = {"padding.full"} if problem.padding == "full" else {"padding.explicit"}
         labels |= full
+    if isinstance(problem.padding, tuple) and min(map(min, problem.padding), default=0) < 0:
+        labels.add("padding.negative")
     axes = zip(axes_of(problem), problem.x[2:], problem.output_padding, strict=True)
     return labels | {relationship(*one) for one in axes} - {""}
 

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from multiprocessing.connection import Connection
@@ -24,6 +25,7 @@ from convformance.registry import BackendError, make_backend
 
 SECONDS = 120.0  # for one answer: a compiler's first call of a shape is slow
 START_SECONDS = 300.0  # for the import of a framework on a cold disk
+ENOUGH = 2  # confirmed deaths of an op with the same words, before the next is believed
 TAIL = 600  # characters of standard error that a crash is told with
 TELLING = r"Check failed|terminate called|free\(\)|corrupt|Assertion|Traceback|Fatal"
 ATTRIBUTES = ("name", "version", "accumulators", "libraries")  # what the front end reads
@@ -44,8 +46,9 @@ class Isolated:
         self.version: str = told["version"]
         self.accumulators: Mapping[str, str] = told["accumulators"]
         self.libraries: Mapping[str, str] = told["libraries"]
+        self._proven: Counter[str] = Counter()  # words of deaths that a fresh child died too
         self._number: int | None = None  # of threads, None where it is the backend's own
-        self.threads = self._with_threads if told["offers_threads"] else None
+        self.threads = self._with_threads if told["offers_threads"] else told["threads"]
 
     def run(self, problem: Problem, arrays: dict[str, Array]) -> Mapping[str, Array]:
         """Return the arrays of `perform`; only for callers that know no outcome."""
@@ -55,13 +58,22 @@ class Isolated:
         return outcome.arrays
 
     def perform(self, problem: Problem, arrays: Arrays) -> Outcome:
-        """Return the outcome; a death counts only if a fresh child dies of the same call."""
+        """Return the outcome; a death counts only if a fresh child dies of the same call.
+
+        A failed check of which a fresh child died once is the call's own whenever it fails. So is,
+        where a ledger knows it, the death of an op with words of which it died `ENOUGH` times.
+        """
         fresh = self._child is None
         outcome = self._ask("perform", problem, arrays)
-        if outcome.kind in ("died", "timed out") and not fresh:
+        check, words = failed_check(outcome.message), _words(problem, outcome)
+        proven = fresh or self._proven[check] > 0 or self._proven[words] >= ENOUGH
+        if outcome.kind in ("died", "timed out") and not proven:
             outcome = self._ask("perform", problem, arrays)
             self.deaths += outcome.kind != "died"
-        return outcome if outcome.kind != "died" else Outcome("crashed", message=outcome.message)
+        if outcome.kind != "died":
+            return outcome
+        self._proven.update({words, check} - {""})
+        return Outcome("crashed", message=outcome.message)
 
     def script(self, problem: Problem, arrays: Arrays) -> str:
         """Return the adapter's script of the call, or nothing."""
@@ -155,6 +167,16 @@ def last_words(said: str) -> str:
     return (telling or lines[-1:] or [""])[0][:TAIL]
 
 
+def _words(problem: Problem, outcome: Outcome) -> str:
+    return f"{problem.op} {problem.grad} {outcome.message}"
+
+
+def failed_check(message: str) -> str:
+    """Return the check that a dead process says has failed, without its numbers, or nothing."""
+    found = re.search(r"Check failed.*", message)
+    return re.sub(r"[0-9]+", "N", found[0]) if found else ""
+
+
 def serve(adapter: str, line: Connection) -> None:
     """Answer requests until the line closes; the child's side."""
     try:
@@ -163,7 +185,9 @@ def serve(adapter: str, line: Connection) -> None:
         line.send(Outcome("no backend", message=str(error)))
         return
     told = {name: getattr(backend, name, {}) for name in ATTRIBUTES}
-    told["offers_threads"] = callable(getattr(backend, "threads", None))
+    threads = getattr(backend, "threads", None)
+    told |= {"offers_threads": callable(threads)}
+    told |= {"threads": threads if isinstance(threads, str) else None}  # the reason why not
     line.send(Outcome("hello", arrays={name: _plain(value) for name, value in told.items()}))
     while True:
         try:

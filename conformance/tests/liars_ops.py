@@ -232,11 +232,13 @@ def exchanges_stride_and_dilation(problem, arrays):
     return misgraded(problem, arrays, stride=problem.dilation, dilation=problem.stride, **more)
 
 
-@liar("conv", "grad.shape window.stride", Kind.SHAPE, dtypes=FLOATS, where="gradient")
+@liar(
+    "conv", "grad.shape window.stride", Kind.SHAPE, dtypes=FLOATS, where="gradient", form="grad=x"
+)
 def drops_rows_that_no_window_covers(problem, arrays):
     """The gradient by the input ends with the last sample that a window reads."""
     answer = honest(problem, arrays)
-    if problem.grad != "x" or explicit(problem) or problem.padding != "valid":
+    if explicit(problem) or problem.padding != "valid":
         return answer
     counts = dy_shape(problem)[2:]
     reach = [
@@ -248,46 +250,46 @@ def drops_rows_that_no_window_covers(problem, arrays):
     return {"dx": answer["dx"][(..., *(slice(max(0, one)) for one in reach))]}
 
 
-@liar(LINEAR, "grad.bias", dtypes=FLOATS, where="gradient")
+@liar(LINEAR, "grad.bias", dtypes=FLOATS, where="gradient", form="grad=bias")
 def sums_the_bias_over_wrong_axes(problem, arrays):
     """The gradient by the bias sums over the batch and the first spatial axis only."""
-    if problem.grad != "bias":
-        return honest(problem, arrays)
     dy = arrays["dy"]
     last = dy[(..., *(slice(0, 1),) * (problem.rank - 1))] if problem.rank > 1 else dy[..., :1]
     return {"dbias": last.sum(axis=(0, *spatial(problem)), dtype=np.float64).astype(dy.dtype)}
 
 
-@liar(LINEAR, "grad.x conv.groups", dtypes=FLOATS, where="gradient")
+@liar(LINEAR, "grad.x conv.groups", dtypes=FLOATS, where="gradient", form="grad=x")
 def convolves_the_gradient_with_the_unturned_kernel(problem, arrays):
     """The gradient by the input uses the kernel the other way round."""
-    if problem.grad != "x":
-        return honest(problem, arrays)
     return honest(problem, {**arrays, "w": np.flip(arrays["w"], spatial(problem)).copy()})
 
 
-@liar(LINEAR, "grad.w", dtypes=FLOATS, where="gradient")
+@liar(LINEAR, "grad.w", dtypes=FLOATS, where="gradient", form="grad=w")
 def takes_the_first_sample_for_the_batch(problem, arrays):
     """The gradient by the weight is that of the first sample of the batch."""
-    if problem.grad != "w":
-        return honest(problem, arrays)
     dy = arrays["dy"].copy()
     dy[1:] = 0
     return honest(problem, {**arrays, "dy": dy})
 
 
-@liar(LINEAR, "conv.groups", dtypes=FLOATS, where="gradient")
+@liar(LINEAR, "conv.groups", dtypes=FLOATS, where="gradient", form="grad=w")
 def rolls_groups_of_a_gradient(problem, arrays):
     """A gradient by the weight stands at the next group's place."""
-    if problem.grad != "w" or problem.groups == 1:
+    if problem.groups == 1:
         return honest(problem, arrays)
     return changed(problem, arrays, lambda dw: np.roll(dw, dw.shape[0] // problem.groups, 0))
 
 
-@liar("conv", "padding.explicit padding.same padding.zero grad.x", dtypes=FLOATS, where="gradient")
+@liar(
+    "conv",
+    "padding.explicit padding.same padding.zero grad.x",
+    dtypes=FLOATS,
+    where="gradient",
+    form="grad=x",
+)
 def swaps_the_padding_of_a_gradient(problem, arrays):
     """The gradient by the input swaps the padding before and after."""
-    if problem.grad != "x" or not explicit(problem):
+    if not explicit(problem):
         return honest(problem, arrays)
     return honest(problem, arrays, padding=tuple(pair[::-1] for pair in problem.padding))
 
@@ -297,11 +299,10 @@ def swaps_the_padding_of_a_gradient(problem, arrays):
     "grad.max grad.avg grad.lp window.stride max.padding avg.divisor lp.padding",
     dtypes=FLOATS,
     where="gradient",
+    form="grad=x",
 )
 def writes_gradients_over_each_other(problem, arrays):
     """Where windows overlap, a sample gets the gradient of the last window only."""
-    if not problem.grad:
-        return honest(problem, arrays)
     dy, dx = arrays["dy"], np.zeros_like(arrays["x"])
     for place in np.ndindex(*dy.shape[2:]):
         alone = np.zeros_like(dy)
@@ -311,19 +312,17 @@ def writes_gradients_over_each_other(problem, arrays):
     return {"dx": dx}
 
 
-@liar("max_pool", "grad.max", dtypes=FLOATS, where="gradient")
+@liar("max_pool", "grad.max", dtypes=FLOATS, where="gradient", form="grad=x")
 def hands_the_gradient_to_the_least(problem, arrays):
     """The gradient goes to the smallest sample of a window."""
-    if not problem.grad:
-        return honest(problem, arrays)
     return honest(problem, {**arrays, "x": -arrays["x"]})
 
 
-@liar("avg_pool", "avg.divisor grad.avg window.ceil", dtypes=FLOATS, where="gradient")
+@liar(
+    "avg_pool", "avg.divisor grad.avg window.ceil", dtypes=FLOATS, where="gradient", form="grad=x"
+)
 def divides_the_gradient_by_the_kernel(problem, arrays):
     """The gradient is divided by the size of the kernel, whatever the window holds."""
-    if not problem.grad:
-        return honest(problem, arrays)
     x = arrays["x"]
     taps = int(np.prod(problem.kernel))
     forward = {"grad": "", "count_include_pad": problem.count_include_pad}
@@ -343,37 +342,33 @@ def divides_the_gradient_by_the_kernel(problem, arrays):
     return {"dx": dx.astype(x.dtype)}
 
 
-@liar("avg_pool lp_pool", "grad.avg grad.lp", dtypes=FLOATS, where="gradient")
+@liar("avg_pool lp_pool", "grad.avg grad.lp", dtypes=FLOATS, where="gradient", form="grad=x")
 def forgets_the_last_sample_of_a_gradient(problem, arrays):
     """The gradient by the last sample of each row is zero."""
-    answer = honest(problem, arrays)
-    if problem.grad:
-        answer["dx"] = answer["dx"].copy()
-        answer["dx"][..., -1:] = 0
-    return answer
+    dx = honest(problem, arrays)["dx"].copy()
+    dx[..., -1:] = 0
+    return {"dx": dx}
 
 
-@liar("lp_pool", "grad.lp lp.value", dtypes=FLOATS[2:], where="gradient")
+@liar("lp_pool", "grad.lp lp.value", dtypes=FLOATS[2:], where="gradient", form="grad=x")
 def loses_the_sign_of_a_gradient(problem, arrays):
     """The gradient of a norm forgets the sign of the sample."""
-    if not problem.grad:
-        return honest(problem, arrays)
     return honest(problem, {**arrays, "x": np.abs(arrays["x"])})
 
 
-@liar("lp_pool", "grad.lp lp.value", dtypes=FLOATS[2:], where="gradient")
+@liar("lp_pool", "grad.lp lp.value", dtypes=FLOATS[2:], where="gradient", form="grad=x")
 def takes_zero_for_negative_in_a_gradient(problem, arrays):
     """The gradient of |x| at a zero is -1."""
-    if not problem.grad or problem.p != 1:
+    if problem.p != 1:
         return honest(problem, arrays)
     x = arrays["x"]
     return honest(problem, {**arrays, "x": np.where(x == 0, np.array(-1, x.dtype), x)})
 
 
-@liar("lp_pool", "grad.lp lp.value", dtypes=FLOATS[2:], where="gradient")
+@liar("lp_pool", "grad.lp lp.value", dtypes=FLOATS[2:], where="gradient", form="grad=x")
 def forgets_the_root_of_a_gradient(problem, arrays):
     """The gradient of a norm is taken of the sum of powers, without its root."""
-    if not problem.grad or problem.p != 2:
+    if problem.p != 2:
         return honest(problem, arrays)
     return with_dx(problem, arrays, 2)
 
@@ -383,10 +378,10 @@ def with_dx(problem, arrays, factor):
     return {"dx": (answer["dx"] * factor).astype(answer["dx"].dtype)}
 
 
-@liar(POOLS, "window.ceil", dtypes=FLOATS, where="gradient")
+@liar(POOLS, "window.ceil", dtypes=FLOATS, where="gradient", form="grad=x")
 def forgets_the_gradient_of_the_ceil_window(problem, arrays):
     """The window that ceil_mode adds hands nothing back."""
-    if not problem.grad or not problem.ceil_mode:
+    if not problem.ceil_mode:
         return honest(problem, arrays)
     less = dy_shape(replace(problem, ceil_mode=False))
     dy = fitted(fitted(arrays["dy"], less), arrays["dy"].shape)
@@ -597,83 +592,75 @@ def folds_by_writing(problem, arrays):
 # What a convolution may ask for besides.
 
 
-def mode_taken_for(problem, arrays, mode, other):
-    wrong = {"padding_mode": other} if problem.padding_mode == mode else {}
-    return honest(problem, arrays, **wrong)
-
-
-@liar("conv", "padding.reflect", dtypes=FLOATS, where="forms")
+@liar("conv", "padding.reflect", dtypes=FLOATS, where="forms", form="reflect")
 def repeats_the_edge_when_it_reflects(problem, arrays):
     """Mode reflect repeats the edge sample."""
-    return mode_taken_for(problem, arrays, "reflect", "symmetric")
+    return honest(problem, arrays, padding_mode="symmetric")
 
 
-@liar("conv", "padding.symmetric", dtypes=FLOATS, where="forms")
+@liar("conv", "padding.symmetric", dtypes=FLOATS, where="forms", form="symmetric")
 def leaves_the_edge_out_when_symmetric(problem, arrays):
     """Mode symmetric does not repeat the edge sample."""
-    return mode_taken_for(problem, arrays, "symmetric", "reflect")
+    return honest(problem, arrays, padding_mode="reflect")
 
 
-@liar("conv", "padding.replicate", dtypes=FLOATS, where="forms")
+@liar("conv", "padding.replicate", dtypes=FLOATS, where="forms", form="replicate")
 def pads_zeros_when_it_replicates(problem, arrays):
     """Mode replicate pads zeros."""
-    return mode_taken_for(problem, arrays, "replicate", "zeros")
+    return honest(problem, arrays, padding_mode="zeros")
 
 
-@liar("conv", "padding.circular", dtypes=FLOATS, where="forms")
+@liar("conv", "padding.circular", dtypes=FLOATS, where="forms", form="circular")
 def reflects_when_circular(problem, arrays):
     """Mode circular mirrors the input."""
-    return mode_taken_for(problem, arrays, "circular", "symmetric")
+    return honest(problem, arrays, padding_mode="symmetric")
 
 
-@liar("conv", "conv.flip", dtypes=FLOATS, where="forms")
+@liar("conv", "conv.flip", dtypes=FLOATS, where="forms", form="flip")
 def never_flips(problem, arrays):
     """A true convolution is computed as a cross-correlation."""
     return honest(problem, arrays, flip=False)
 
 
-@liar("conv", "conv.flip", dtypes=FLOATS, where="forms")
+@liar("conv", "conv.flip", dtypes=FLOATS, where="forms", form="flip")
 def flips_the_last_axis_only(problem, arrays):
     """A true convolution turns the kernel around on its last axis only."""
-    if not problem.flip:
-        return honest(problem, arrays)
     w = np.flip(arrays["w"], -1).copy()
     return honest(problem, {**arrays, "w": w}, flip=False)
 
 
-@liar("conv", "padding.causal", dtypes=FLOATS, where="forms")
+@liar("conv", "padding.causal", dtypes=FLOATS, where="forms", form="causal")
 def looks_ahead_when_causal(problem, arrays):
     """Causal padding is put after the input."""
-    if problem.padding != "causal":
-        return honest(problem, arrays)
     extents = [d * (k - 1) for d, k in zip(problem.dilation, problem.kernel_size, strict=True)]
     return honest(problem, arrays, padding=tuple((0, one) for one in extents))
 
 
-@liar("conv", "padding.full", Kind.SHAPE, dtypes=FLOATS, where="forms")
+@liar("conv", "padding.full", Kind.SHAPE, dtypes=FLOATS, where="forms", form="full")
 def pads_half_when_full(problem, arrays):
     """Full padding is half of it."""
-    if problem.padding != "full":
-        return honest(problem, arrays)
     extents = [d * (k - 1) for d, k in zip(problem.dilation, problem.kernel_size, strict=True)]
     return honest(problem, arrays, padding=tuple((one // 2, one // 2) for one in extents))
 
 
-@liar("conv", "padding.negative window.none", Kind.SHAPE, dtypes=FLOATS, where="forms")
+@liar(
+    "conv",
+    "padding.negative window.none",
+    Kind.SHAPE,
+    dtypes=FLOATS,
+    where="forms",
+    form="negative",
+)
 def pads_nothing_where_it_should_crop(problem, arrays):
     """Negative padding is taken for none."""
-    if not explicit(problem):
-        return honest(problem, arrays)
     return honest(
         problem, arrays, padding=tuple((max(0, a), max(0, b)) for a, b in problem.padding)
     )
 
 
-@liar("conv", "window.input_dilation", dtypes=FLOATS, where="forms")
+@liar("conv", "window.input_dilation", dtypes=FLOATS, where="forms", form="input_dilation")
 def fills_holes_with_samples(problem, arrays):
     """A hole between samples reads the sample before it."""
-    if max(problem.input_dilation, default=1) == 1:
-        return honest(problem, arrays)
     x = arrays["x"]
     for a, holes in enumerate(problem.input_dilation):
         x = np.repeat(x, holes, 2 + a)
@@ -681,21 +668,17 @@ def fills_holes_with_samples(problem, arrays):
     return honest(problem, {**arrays, "x": x.copy()}, input_dilation=(), x=x.shape)
 
 
-@liar("conv", "conv.batch_groups", dtypes=FLOATS, where="forms")
+@liar("conv", "conv.batch_groups", dtypes=FLOATS, where="forms", form="batch_groups")
 def takes_the_first_batch_group_for_all(problem, arrays):
     """Every output channel reads the first batch group."""
-    if problem.batch_groups == 1:
-        return honest(problem, arrays)
     x = arrays["x"]
     first = x[: x.shape[0] // problem.batch_groups]
     return honest(problem, {**arrays, "x": np.concatenate([first] * problem.batch_groups)})
 
 
-@liar("conv", "conv.output_dtype", dtypes=("int8",), where="widening")
+@liar("conv", "conv.output_dtype", dtypes=("int8",), where="widening", form="int8 to int32")
 def widens_after_the_sum(problem, arrays):
     """The sum wraps in the inputs' dtype and is widened then."""
-    if not problem.output_dtype:
-        return honest(problem, arrays)
     y = honest(problem, arrays, output_dtype="")["y"]
     return {"y": y.astype(problem.output_dtype)}
 
@@ -705,13 +688,13 @@ def widens_after_the_sum(problem, arrays):
 COMPLEX = ("complex64", "complex128")
 
 
-@liar("conv conv1x1 conv_transpose", "value.complex", dtypes=COMPLEX)
+@liar("conv conv1x1 conv_transpose", "value.complex", dtypes=COMPLEX, form="complex")
 def conjugates_the_weight(problem, arrays):
     """The weight is conjugated, as in an inner product."""
     return honest(problem, {**arrays, "w": arrays["w"].conj()})
 
 
-@liar("conv conv1x1 conv_transpose", "value.complex", dtypes=COMPLEX)
+@liar("conv conv1x1 conv_transpose", "value.complex", dtypes=COMPLEX, form="complex")
 def multiplies_part_by_part(problem, arrays):
     """Real parts multiply real parts, imaginary parts imaginary ones."""
     part = {"complex64": "float32", "complex128": "float64"}[problem.dtype]
@@ -720,7 +703,7 @@ def multiplies_part_by_part(problem, arrays):
     return {"y": (real["y"] + 1j * imaginary["y"]).astype(problem.dtype)}
 
 
-@liar("max_pool avg_pool", "max.value avg.integer max.index", dtypes=("uint8",))
+@liar("max_pool avg_pool", "max.value avg.integer max.index", dtypes=("uint8",), form="uint8")
 def reads_bytes_as_signed(problem, arrays):
     """Bytes past 127 are taken for negative numbers."""
     x = arrays["x"].view(np.int8)
@@ -731,10 +714,16 @@ def reads_bytes_as_signed(problem, arrays):
 # How arrays are handed over.
 
 
-@liar("", "problem.layout problem.unbatched", dtypes=("float32",), where="handed")
+@liar(
+    "",
+    "problem.layout problem.unbatched",
+    dtypes=("float32",),
+    where="handed",
+    form="channels_last",
+)
 def reads_channels_last_as_first(problem, arrays):
     """Arrays whose channels are last are read as if they were second."""
-    if problem.layout == "channels_first" or problem.grad or problem.op == "max_unpool":
+    if problem.grad or problem.op == "max_unpool":
         return honest(problem, arrays)
     x = arrays["x"].reshape(problem.x)
     answer = honest(problem, {**arrays, "x": x}, layout="channels_first")
@@ -742,37 +731,33 @@ def reads_channels_last_as_first(problem, arrays):
     return {name: answer[name].reshape(shapes[name].shape) for name in answer}
 
 
-@liar("", "problem.unbatched", Kind.SHAPE, dtypes=("float32",), where="handed")
+@liar("", "problem.unbatched", Kind.SHAPE, dtypes=("float32",), where="handed", form="unbatched")
 def keeps_the_batch_axis(problem, arrays):
     """The answer to an unbatched input has a batch axis."""
-    if not problem.unbatched:
-        return honest(problem, arrays)
     return {
         name: one[None] if name in ("y", "dx", "indices") else one
         for name, one in honest(problem, arrays).items()
     }
 
 
-def raw(problem, arrays, memory, read):
+def raw(problem, arrays, read):
     """Return the answer to arrays that are read from memory without a look at how they lie."""
-    if problem.memory != memory:
-        return honest(problem, arrays)
     return honest(problem, {**arrays, "x": read(arrays["x"])}, memory="contiguous")
 
 
-@liar("", "backend.memory", dtypes=("float32",), where="handed")
+@liar("", "backend.memory", dtypes=("float32",), where="handed", form="reversed")
 def reads_backwards_arrays_forwards(problem, arrays):
     """An array with negative strides is read from its lowest address."""
-    return raw(problem, arrays, "reversed", lambda x: x[(slice(None, None, -1),) * x.ndim].copy())
+    return raw(problem, arrays, lambda x: x[(slice(None, None, -1),) * x.ndim].copy())
 
 
-@liar("", "backend.memory", dtypes=("float32",), where="handed")
+@liar("", "backend.memory", dtypes=("float32",), where="handed", form="transposed")
 def reads_transposed_arrays_in_order(problem, arrays):
     """An array in another order of its axes is read in the order of memory."""
-    return raw(problem, arrays, "transposed", lambda x: x.ravel("K").reshape(x.shape).copy())
+    return raw(problem, arrays, lambda x: x.ravel("K").reshape(x.shape).copy())
 
 
-@liar("", "backend.memory", dtypes=("float32",), where="handed")
+@liar("", "backend.memory", dtypes=("float32",), where="handed", form="strided")
 def reads_strided_arrays_without_strides(problem, arrays):
     """What lies between the elements of a strided array is read too."""
 
@@ -780,23 +765,69 @@ def reads_strided_arrays_without_strides(problem, arrays):
         wide = np.stack([x, np.full_like(x, BETWEEN)], axis=-1).ravel()
         return wide[: x.size].reshape(x.shape)
 
-    return raw(problem, arrays, "strided", dense)
+    return raw(problem, arrays, dense)
 
 
-@liar("", "backend.memory", dtypes=("float32",), where="handed")
+@liar("", "backend.memory", dtypes=("float32",), where="handed", form="byteswapped")
 def reads_bytes_in_its_own_order(problem, arrays):
     """An array in the other byte order is read as if it were in the machine's."""
 
     def own(x):
         return np.zeros_like(x, dtype="float32") if x.size == 0 else x.view("float32").copy()
 
-    return raw(problem, arrays, "byteswapped", own)
+    return raw(problem, arrays, own)
 
 
-@liar("", "backend.input", Kind.INPUT, dtypes=("float32",), where="handed")
+@liar("", "backend.input", Kind.INPUT, dtypes=("float32",), where="handed", form="strided")
 def writes_to_strided_inputs(problem, arrays):
     """A strided input is scaled in place."""
     answer = honest(problem, arrays)
-    if problem.memory == "strided":
-        arrays["x"][...] += 1
+    arrays["x"][...] += 1
+    return answer
+
+
+@liar("", "backend.memory", dtypes=("float32",), where="handed", form="guarded")
+def reads_one_row_too_far(problem, arrays):
+    """A loop over rows begins one row late, and ends on what stands behind the last one."""
+
+    return raw(problem, arrays, lambda x: shifted(x, x.strides[-2]) if x.size else x)
+
+
+@liar("", "backend.memory", dtypes=("float32",), where="handed", form="unaligned")
+def reads_from_an_even_address(problem, arrays):
+    """Vectors are read from the aligned address below the one that was given."""
+    return raw(problem, arrays, lambda x: shifted(x, -1) if x.size else x)
+
+
+def shifted(x, step):
+    """Return what stands so many bytes after the elements of x in its buffer; x leaves room."""
+    whole = x.base
+    while whole.base is not None:
+        whole = whole.base
+    start = x.__array_interface__["data"][0] - whole.__array_interface__["data"][0] + step
+    return np.ndarray(x.shape, x.dtype, whole, start, x.strides).copy()
+
+
+@liar("", "backend.memory", dtypes=("float32",), where="handed", form="broadcast")
+def walks_past_a_repeated_item(problem, arrays):
+    """A stride of zero is taken for that of a whole item: what follows the first is not there."""
+
+    def only_first(x):
+        x = x.copy()
+        x[1:] = 0
+        return x
+
+    if problem.unbatched:
+        return honest(problem, arrays)
+    return raw(problem, arrays, only_first)
+
+
+@liar("", "backend.input", Kind.INPUT, dtypes=("float32",), where="handed", form="guarded")
+def writes_one_element_past_the_end(problem, arrays):
+    """A loop that clears a scratch place runs once too often."""
+    answer = honest(problem, arrays)
+    x = arrays["x"]
+    if x.size:
+        beyond = np.lib.stride_tricks.as_strided(x, (*x.shape[:-1], x.shape[-1] + 1), x.strides)
+        beyond[(-1,) * x.ndim] = 0
     return answer

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import count
+
 import pytest
 
 from convformance.corpus import Entry, load, read
@@ -19,6 +22,16 @@ COUNTS = {
     "resnet50": (1 + 3 * (3 + 4 + 6 + 3) + 4, 2),
     "vgg16": (13, 5),
     "zfnet": (5, 3),
+}
+
+# Frameworks and ops with conventions of their own, and what each file must hold of them.
+CONVENTIONS = {
+    "adaptive": lambda one: one.op.startswith("adaptive") and one.x[2:] != one.output,
+    "caffe": lambda one: one.ceil_mode and one.padding != "valid",
+    "keras": lambda one: one.padding == "causal" and one.dilation != (1,),
+    "onnx": lambda one: str(one.padding).startswith("same") and min(one.stride) > max(one.w[2:]),
+    "pytorch": lambda one: any(one.output_padding),
+    "tensorflow": lambda one: one.padding == "same_upper" and min(one.dilation) > 1,
 }
 
 RESNET_BLOCKS = [f"conv{stage}_{i}" for stage, n in ((2, 3), (3, 4), (4, 6), (5, 3))
@@ -57,21 +70,65 @@ def counted_windows(problem: Problem, axis: int) -> int:
         return len(range(0, size, step))
     before, after = (0, 0) if isinstance(problem.padding, str) else problem.padding[axis]
     last_tap = problem.dilation[axis] * (problem.kernel_size[axis] - 1)
-    start, count = -before, 0
+    if problem.padding == "causal":
+        before = last_tap
+    start, fitting = -before, 0
     while start + last_tap < size + after:
-        start, count = start + step, count + 1
+        start, fitting = start + step, fitting + 1
     partial = start - step + last_tap != size + after - 1 and start < size
-    return count + (problem.ceil_mode and partial)
+    return fitting + (problem.ceil_mode and partial)
+
+
+def touched_positions(problem: Problem, axis: int) -> int:
+    """Collect the positions that a transposed convolution touches, and crop them."""
+    size, step = problem.x[2 + axis], problem.stride[axis]
+    if str(problem.padding).startswith("same"):
+        return size * step + problem.output_padding[axis]
+    before, after = (0, 0) if isinstance(problem.padding, str) else problem.padding[axis]
+    taps = range(0, problem.dilation[axis] * problem.kernel_size[axis], problem.dilation[axis])
+    last = max(start + tap for start in range(0, size * step, step) for tap in taps)
+    return len(range(before, last + 1 - after)) + problem.output_padding[axis]
+
+
+def expected_size(problem: Problem, axis: int) -> int:
+    if problem.op == "conv_transpose":
+        return touched_positions(problem, axis)
+    if problem.output:
+        return problem.output[axis]  # it is asked for
+    if problem.op == "max_unpool":  # the least size whose windows are as many
+        whole = Problem("max_pool", (1, 1, 1), kernel=problem.kernel[axis : axis + 1],
+                        stride=problem.stride[axis : axis + 1])  # fmt: skip
+        sizes = (replace(whole, x=(1, 1, size)) for size in count(1))
+        return next(one.x[2] for one in sizes if counted_windows(one, 0) == problem.x[2 + axis])
+    return counted_windows(problem, axis)
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
 def test_published_size_is_the_number_of_windows_that_fit(entry: Entry) -> None:
     problem = entry.case.problem
-    assert entry.output == tuple(counted_windows(problem, axis) for axis in range(problem.rank))
+    assert entry.output == tuple(expected_size(problem, axis) for axis in range(problem.rank))
 
 
-def test_every_network_and_the_guide_is_there() -> None:
-    assert {*COUNTS, "dumoulin"} == {entry.name.partition(".")[0] for entry in ENTRIES}
+def test_every_network_every_convention_and_the_guide_is_there() -> None:
+    named = {entry.name.partition(".")[0] for entry in ENTRIES}
+    assert {*COUNTS, *CONVENTIONS, "dumoulin"} == named
+
+
+@pytest.mark.parametrize("framework", CONVENTIONS)
+def test_a_framework_is_there_with_the_convention_that_it_is_known_for(framework: str) -> None:
+    found = [entry for entry in ENTRIES if entry.file == f"{framework}.txt"]
+    assert any(CONVENTIONS[framework](entry.case.problem) for entry in found)
+    assert 8 <= len(found) <= 24
+
+
+def test_an_unpooling_to_a_given_size_pools_back_to_its_input() -> None:
+    found = [e.case.problem for e in ENTRIES if e.case.problem.op == "max_unpool"]
+    given = [one for one in found if one.output]
+    assert given
+    for one in given:
+        pooled = Problem("max_pool", (*one.x[:2], *one.output), kernel=one.kernel,
+                         stride=one.stride)  # fmt: skip
+        assert one.x[2:] == tuple(counted_windows(pooled, a) for a in range(one.rank))
 
 
 def test_an_entry_is_named_after_its_file() -> None:

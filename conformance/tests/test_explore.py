@@ -1,7 +1,7 @@
 """Exploring goes on past what is known or seen, shrinks what is new and repeats itself exactly."""
 
+from all_liars import LIARS
 from hypothesis.database import InMemoryExampleDatabase
-from liars import LIARS
 
 from convformance.bench import Bench
 from convformance.explore import explore, first_news, keep, kept

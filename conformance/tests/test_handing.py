@@ -9,7 +9,15 @@ import pytest
 from convformance.backends.numpy_backend import NumpyBackend
 from convformance.bench import Bench
 from convformance.fills import make_arrays
-from convformance.handing import BETWEEN, changed, handed, in_memory, taken_back
+from convformance.handing import (
+    BETWEEN,
+    POISONED,
+    changed,
+    handed,
+    in_memory,
+    poison,
+    taken_back,
+)
 from convformance.perform import perform
 from convformance.problem import EXTRAS, LAYOUTS, MEMORIES, Case, Problem
 from convformance.verdict import Kind
@@ -44,7 +52,10 @@ def verdict(backend, line):
     return Bench(backend).examine(Case.parse(line)).verdict
 
 
-@pytest.mark.parametrize("memory", MEMORIES)
+UNREPEATED = tuple(one for one in MEMORIES if one != "broadcast")  # which takes equal items
+
+
+@pytest.mark.parametrize("memory", UNREPEATED)
 @pytest.mark.parametrize("dtype", ["float32", "int8", "complex64", "bfloat16"])
 def test_memory_changes_no_element(memory, dtype):
     wanted = ARRAY.astype(getattr(ml_dtypes, dtype, dtype))
@@ -61,7 +72,12 @@ def test_each_form_of_memory_is_what_it_is_called():
     assert forms["strided"].strides == (96, 32, 8)
     assert forms["reversed"].strides == (-48, -16, -4)
     assert forms["byteswapped"].dtype == np.dtype(">f4")
-    assert [name for name, one in forms.items() if not one.flags.writeable] == ["readonly"]
+    assert forms["guarded"].strides == (7 * 8 * 4, 8 * 4, 4)
+    assert forms["enclosed"].flags.c_contiguous
+    assert forms["broadcast"].strides == (0, 16, 4)
+    assert not forms["unaligned"].flags.aligned
+    unwriteable = [name for name, one in forms.items() if not one.flags.writeable]
+    assert unwriteable == ["readonly", "broadcast"]
     assert [name for name, one in forms.items() if one.dtype != ARRAY.dtype] == ["byteswapped"]
 
 
@@ -119,7 +135,7 @@ def test_a_backend_that_reads_by_numpy_agrees_in_every_memory(memory):
     assert verdict(Recording(), line).kind is Kind.AGREES
 
 
-@pytest.mark.parametrize("memory", [one for one in MEMORIES if one != "readonly"])
+@pytest.mark.parametrize("memory", [one for one in UNREPEATED if one != "readonly"])
 @pytest.mark.parametrize("name", ["x", "w", "bias"])
 def test_a_write_to_an_input_is_found_in_every_memory(memory, name):
     told = verdict(Recording(spoil=name), LINE.replace("float32", f"memory={memory} float32"))
@@ -127,10 +143,63 @@ def test_a_write_to_an_input_is_found_in_every_memory(memory, name):
     assert told.message == f"wrote to {name}"
 
 
-def test_a_write_to_a_readonly_input_fails_by_itself():
-    told = verdict(Recording(spoil="x"), LINE.replace("float32", "memory=readonly float32"))
+@pytest.mark.parametrize("memory", ["readonly", "broadcast"])
+def test_a_write_to_a_readonly_input_fails_by_itself(memory):
+    told = verdict(Recording(spoil="x"), LINE.replace("float32", f"memory={memory} float32"))
     assert told.kind is Kind.REFUSES
     assert "read-only" in told.message
+
+
+@pytest.mark.parametrize("memory", POISONED)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int8", "uint8", "complex64"])
+def test_a_poisoned_array_has_poison_on_every_side_of_it(memory, dtype):
+    array = ARRAY.astype(getattr(ml_dtypes, dtype, dtype))
+    inside = in_memory(array, memory)
+    around = inside.base.copy()
+    assert around.size > array.size
+    inside[...] = poison(array)
+    worst = np.array(poison(array), array.dtype)
+    assert inside.base.tobytes() == np.full_like(around, worst).tobytes()
+    assert inside.base.tobytes() != around.tobytes()
+
+
+class WritesBeside(Recording):
+    """Writes one element past the end of an input, as a loop that runs once too often does."""
+
+    def run(self, problem, arrays):
+        answer = super().run(problem, arrays)
+        x = arrays["x"]
+        beyond = np.lib.stride_tricks.as_strided(x, (*x.shape[:-1], x.shape[-1] + 1), x.strides)
+        beyond[..., -1] = 0
+        return answer
+
+
+@pytest.mark.parametrize("memory", POISONED)
+@pytest.mark.parametrize("words", ["", "unbatched", "layout=channels_last"])
+def test_a_write_past_the_end_is_one_to_the_poison(memory, words):
+    line = f"max_pool x=1x2x4x4 kernel=2x2 {words} memory={memory} float32 fill=integers#1"
+    told = verdict(WritesBeside(), line)
+    if memory == "enclosed":  # past the end of a row stands the next row
+        assert told.kind is Kind.INPUT
+        assert "the poison around x" in told.message
+    else:
+        assert (told.kind, told.message) == (Kind.INPUT, "wrote to the poison around x")
+    assert verdict(Recording(), line).kind is Kind.AGREES
+
+
+def test_what_is_broadcast_is_one_item_that_stands_for_the_batch():
+    line = "conv x=3x2x5 w=2x2x2 bias memory=broadcast float32 fill=integers#1"
+    case = Case.parse(line)
+    got = handed(case.problem, make_arrays(case))
+    assert {name: one.strides[0] for name, one in got.items()} == {"x": 0, "w": 16, "bias": 4}
+    assert np.unique(got["x"], axis=0).shape[0] == 1
+    alone = make_arrays(replace(case, problem=replace(case.problem, memory="contiguous")))
+    assert np.array_equal(alone["x"][0], got["x"][2])
+
+
+def test_a_gradient_that_adds_up_the_batch_takes_no_repeated_one():
+    with pytest.raises(ValueError, match="adds up the batch"):
+        Problem.parse("conv x=3x2x5 w=2x2x2 memory=broadcast grad=w float32")
 
 
 @pytest.mark.parametrize("words", ["layout=channels_last", "unbatched", "memory=byteswapped"])

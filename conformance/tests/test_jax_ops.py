@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 import pytest
 
 from convformance.backend import Array, Result, Unsupported
 from convformance.backends.jax_backend import JaxBackend
+from convformance.backends.jax_convs import _is_numpy
 from convformance.bench import Bench
 from convformance.handing import handed
 from convformance.judge import _accumulator
@@ -78,7 +80,7 @@ def answer(backend: JaxBackend, line: str, **values: list[float]) -> Result:
         ("conv x=1x1x4 w=1x1x2 padding=causal float32", ["padding=((1, 0),)"]),
         ("conv x=1x1x4 w=1x1x3 padding=full float32", ["padding=((2, 2),)"]),
         (
-            "conv x=1x1x4 w=1x1x2 padding=full flip float32",
+            "conv x=1x1x4x4 w=1x1x2x2 padding=full flip float32",
             ["jax.scipy.signal.convolve(", "mode='full'"],
         ),
         ("conv x=1x2x4 w=1x2x2 flip float32", ["w = jnp.flip(w, "]),
@@ -141,6 +143,7 @@ def test_a_gradient_is_that_of_jax_vjp(backend: JaxBackend, line: str, by: str) 
             "no output padding beside 'SAME'",
         ),
         ("conv_transpose x=1x2x3 w=2x1x2 groups=2 padding=same float32", "no groups"),
+        ("conv x=1x1x5 w=1x1x2 input_dilation=2 padding=same_upper float32", "beside lhs_dilation"),
         ("adaptive_max_pool x=1x1x3 output=2 float32", "no adaptive_max_pool"),
         ("adaptive_avg_pool x=1x1x3 output=2 float32", "no adaptive_avg_pool"),
         ("distance_pool x=1x1x3 kernel=2 float32", "no distance_pool"),
@@ -156,6 +159,70 @@ def test_what_the_api_cannot_say_is_unsupported(
     problem = Problem.parse(line)
     with pytest.raises(Unsupported, match=reason):
         backend.run(problem, arrays_of(problem))
+
+
+def of_numpy(line: str) -> bool:
+    return _is_numpy(Problem.parse(line))
+
+
+def test_a_share_of_the_signals_goes_through_jnp_convolve(backend: JaxBackend) -> None:
+    lines = [f"conv x=1x1x{size} w=1x1x3 padding=full flip float32" for size in range(3, 35)]
+    assert 8 <= sum(map(of_numpy, lines)) <= 24
+    for line in lines:
+        function = "jnp.convolve(" if of_numpy(line) else "jax.scipy.signal.convolve("
+        assert f"y = {function}x[" in script(backend, line)
+
+
+def test_a_kernel_longer_than_the_signal_is_not_for_jnp_convolve() -> None:
+    """Of two arrays it takes the longer one's size for mode 'same'."""
+    assert not any(
+        of_numpy(f"conv x=1x1x2 w=1x1x{taps} padding=same_lower flip float32")
+        for taps in range(3, 35)
+    )
+
+
+@pytest.mark.parametrize(
+    ("mode", "taps"),
+    [
+        *product(("full", "valid", "same_lower"), (1, 3, 4, 5)),
+        *product(("same_upper",), (1, 3, 5)),  # of an even kernel the odd sample is before
+    ],
+)
+@pytest.mark.parametrize("dtype", ["float32", "complex64"])
+def test_jnp_convolve_is_the_flipped_convolution(
+    backend: JaxBackend, mode: str, taps: int, dtype: str
+) -> None:
+    lines = [f"conv x=1x1x{size} w=1x1x{taps} padding={mode} flip {dtype}" for size in range(5, 40)]
+    line = next(line for line in lines if of_numpy(line))
+    examined = Bench(backend).examine(Case.parse(f"{line} fill=integers#1"))
+    assert examined.verdict.kind is Kind.AGREES, examined.verdict
+
+
+HANDED = ["x=3x2x8x6", "x=1x2x8x6 unbatched", "x=1x2x8x6 layout=channels_last",
+          "x=4x2x8x6 memory=reversed"]  # fmt: skip
+
+
+@pytest.mark.parametrize("handed_over", HANDED)
+def test_the_options_do_not_depend_on_the_batch_or_how_arrays_are_handed(
+    backend: JaxBackend, handed_over: str
+) -> None:
+    """So law.batch and law.layout compare what JAX does, not what the adapter chose."""
+    sizes, *rest = handed_over.split()
+    for rows in range(1, 9):
+        line = f"max_pool x=1x2x8x6 kernel={rows}x2 float32"
+        other = " ".join(["max_pool", sizes, f"kernel={rows}x2", *rest, "float32"])
+        options = ["compiler_options" in script(backend, one) for one in (line, other)]
+        assert options[0] == options[1], other
+
+
+def test_the_layout_of_the_call_is_told(backend: JaxBackend) -> None:
+    lines = [f"max_pool x=1x2x{size} kernel=2 float32" for size in range(2, 40)]
+    sampled = next(line for line in lines if "default options" in script(backend, line))
+    cheap = next(line for line in lines if "cheap options" in script(backend, line))
+    assert answer(backend, sampled).layout == "NCHW"
+    assert answer(backend, cheap).layout == "channels last"
+    last = sampled.replace(" float32", " layout=channels_last float32")
+    assert answer(backend, last).layout == "channels last"
 
 
 @pytest.mark.parametrize(

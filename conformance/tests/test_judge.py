@@ -7,13 +7,14 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from convformance.attribute import explain
 from convformance.backend import Outcome, Unsupported
 from convformance.backends.numpy_backend import NumpyBackend
 from convformance.bench import Bench
 from convformance.bounds import accuracy_bound, meaning_bound
 from convformance.expect import expectation
 from convformance.fills import make_arrays
-from convformance.judge import Trial, judge
+from convformance.judge import Trial, _margin, judge
 from convformance.problem import Case
 from convformance.verdict import Kind
 
@@ -293,3 +294,25 @@ def test_a_refusal_at_a_variant_point_is_a_choice_and_elsewhere_a_discrepancy():
     assert examined(raising(ValueError("empty input")), "conv x=0x1x5 w=1x1x2 float32").kind is (
         Kind.REFUSES
     )
+
+
+def test_a_needless_nan_beside_a_followed_variant_is_told():
+    """What a mixable variant point explains is taken away before the rest is looked at."""
+    line = "conv x=1x1x2 w=1x1x1 float32 fill=special#0"
+    tiny = np.float32(2.0**-149)
+    problem = Case.parse(line).problem
+    arrays = {"x": np.array([[[tiny, 1]]], np.float32), "w": np.ones((1, 1, 1), np.float32)}
+    answer = Outcome("arrays", {"y": np.array([[[0, np.nan]]], np.float32)})
+    found = Trial(Case.parse(line), expectation(problem, arrays), answer, {})
+    assert judge(found).message == "2 of 2 compared elements differ"
+    choices, told = explain(found, arrays, judge(found))
+    assert choices == {}
+    assert told.message == (
+        "2 of 2 compared elements differ, but for what value.subnormal explains, "
+        "each NaN where none is due"
+    )
+    assert told.wrong[0] == ("y", (0, 0, 1))
+
+
+def test_a_margin_past_the_largest_float_is_infinite():
+    assert _margin(Fraction(10) ** 400, Fraction(1)) == np.inf

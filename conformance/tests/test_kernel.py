@@ -671,3 +671,10 @@ def test_backend_refuses_an_invalid_problem_with_its_numbers():
     problem = Problem.parse("conv x=1x3x4 w=2x1x2 groups=2 float32")
     with pytest.raises(ValueError, match=r"\[conv.groups\] groups=2 does not divide C=3 and M=2"):
         NumpyBackend().run(problem, arrays_of(problem))
+
+
+def test_a_padding_mode_mirrors_the_whole_input_though_the_other_side_is_cropped():
+    """[padding.negative] x = 1 2 3 4: circular padding of 2 before is 3 4, not 2 3."""
+    x, w = np.arange(1.0, 5).reshape(1, 1, 4), np.ones((1, 1, 1))
+    y = kernel.conv(x, w, padding=((2, -1),), padding_mode="circular")
+    assert y.tolist() == [[[3, 4, 1, 2, 3]]]

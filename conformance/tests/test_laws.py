@@ -6,13 +6,14 @@ import json
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib import import_module
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convformance.backend import Unsupported
+from convformance.backend import Result, Unsupported
 from convformance.bench import Bench
 from convformance.expect import expectation
 from convformance.handing import handed, taken_back
@@ -98,6 +99,7 @@ LIES: list[Lie] = []
 CONV = "conv x=2x2x6x5 w=2x2x3x2 float32"
 MAX = "max_pool x=2x3x6x5 kernel=3x2 float32"
 AVERAGE = "avg_pool x=2x3x6x6 kernel=2x2 stride=2x1 float32"
+TORUS = "conv x=2x2x8x5 w=2x2x3x3 stride=2x1 padding=1 padding_mode=circular float32"
 
 
 def lie(law, line, also=""):
@@ -118,6 +120,46 @@ def sees_the_whole_plane(self, problem, arrays, truth):
     """Adds the plane's first sample to every element."""
     first = arrays["x"].reshape(*problem.x[:2], -1)[:, :, :1]
     return truth(problem, arrays) + first.reshape(*problem.x[:2], *(1,) * problem.rank)
+
+
+@lie("translation", TORUS, "sparse")
+def ends_at_the_seam(self, problem, arrays, truth):
+    """Reads zeros where it should go round."""
+    return truth(replace(problem, padding_mode="zeros"), arrays)
+
+
+@lie("translation", TORUS, "sparse")
+def turns_back_at_the_seam(self, problem, arrays, truth):
+    """Mirrors where it should go round."""
+    return truth(replace(problem, padding_mode="reflect"), arrays)
+
+
+@lie("translation", TORUS, "sparse")
+def goes_round_ahead_only(self, problem, arrays, truth):
+    """Goes on at the other end before the first sample, and reads zeros after the last one."""
+    return on_torus(problem, arrays, truth, lambda x: x[..., -1:], lambda x: 0 * x[..., :1])
+
+
+@lie("translation", TORUS, "sparse")
+def meets_a_sample_twice_at_the_seam(self, problem, arrays, truth):
+    """Holds the last sample for the first one once more: a round is a sample too short."""
+    return on_torus(problem, arrays, truth, lambda x: x[..., -2:-1], lambda x: x[..., 1:2])
+
+
+@lie("translation", TORUS)
+def counts_what_lies_over_the_seam_twice(self, problem, arrays, truth):
+    """Doubles the windows of the first row, which read the right samples."""
+    y = truth(problem, arrays)
+    y[:, :, :1] *= 1 + (problem.padding_mode == "circular")
+    return y
+
+
+def on_torus(problem, arrays, truth, ahead, behind):
+    """Return the answer to x with other samples ahead of its last axis and behind it."""
+    x = np.pad(arrays["x"], [(0, 0), (0, 0), (1, 1), (0, 0)], mode="wrap")
+    x = np.concatenate([ahead(x), x, behind(x)], -1)
+    whole = replace(problem, x=x.shape, padding="valid", padding_mode="zeros")
+    return truth(whole, {**arrays, "x": x})
 
 
 @lie("linear_input", CONV)
@@ -264,6 +306,12 @@ def test_a_liar_breaks_no_law_but_its_own_among_those_of_its_op_alone(one):
     assert broken - ACROSS_OPS - {one.law} == one.also - ACROSS_OPS
 
 
+@pytest.mark.parametrize("one", [one for one in LIES if one.line == TORUS])
+def test_only_going_round_tells_what_is_wrong_at_a_seam(one):
+    heard = hear(LAWS["law.translation"], Liar(one), one.case)
+    assert heard.pair.what == "gone round by 2x1 samples"
+
+
 @pytest.mark.parametrize("session", SESSIONS, ids=lambda one: one.name)
 def test_an_honest_backend_keeps_every_law_on_drawn_problems(session):
     outcomes = []
@@ -326,6 +374,41 @@ def test_without_a_way_to_set_threads_the_law_is_not_applicable():
     heard = hear(LAWS["law.threads"], Plain(), Case.parse(f"{CONV} fill=real#1"))
     assert heard.held is None
     assert "no way to set the number of threads" in heard.message
+
+
+def test_an_adapter_says_why_threads_cannot_be_set():
+    class Plain(Honest):
+        threads = "its threads are made once"
+
+    heard = hear(LAWS["law.threads"], Plain(), Case.parse(f"{CONV} fill=real#1"))
+    assert (heard.held, heard.message) == (None, "its threads are made once")
+
+
+class Mover(Honest):
+    """Computes in a layout of its own choice, and says so; another layout costs it a bit."""
+
+    def __init__(self, moves):
+        super().__init__()
+        self.moves = moves
+
+    def run(self, problem, arrays):
+        y = super().run(problem, arrays)["y"]
+        is_moved = problem.layout in self.moves
+        return Result({"y": y if is_moved else rounded(y)}, layout="channels last" * is_moved)
+
+
+@pytest.mark.parametrize("handed", ["layout=channels_last", "memory=transposed"])
+def test_a_layout_that_the_adapter_undoes_says_nothing_of_the_backend(handed):
+    case = Case.parse(f"{CONV.replace(' float32', f' {handed} float32')} fill=real#1")
+    heard = hear(LAWS["law.layout"], Mover(["channels_first", "channels_last"]), case)
+    assert heard.held is None
+    assert "copies what it is given channels last" in heard.message
+
+
+def test_a_layout_that_the_adapter_leaves_is_compared():
+    case = Case.parse(f"{CONV.replace(' float32', ' layout=channels_last float32')} fill=real#1")
+    assert hear(LAWS["law.layout"], Mover(["channels_last"]), case).held is False
+    assert hear(LAWS["law.layout"], Mover([]), case).held is True
 
 
 def test_a_sum_that_may_not_fit_the_significand_is_not_asked_for():
@@ -505,7 +588,58 @@ def test_the_number_of_threads_reaches_an_isolated_backend(tmp_path, monkeypatch
     assert (inside.max(), outside.max()) == (3, 0)
 
 
-def test_an_isolated_backend_offers_threads_only_if_its_adapter_does():
-    backend = Isolated("numpy")
+@pytest.mark.parametrize("reason", [None, "its threads are made once"])
+def test_an_isolated_backend_offers_threads_only_if_its_adapter_does(tmp_path, monkeypatch, reason):
+    text = f"class Plain:\n    name, version, threads = 'plain', '1', {reason!r}\n"
+    (tmp_path / "unthreaded_backend.py").write_text(text + "    def run(self, *_): ...\n")
+    monkeypatch.chdir(tmp_path)
+    backend = Isolated("unthreaded_backend:Plain")
     backend.close()
-    assert backend.threads is None
+    assert backend.threads == reason
+
+
+@pytest.mark.parametrize("name", ["numpy", "tensorflow", "jax"])
+def test_built_in_adapters_without_threads_say_why(name):
+    adapters = {
+        "numpy": "numpy_backend:NumpyBackend",
+        "tensorflow": "tensorflow_backend:TensorFlowBackend",
+        "jax": "jax_backend:JaxBackend",
+    }
+    module, _, attribute = adapters[name].partition(":")
+    adapter = getattr(import_module(f"convformance.backends.{module}"), attribute)
+    assert "threads" in adapter.threads
+
+
+class Zeroing(Honest):
+    """Clears its input after the answer."""
+
+    name = "zeroing"
+
+    def run(self, problem, arrays):
+        answer = super().run(problem, arrays)
+        arrays["x"][...] = 0
+        return answer
+
+
+@pytest.mark.parametrize("name", ["order", "repeat"])
+def test_a_backend_that_writes_to_its_inputs_breaks_whatever_law_it_is_asked(name):
+    """[backend.input] is checked here too; the law's own comparison would hold."""
+    law = LAWS[f"law.{name}"]
+    heard = hear(law, Zeroing(), law.case(Problem.parse(CONV), 1))
+    assert heard.is_broken
+    assert heard.message == "conv wrote to x"
+    bench = Bench(Zeroing())
+    assert record(bench, heard)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "conv x=3x1x4 w=1x1x2 int8",
+        "max_pool x=3x1x4 kernel=2 uint8",
+        "conv1x1 x=1x1x3 w=1x1 complex64",
+    ],
+)
+def test_a_law_speaks_of_real_floating_point_numbers_alone(line):
+    """Sums of three answers would wrap, and complex numbers have no order."""
+    assert not is_solid(Problem.parse(line))

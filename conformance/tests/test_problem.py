@@ -1,6 +1,7 @@
 """The line of a problem or case: both ways without loss, and errors that point at the place."""
 
 import json
+from math import prod
 
 import pytest
 from hypothesis import assume, given, settings
@@ -8,8 +9,10 @@ from hypothesis import strategies as st
 
 from convformance.drawn_forms import form_cases, gradient_cases, handed_cases
 from convformance.problem import (
+    COMPLEX_OPS,
     DTYPES,
     FLAGS,
+    LARGEST_KERNEL,
     NEEDED,
     NUMBERS,
     OPS,
@@ -21,9 +24,10 @@ from convformance.problem import (
 )
 from convformance.strategies import cases, invalid_cases
 
+REAL = tuple(dtype for dtype in DTYPES if not dtype.startswith("complex"))
 SOME = settings(max_examples=60, deadline=None)
 WHOLE = st.integers(-3, 99)
-SIZES = st.lists(st.integers(0, 99), min_size=1, max_size=6).map(tuple)
+SIZES = st.lists(st.integers(0, 99), min_size=2, max_size=6).map(tuple)
 AXES = st.lists(WHOLE, min_size=1, max_size=4).map(tuple)
 PADDING = st.sampled_from(PADDINGS) | st.lists(st.tuples(WHOLE, WHOLE), min_size=1, max_size=4).map(
     tuple
@@ -51,11 +55,29 @@ def any_problem(draw):
         for name in OPS[op]
         if name in NEEDED or draw(st.integers(0, 3)) == 0
     }
-    if values.get("grad") in ("w", "bias"):
-        assume("w" in values and (values["grad"] == "w" or values.get("bias")))
-    assume(not (values.get("grad") and values.get("indices")))
-    assume(not values.get("unbatched") or values["x"][:1] == (1,))
-    return Problem(op, dtype=draw(st.sampled_from(DTYPES)), **values)
+    values["dtype"] = draw(st.sampled_from(DTYPES if op in COMPLEX_OPS else REAL))
+    _make_sayable(op, values)
+    return Problem(op, **values)
+
+
+def _make_sayable(op, values):
+    """Take away what does not go together, so that little is drawn in vain."""
+    if not values.get("bias") and values.get("grad") == "bias":
+        values["grad"] = "x"
+    if values.get("grad") == "w" and "w" not in OPS[op]:
+        values["grad"] = "x"
+    if values.get("grad"):
+        for name in ("indices", "batch_groups", "output_dtype"):
+            values.pop(name, None)
+    if values.get("groups", 1) > 1:
+        values.pop("batch_groups", None)
+    if values.get("unbatched"):
+        values["x"] = (1, *values["x"][1:])
+    # A kernel of one entry stands for every axis.
+    kernel = values.get("kernel", ()) or values.get("w", ())[2:]
+    rank = len(values["output"]) if op == "fold" else len(values["x"]) - 2
+    taps = prod(map(abs, kernel * rank if len(kernel) == 1 else kernel))
+    assume(taps <= LARGEST_KERNEL)
 
 
 def fills_of(problem):
@@ -81,7 +103,7 @@ DRAWN_CASE = st.one_of(
     *(invalid_cases(op) for op in OPS if not op.startswith("global")),
     *(gradient_cases(op) for op in OPS if "grad" in OPS[op]),
     form_cases(),
-    handed_cases(),
+    st.sampled_from(list(OPS)).flatmap(handed_cases),
 )
 
 
@@ -337,9 +359,31 @@ def test_a_new_attribute_that_cannot_be_read_is_pointed_at(line, marked, words):
         ("conv x=1x1x5 w=1x1x2 grad=bias", "grad=bias needs bias"),
         ("max_pool x=1x1x5 kernel=2 indices grad=x", "a gradient has no indices"),
         ("max_pool x=2x1x5 kernel=2 unbatched", "a batch of 1"),
+        ("conv x=4x1x5 w=2x1x2 batch_groups=2 grad=x", "a gradient has no batch_groups"),
+        ("conv x=1x1x5 w=1x1x2 output_dtype=float64 grad=w", "a gradient has no output_dtype"),
+        ("conv x=4x2x5 w=4x1x2 groups=2 batch_groups=2", "groups and batch_groups do not go"),
+        ("unfold x=1x1x5 kernel=2 complex64", "unfold takes no complex elements; conv, "),
     ],
 )
 def test_attributes_that_do_not_go_together_are_told(line, words):
+    with pytest.raises(LineError, match=words):
+        Problem.parse(line)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("conv x=1 w=1", r"x=1 is not \(N, C, \*spatial\)"),
+        ("fold x=4 kernel=2 output=3", r"x=4 is not \(N, C, \*spatial\)"),
+        ("conv x=1x1x5 w=1x1x2 dilation=99999999999", "dilation: 99999999999 is larger than"),
+        ("conv x=1x1x5 w=1x1x2 padding=0+-99999999999", "padding: -99999999999 is larger than"),
+        ("conv x=1x1x5 w=1x1x2 groups=99999999999", "groups: 99999999999 is larger than"),
+        ("unfold x=1x1x5 kernel=2000000", "a kernel has at most 1,048,576 taps"),
+        ("conv x=1x1x5x5 w=1x1x2000x2000", "a kernel has at most 1,048,576 taps"),
+        ("lp_pool x=1x1x5 kernel=2 p=101", "p=101 is larger than 100"),
+    ],
+)
+def test_what_nothing_could_answer_in_time_is_refused_at_the_door(line, words):
     with pytest.raises(LineError, match=words):
         Problem.parse(line)
 

@@ -175,10 +175,7 @@ def test_another_format_is_told(path):
         (to_line(CASE), ": the first line is no header: this is no run file"),
         ("hello\n", ", line 1: Expecting value"),
         ("[]\n", ", line 1: not a JSON object"),
-        (
-            "{}\n",
-            ", line 1: type None is none of header, case, finding, choice, law, geometries, footer",
-        ),
+        ("{}\n", ", line 1: type None is none of header, case, finding,"),
         ('{"type": "page"}\n', ", line 1: type 'page' is none of header,"),
         ('{"type": []}\n', ", line 1: type [] is none of header,"),
         ('{"type": "choice", "color": 1}\n', ", line 1: choice has no color"),

@@ -107,6 +107,32 @@ def answer(backend: TensorFlowBackend, line: str, **values: list[float]) -> Resu
         ),
         ("conv x=1x1x4x4 w=1x1x2x2 flip float32", "turned = tf.reverse(w, axis=[0, 1])"),
         (
+            "conv x=1x1x4x4 w=1x1x2x3 padding=full dilation=3x1 float32",
+            "y = tf.nn.conv2d(x, w, strides=[1, 1, 1, 1], "
+            "padding=[[0, 0], [3, 3], [2, 2], [0, 0]], dilations=[1, 3, 1, 1])",
+        ),
+        (
+            "separable_conv x=1x2x4 w=2x3x2 pointwise=5x6 padding=same float32",
+            "layer = tf.keras.layers.SeparableConv1D(depth_multiplier=3, kernel_size=(2,), "
+            "strides=(1,), padding='same', data_format='channels_last', dilation_rate=(1,), "
+            "use_bias=False, dtype='float32', depthwise_initializer='zeros', filters=5, "
+            "pointwise_initializer='zeros')",
+        ),
+        (
+            "separable_conv x=1x2x4 w=2x3x2 pointwise=5x6 float32",
+            "y, _ = layer.stateless_call([w, pointwise], [], x)",
+        ),
+        (
+            "adaptive_avg_pool x=1x1x5x5 output=3x2 float32",
+            "y = tf.keras.layers.AdaptiveAveragePooling2D(output_size=(3, 2), "
+            "data_format='channels_last', dtype='float32')(x)",
+        ),
+        (
+            "adaptive_max_pool x=1x1x5 output=3 int32",
+            "y = tf.keras.layers.AdaptiveMaxPooling1D(output_size=(3,), "
+            "data_format='channels_last', dtype='int32')(x)",
+        ),
+        (
             "conv x=1x1x4x4 w=1x1x2x2 padding=1x0+2 padding_mode=reflect float32",
             "padded = tf.pad(x, paddings=[[0, 0], [1, 1], [0, 2], [0, 0]], mode='REFLECT')",
         ),
@@ -153,7 +179,7 @@ def test_a_gradient_is_that_of_the_tape(backend: TensorFlowBackend, line: str) -
     ("line", "reason"),
     [
         ("conv x=1x1x4 w=1x1x2 unbatched float32", "with a batch axis"),
-        ("conv x=1x1x4 w=1x1x2 padding=full float32", "no full padding"),
+        ("conv x=1x1x4 w=1x1x2 padding=full float32", "conv1d documents padding"),
         ("conv x=1x1x4x4 w=1x1x2x2 padding=causal float32", "Conv1D alone"),
         ("conv x=1x1x4 w=1x1x2 input_dilation=2 float32", "no input dilation"),
         ("conv x=2x1x4 w=2x1x2 batch_groups=2 float32", "no batch groups"),
@@ -164,12 +190,23 @@ def test_a_gradient_is_that_of_the_tape(backend: TensorFlowBackend, line: str) -
         ("conv x=1x1x4 w=1x1x2 padding=causal padding_mode=reflect float32", "zeros alone"),
         ("conv_transpose x=1x2x3 w=2x1x2 groups=2 float32", "no groups"),
         ("conv_transpose x=1x1x3 w=1x1x2 padding=1 float32", "documents padding"),
-        ("conv_transpose x=1x1x3 w=1x1x2 padding=full float32", "no full padding"),
+        (
+            "conv_transpose x=1x1x3 w=1x1x2 padding=full float32",
+            "conv1d_transpose documents padding",
+        ),
         ("depthwise_conv x=1x1x3 w=1x1x2 padding=1 float32", "'valid' and 'same' only"),
         ("depthwise_conv x=1x1x3x3x3 w=1x1x2x2x2 float32", "2 spatial axes, not 3"),
-        ("separable_conv x=1x1x3 w=1x1x2 pointwise=1x1 float32", "2 spatial axes, not 1"),
-        ("adaptive_max_pool x=1x1x3 output=2 float32", "no adaptive_max_pool"),
-        ("adaptive_avg_pool x=1x1x3 output=2 float32", "no adaptive_avg_pool"),
+        (
+            "separable_conv x=1x1x3 w=1x1x2 pointwise=1x1 padding=1 float32",
+            "SeparableConv1D has padding 'valid' and 'same' only",
+        ),
+        (
+            "separable_conv x=1x1x3x3x3 w=1x1x2x2x2 pointwise=1x1 float32",
+            "2 spatial axes, not 3",
+        ),
+        ("adaptive_max_pool x=1x1x3 output=2 indices float32", "give no indices"),
+        ("max_unpool x=1x1x3 kernel=2 padding=full float32", "never 'full'"),
+        ("unfold x=1x1x3x3 kernel=2 layout=channels_last float32", "no channels to come last"),
         ("unfold x=1x1x3 kernel=2 float32", "2 spatial axes, not 1"),
         ("unfold x=1x1x3x3 kernel=2 padding=1 float32", "'SAME' and 'VALID' only"),
         ("fold x=1x4x4 kernel=2x2 output=3x3 float32", "no fold"),
@@ -182,6 +219,14 @@ def test_what_the_api_cannot_say_is_unsupported(
     problem = Problem.parse(line)
     with pytest.raises(Unsupported, match=reason):
         backend.run(problem, arrays_of(problem))
+
+
+def test_a_layer_that_an_older_keras_lacks_is_unsupported(
+    backend: TensorFlowBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(tf.keras.layers, "AdaptiveMaxPooling1D")
+    with pytest.raises(Unsupported, match="has no layer AdaptiveMaxPooling1D"):
+        answer(backend, "adaptive_max_pool x=1x1x3 output=2 float32")
 
 
 @pytest.mark.parametrize(
@@ -217,6 +262,13 @@ def test_what_tensorflow_rejects_keeps_its_words(
 )
 def test_a_composition_is_a_recipe(backend: TensorFlowBackend, line: str, is_recipe: bool) -> None:
     assert answer(backend, line).recipe is is_recipe
+
+
+def test_the_layout_of_the_call_is_told(backend: TensorFlowBackend) -> None:
+    for line in ("max_pool x=1x1x4 kernel=2", "max_pool x=1x1x4 kernel=2 layout=channels_last"):
+        problem = Problem.parse(f"{line} float32")
+        given = handed(problem, arrays_of(problem))
+        assert backend.run(problem, given).layout == "channels last"
 
 
 def test_a_transposed_convolution_of_keras_has_stride_elements_for_each_window(
@@ -324,6 +376,14 @@ AGREEING = [
     "avg_pool x=2x3x5x4 kernel=2x3 padding=same grad=x float32",
     "max_pool x=2x3x5x4 kernel=2x2 indices layout=channels_last float32",
     "global_max_pool x=2x3x4x5 int64",
+    "adaptive_avg_pool x=2x3x7 output=3 float64",
+    "adaptive_avg_pool x=2x3x6x4 output=3x2 layout=channels_last float32",
+    "adaptive_max_pool x=2x3x7x4 output=3x2 int32",
+    "separable_conv x=2x3x5 w=3x2x2 pointwise=4x6 padding=same float32",
+    "conv x=1x2x4x5 w=3x2x2x3 padding=full bias float32",
+    "conv_transpose x=1x2x5x5 w=2x3x2x3 padding=full float32",
+    "depthwise_conv x=2x3x4x4 w=3x2x2x3 padding=full float32",
+    "max_pool x=2x3x5x4 kernel=2x2 padding=full float32",
     "unfold x=2x3x4x5 kernel=2x3 stride=1x2 padding=same int32",
 ]
 
@@ -420,6 +480,24 @@ def test_the_float16_gradient_of_an_average_is_summed_in_float16(
     line = "avg_pool x=1x1x1x6 kernel=1x4 grad=x float16"
     sums = [answer(backend, line, dy=dy).arrays["dx"].max() for dy in ([8192, 4, 4], [4, 4, 8192])]
     assert min(sums) == 2048  # 2048 + 1 + 1
+    assert _accumulator(Problem.parse(line), backend.accumulators) == "float16"
+
+
+def test_an_adaptive_average_is_rounded_after_each_axis(backend: TensorFlowBackend) -> None:
+    """Of 256 3 and -256 0 the averages are 129.5, in bfloat16 130, and -128."""
+    line = "adaptive_avg_pool x=1x1x2x2 output=1x1 bfloat16"
+    got = answer(backend, line, x=[256, -256, 3, 0]).arrays["y"]
+    assert got.astype(float).ravel().tolist() == [1.0]  # not 0.75
+    assert _accumulator(Problem.parse(line), backend.accumulators) == "bfloat16"
+    one_axis = Problem.parse("adaptive_avg_pool x=1x1x4 output=1 bfloat16")
+    assert _accumulator(one_axis, backend.accumulators) == "float32"
+
+
+def test_a_float16_adaptive_average_is_summed_in_float16(backend: TensorFlowBackend) -> None:
+    line = "adaptive_avg_pool x=1x1x4 output=1 float16"
+    lists = ([2048, 1, 1, 2], [1, 2048, 1, 2], [1, 1, 2, 2048])
+    sums = [4 * float(answer(backend, line, x=x).arrays["y"].max()) for x in lists]
+    assert min(sums) < 2052
     assert _accumulator(Problem.parse(line), backend.accumulators) == "float16"
 
 

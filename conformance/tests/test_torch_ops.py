@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 from convformance.backend import Array
+from convformance.bench import Bench
 from convformance.fills import make_arrays
 from convformance.handing import handed
 from convformance.perform import perform
 from convformance.problem import EXTRAS, Case, Problem
 from convformance.processor import processor_features
+from convformance.verdict import Kind
 
 pytest.importorskip("torch", reason="PyTorch is not installed (extra: torch)")
 
@@ -23,6 +25,7 @@ import torch
 
 from convformance.backends.torch_backend import WITHOUT_ONEDNN, TorchBackend
 from convformance.backends.torch_calls import written
+from convformance.backends.torch_layouts import seen_channels_second
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +100,45 @@ CALLS = [
         "y = F.fold(x, output_size=(4, 4), kernel_size=(2, 2), dilation=(1, 1), padding=0, "
         "stride=(1, 1))\n",
     ),
+    (
+        "conv x=1x1x4x4 w=1x1x2x3 padding=full dilation=3x1 float32",
+        "y = F.conv2d(x, w, None, stride=(1, 1), padding=(3, 2), dilation=(3, 1), groups=1)\n",
+    ),
+    (
+        "conv_transpose x=1x1x3 w=1x1x2 padding=full float32",
+        "y = F.conv_transpose1d(x, w, None, stride=(1,), padding=(1,), output_padding=(0,), "
+        "groups=1, dilation=(1,))\n",
+    ),
+    (
+        "global_max_pool x=1x1x5x5 layout=channels_last float32",
+        "x = x.movedim(-1, 1)\n"
+        "y = F.adaptive_max_pool2d(x, output_size=(1, 1), return_indices=False)\n"
+        "y = y.movedim(1, -1)\n",
+    ),
+    (
+        "adaptive_max_pool x=1x1x5 output=3 indices unbatched layout=channels_last float32",
+        "x = x.movedim(-1, 0)\n"
+        "y, indices = F.adaptive_max_pool1d(x, output_size=(3,), return_indices=True)\n"
+        "y = y.movedim(0, -1)\n"
+        "indices = indices.movedim(0, -1)\n",
+    ),
+    (
+        "max_unpool x=1x1x2 kernel=2 layout=channels_last float32",
+        "x = x.movedim(-1, 1)\n"
+        "indices = indices.movedim(-1, 1)\n"
+        "y = F.max_unpool1d(x, indices, kernel_size=(2,), stride=(1,), padding=0)\n"
+        "y = y.movedim(1, -1)\n",
+    ),
+    (
+        "max_pool x=1x1x4 kernel=2 grad=x layout=channels_last float32",
+        "x = x.movedim(-1, 1)\n"
+        "dy = dy.movedim(-1, 1)\n"
+        "x.requires_grad_()\n"
+        "y = F.max_pool1d(x, kernel_size=(2,), stride=(1,), padding=0, dilation=(1,), "
+        "ceil_mode=False, return_indices=False)\n"
+        "dx, = torch.autograd.grad(y, x, dy)\n"
+        "dx = dx.movedim(1, -1)\n",
+    ),
 ]
 
 
@@ -143,18 +185,18 @@ def test_only_a_composition_of_calls_is_a_recipe(line: str, recipe: bool) -> Non
     ("line", "reason"),
     [
         ("conv_transpose x=1x1x4 w=1x1x2 padding=same float32", "a number, never 'same'"),
-        ("conv_transpose x=1x1x4 w=1x1x2 padding=full float32", "a number, never 'full'"),
         ("conv_transpose x=1x1x4 w=1x1x2 padding=0+1 float32", "both sides of an axis"),
-        ("conv x=1x1x4 w=1x1x2 padding=full float32", "both sides alike"),
         ("conv x=1x1x4 w=1x1x2 padding=causal float32", "both sides alike"),
         ("conv x=1x1x4 w=1x1x2 padding=1 padding_mode=symmetric float32", "'symmetric'"),
         ("conv x=1x1x4 w=1x1x2 input_dilation=2 float32", "no input dilation"),
         ("conv x=2x1x4 w=2x1x2 batch_groups=2 float32", "no batch groups"),
         ("conv x=1x1x4 w=1x1x2 output_dtype=int32 int8", "no output dtype"),
-        ("conv x=1x1x4 w=1x1x2 layout=channels_last float32", "a memory format"),
+        ("unfold x=1x1x4x4 kernel=2 layout=channels_last float32", "no channels"),
+        ("fold x=1x4x9 kernel=2x2 output=4x4 layout=channels_last float32", "no channels"),
         ("conv x=1x1x4 w=1x1x2 memory=reversed float32", "no negative strides"),
         ("conv x=1x1x4 w=1x1x2 memory=byteswapped float32", "machine's byte order"),
         ("max_unpool x=1x1x2 kernel=1 padding=same float32", "a number, never 'same'"),
+        ("max_unpool x=1x1x2 kernel=1 padding=full float32", "a number, never 'full'"),
         ("unfold x=1x1x4 kernel=2 float32", "2 spatial axes, not 1"),
         ("unfold x=1x1x4x4 kernel=2 padding=same float32", "a number, never 'same'"),
         ("fold x=1x2x3 kernel=2 output=4 float32", "2 spatial axes, not 1"),
@@ -205,7 +247,60 @@ def test_what_has_no_byte_order_is_not_refused_for_it(backend: TorchBackend, dty
     assert perform(backend, Problem.parse(line), make_arrays(Case.parse(line))).kind == "arrays"
 
 
+@pytest.mark.parametrize(
+    ("line", "memory_format"),
+    [
+        ("conv x=2x3x4x5 w=1x3x2x2", torch.channels_last),
+        ("conv x=2x3x4x5x6 w=1x3x2x2x2", torch.channels_last_3d),
+        ("max_pool x=2x3x4x5 kernel=2 grad=x", torch.channels_last),
+    ],
+)
+def test_channels_last_is_torch_s_memory_format(
+    backend: TorchBackend, line: str, memory_format: torch.memory_format
+) -> None:
+    """What the call gets is a view of the array, in the format that torch calls channels last."""
+    problem = Problem.parse(f"{line} layout=channels_last float32")
+    x = backend._tensor(handed(problem, make_arrays(Case(problem)))["x"])
+    scope = {"x": x, "dy": x}
+    exec(seen_channels_second(problem), scope)
+    assert scope["x"].shape == problem.x
+    assert scope["x"].is_contiguous(memory_format=memory_format)
+    assert not scope["x"].is_contiguous()
+    assert scope["x"].data_ptr() == x.data_ptr()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "conv x=2x2x4x5 w=4x2x2x3 bias float32",
+        "conv x=1x2x4 w=4x1x2 groups=2 padding=full unbatched float64",
+        "conv x=1x2x3x3x3 w=4x2x2x2x2 grad=w bfloat16",
+        "conv x=2x2x4x4 w=4x2x2x2 bias grad=bias float32",
+        "conv1x1 x=2x3x4x4 w=2x3 float32",
+        "conv_transpose x=2x2x3x3 w=2x3x2x2 stride=2 grad=x float32",
+        "conv_transpose x=1x2x5x5 w=2x3x3x3 padding=full float32",
+        "depthwise_conv x=2x3x4x4 w=3x2x2x2 padding=full float32",
+        "separable_conv x=1x2x4x4 w=2x2x2x2 pointwise=3x4 float32",
+        "max_pool x=1x3x4x4 kernel=2 indices unbatched float32",
+        "max_pool x=2x3x4x5 kernel=2 stride=2 grad=x float32",
+        "max_unpool x=2x3x2x2 kernel=2 stride=2 float32",
+        "adaptive_max_pool x=2x3x5x4 output=3x2 indices float32",
+        "global_avg_pool x=2x3x3x3 memory=strided float32",
+        "lp_pool x=2x3x4x4 kernel=2 p=2 float32",
+    ],
+)
+def test_channels_last_and_full_padding_agree_with_the_oracle(
+    backend: TorchBackend, line: str
+) -> None:
+    *words, dtype = line.split()
+    case = Case.parse(" ".join([*words, "layout=channels_last", dtype, "fill=integers#3"]))
+    examined = Bench(backend).examine(case)
+    assert examined.verdict.kind is Kind.AGREES, examined.verdict
+
+
 LINES = [
+    "conv x=1x2x4x4 w=2x2x2x2 bias layout=channels_last float32",
+    "max_pool x=1x2x4x4 kernel=2 indices unbatched layout=channels_last float64",
     "conv x=1x2x4x4 w=2x2x2x2 bias complex64",
     "conv x=1x2x4x4 w=2x2x2x2 bias flip unbatched memory=strided float16",
     "conv x=2x1x4 w=1x1x3 padding=1 padding_mode=reflect grad=x float32",
@@ -240,6 +335,9 @@ def test_script_repeats_the_run_in_the_same_memory(backend: TorchBackend, line: 
         assert again.dtype == array.dtype
         np.testing.assert_array_equal(again.astype(complex), array.astype(complex))
         assert str(scope[name]) in printed.getvalue()
+    if problem.layout == "channels_last":
+        assert scope["x"].shape == problem.x[problem.unbatched :]  # seen channels second
+        return
     strides = tuple(stride // arrays["x"].itemsize for stride in arrays["x"].strides)
     assert arrays["x"].size == 0 or scope["x"].stride() == strides
 

@@ -1,5 +1,6 @@
 """A backend in a child process: whatever ends or stops it becomes an outcome."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ DILATED = Case.parse("conv x=1x2x5 w=2x2x2 dilation=2 float32")
 @pytest.fixture
 def start(monkeypatch):
     """Start a wild backend in a child; end it after the test."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
     started = []
 
     def make(attribute, **options):
@@ -49,6 +50,47 @@ def test_a_death_that_a_fresh_process_does_not_repeat_is_counted_and_not_blamed(
     backend = start("DyingLater")
     bench = Bench(backend)
     assert bench.examine(GROUPED).verdict.kind is Kind.AGREES
+    assert bench.examine(PLAIN).verdict.kind is Kind.AGREES
+    assert backend.deaths == 1
+
+
+def test_a_failed_check_is_confirmed_by_a_fresh_process_once(start, monkeypatch):
+    backend, asked, ask = start("Dying"), [], Isolated._ask
+
+    def counted(self, what, *rest):
+        asked.append(what)
+        return ask(self, what, *rest)
+
+    monkeypatch.setattr(Isolated, "_ask", counted)
+    bench = Bench(backend)
+    bench.trial(PLAIN)
+    for calls in (2, 1):  # the first death has a second witness, the next of that check none
+        asked.clear()
+        assert bench.trial(GROUPED)[0].outcome.kind == "crashed"
+        assert asked == ["perform"] * calls
+        assert bench.trial(PLAIN)[0].outcome.kind == "arrays"
+
+
+def test_a_death_without_a_word_is_believed_after_two_but_not_where_no_ledger_knows_it(
+    start, monkeypatch, tmp_path
+):
+    stray, asked, ask = tmp_path / "stray", [], Isolated._ask
+    monkeypatch.setenv("STRAY", str(stray))
+
+    def counted(self, what, *rest):
+        asked.append(what)
+        return ask(self, what, *rest)
+
+    monkeypatch.setattr(Isolated, "_ask", counted)
+    backend = start("DyingWordless")
+    bench = Bench(backend)
+    for calls in (2, 2, 1):
+        assert bench.trial(PLAIN)[0].outcome.kind == "arrays"
+        asked.clear()
+        assert bench.trial(GROUPED)[0].outcome.kind == "crashed"
+        assert asked == ["perform"] * calls
+    assert bench.trial(PLAIN)[0].outcome.kind == "arrays"
+    stray.touch()  # from here on an earlier call is to blame
     assert bench.examine(PLAIN).verdict.kind is Kind.AGREES
     assert backend.deaths == 1
 
@@ -91,3 +133,11 @@ def test_last_words_are_the_telling_line():
     )
     assert last_words("one\ntwo\n\n") == "two"
     assert last_words("") == ""
+
+
+def test_another_byte_order_reaches_the_adapter_through_a_process_too(start):
+    """A dtype that was pickled is equal to the built-in one, but is not it."""
+    problem = Case.parse("max_pool x=1x1x4 kernel=2 memory=byteswapped float32").problem
+    arrays = make_arrays(Case(problem))
+    other = arrays["x"].dtype.newbyteorder().str
+    assert start("Swapped").perform(problem, arrays).message == f"ValueError: x came as {other}"

@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -27,6 +28,34 @@ class Dying(Tame):
     def run(self, problem, arrays):
         if problem.groups > 1:
             print("Check failed: groups == 1", file=sys.stderr, flush=True)
+            os.abort()
+        return super().run(problem, arrays)
+
+
+class DyingOfStrides(Tame):
+    """Ends the process where a stride is none, as a division by it would."""
+
+    name = "dying of strides"
+
+    def run(self, problem, arrays):
+        if 0 in problem.stride:
+            os.abort()
+        return super().run(problem, arrays)
+
+
+class DyingWordless(Tame):
+    """Ends the process without a word on a depthwise convolution.
+
+    The file `stray` beside it makes it end at any call but the first of a process.
+    """
+
+    name = "dying wordless"
+    calls = 0
+
+    def run(self, problem, arrays):
+        self.calls += 1
+        stray = Path(os.environ.get("STRAY", "")).is_file() and self.calls > 1
+        if problem.groups > 1 or stray:
             os.abort()
         return super().run(problem, arrays)
 
@@ -126,3 +155,12 @@ class FlipsPads(Tame):
             flipped = tuple((after, before) for before, after in problem.padding)
             problem = replace(problem, padding=flipped)
         return super().run(problem, arrays)
+
+
+class Swapped(Tame):
+    """Refuses, and tells the byte order in which its input came."""
+
+    name = "swapped"
+
+    def run(self, problem, arrays):
+        raise ValueError(f"x came as {arrays['x'].dtype.str}")

@@ -92,9 +92,15 @@ def mirrored(i: int, size: int, mode: str) -> int:
 def same_padding(size: int, extent: int, stride: int, padding: str) -> tuple[int, int]:
     """[padding.same] Return (before, after): the least padding for ceil(size / stride) windows."""
     count = -(-size // stride)
-    total = max(0, (count - 1) * stride + extent - size)
+    return shared(max(0, (count - 1) * stride + extent - size), padding)
+
+
+def shared(total: int, padding: str) -> tuple[int, int]:
+    """[padding.same_side] Return (before, after): the odd sample goes where the name says.
+
+    By plain "same" it goes after.
+    """
     small, large = total // 2, total - total // 2
-    # [padding.same_side] the odd sample goes where the name says, by plain "same" after
     return (large, small) if padding == "same_lower" else (small, large)
 
 

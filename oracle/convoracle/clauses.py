@@ -262,6 +262,17 @@ _ALL = (
         "Under same padding an axis has size * stride elements, and what is cropped is split as in [padding.same] of the convolution.",
     ),
     Clause(
+        "transpose.same_odd",
+        "Under same padding output padding makes the size * stride elements longer, at their end.",
+        (
+            ("longer", "as the sentence says"),
+            (
+                "half",
+                "(size - 1) * stride + extent % 2 + output_padding: half the extent is cropped on both sides",
+            ),
+        ),
+    ),
+    Clause(
         "transpose.output_padding",
         "Output padding is not negative, and below the stride or below the dilation.",
         (

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 Number = int | float | Fraction
 
@@ -27,22 +28,22 @@ class Format:
     precision: int  # bits of the significand, the implicit one included
     least_exponent: int  # of a normal number
 
-    @property
+    @cached_property
     def unit(self) -> Fraction:
         """The unit roundoff: half the distance from 1 to the next number."""
         return Fraction(1, 2**self.precision)
 
-    @property
+    @cached_property
     def normal(self) -> Fraction:
         """The smallest normal number."""
         return two_to(self.least_exponent)
 
-    @property
+    @cached_property
     def subnormal(self) -> Fraction:
         """The smallest number above zero."""
         return self.normal / two_to(self.precision - 1)
 
-    @property
+    @cached_property
     def largest(self) -> Fraction:
         """The largest finite number."""
         return (2 - two_to(1 - self.precision)) * two_to(1 - self.least_exponent)
@@ -91,13 +92,17 @@ def exact_sum(terms: Sequence[Number]) -> Number:
     special = [float(term) for term in terms if not is_finite(term)]
     if special:
         return sum(special)  # NaN, or inf - inf = NaN, or that infinity
-    if not all(isinstance(term, float) for term in terms):
-        return sum(map(lift, terms))
-    with contextlib.suppress(OverflowError):  # a partial sum past the largest float
-        total = math.fsum(terms)
-        if math.fsum([*terms, -total]) == 0:
-            return total
-    return sum((Fraction(term) for term in terms), Fraction(0))  # it has more bits than a float
+    if all(isinstance(term, int) for term in terms):
+        return sum(terms)
+    if all(isinstance(term, float) for term in terms):
+        with contextlib.suppress(OverflowError):  # a partial sum past the largest float
+            total = math.fsum(terms)
+            if math.fsum([*terms, -total]) == 0:
+                return total
+    # It has more bits than a float: put all over one denominator, which needs one reduction.
+    ratios = [term.as_integer_ratio() for term in terms]
+    denominator = math.lcm(*(one for _, one in ratios))
+    return Fraction(sum(top * (denominator // one) for top, one in ratios), denominator)
 
 
 def quotient(total: Number, divisor: Number) -> Number:

@@ -16,7 +16,7 @@ from convoracle.exact import Number
 from convoracle.operation import Choices, Operation, chosen, operands
 from convoracle.tensor import Position, Tensor, positions
 from convoracle.transpose import check_transposed_weight, spread_axes
-from convoracle.window import readers, windows
+from convoracle.window import Window, readers, windows
 
 
 def conv_gradient(
@@ -177,7 +177,7 @@ def _touched(
     x: Tensor,
     dy: Tensor,
     shape: tuple[int, ...],
-    under: Callable[[Position], object],
+    under: Callable[[Position], Window],
     depth: int,
 ) -> Callable[[Position], list[Number]]:
     width, kernel = shape[1], shape[2:]
@@ -190,7 +190,7 @@ def _touched(
         for n in range(x.shape[0]):
             given = dy.block(n, m)
             for o in positions(x.shape[2:]):
-                j = dict(under(o).samples).get(tap)  # type: ignore[attr-defined]
+                j = dict(under(o).samples).get(tap)
                 if j is not None:
                     products.append(x.block(n, c, *o)[0] * given[j])
         return products  # [grad.w]

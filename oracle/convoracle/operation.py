@@ -55,7 +55,11 @@ class Operation:
 
     def value(self, position: Position) -> Number:
         """Return the element, rounded once to the dtype."""
-        value = rounded(self.exact(position), self.dtype)
+        return self.finished(self.exact(position))
+
+    def finished(self, exact: Number) -> Number:
+        """Return an exact element rounded once to the dtype."""
+        value = rounded(exact, self.dtype)
         return flushed(value, self.dtype) if flushes(self.choices) else value
 
     def result(self) -> Tensor:

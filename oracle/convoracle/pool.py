@@ -174,8 +174,7 @@ def lp_pool(
     """
     choices = choices or {}
     _check_float("lp_pool", dtype)
-    if not (p == math.inf or (p >= 1 and p == int(p))):
-        raise InvalidProblem("lp.p", f"p={p} is neither a whole number of at least 1 nor inf")
+    check_exponent(p)
     pool = Pool(
         operands(x, dtype, choices),
         kernel_size,
@@ -253,3 +252,9 @@ def distance_pool(
 def _check_float(op: str, dtype: str) -> None:
     if dtype not in FORMATS:
         raise InvalidProblem("problem.float", f"{op} has no meaning for {dtype} elements")
+
+
+def check_exponent(p: float) -> None:
+    """[lp.p] Raise `InvalidProblem` unless p is 1, 2, 3, ... or inf."""
+    if not (p == math.inf or (p >= 1 and p == int(p))):
+        raise InvalidProblem("lp.p", f"p={p} is neither a whole number of at least 1 nor inf")

@@ -21,7 +21,7 @@ from convoracle.exact import (
 )
 from convoracle.gradient import check_dy
 from convoracle.operation import Choices, Operation, chosen, operands
-from convoracle.pool import Pool
+from convoracle.pool import Pool, check_exponent
 from convoracle.tensor import Position, Tensor
 from convoracle.window import readers
 
@@ -160,6 +160,7 @@ def lp_pool_gradient(
     `InvalidProblem`.
     """
     choices = choices or {}
+    check_exponent(p)
     pool = Pool(
         operands(x, dtype, choices), kernel_size, stride=stride, padding=padding,
         dilation=dilation, ceil_mode=ceil_mode,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from convoracle.axis import Axis, Padding, bare_axes, check_padding, same_padding
+from convoracle.axis import Axis, Padding, bare_axes, check_padding, same_padding, shared
 from convoracle.conv import check_bias
 from convoracle.errors import InvalidProblem
 from convoracle.exact import Number
@@ -91,7 +91,11 @@ def spread_axes(
     found = []
     for a, axis in enumerate(bare):
         _check_output_padding(axis, more[a], a)
-        size, before, after = spread_size(axis, padding, more[a], a, choices or {})
+        if isinstance(padding, str) and padding.startswith("same"):
+            half = any(more) and chosen(choices or {}, "transpose.same_odd") == "half"
+            size, before, after = _same_size(axis, padding, more[a], half=half)
+        else:
+            size, before, after = spread_size(axis, padding, more[a], a, choices or {})
         found.append(replace(axis, size=size, before=before, after=after))
     return tuple(found)
 
@@ -102,18 +106,28 @@ def spread_size(
     """[transpose.count] Return (output size, before, after) from `axis.size` windows."""
     touched = axis.stride * (axis.size - 1) + axis.extent if axis.size else 0
     if isinstance(padding, str):
-        room = axis.stride * axis.size  # what as many windows of stride samples take
         if padding == "valid":  # [transpose.valid]
             wide = chosen(choices, "transpose.valid") == "stride" and axis.size
-            size = max(touched, room) if wide else touched
+            size = max(touched, axis.stride * axis.size) if wide else touched
             return size + more, 0, 0
-        if padding.startswith("same"):  # [transpose.same]
-            before, after = same_padding(room, axis.extent, axis.stride, padding)
-            return room + more, before, after
         before, after = axis.extent - 1, axis.extent - 1 if padding == "full" else 0
     else:
         before, after = padding[a]
     return max(0, touched - before - after + more), before, after
+
+
+def _same_size(axis: Axis, padding: str, more: int, *, half: bool) -> tuple[int, int, int]:
+    """[transpose.same] Return (output size, before, after) from `axis.size` windows.
+
+    `half` is the choice of [transpose.same_odd] where any axis has output padding.
+    """
+    room = axis.stride * axis.size  # what as many windows of stride samples take
+    if not half:
+        return room + more, *same_padding(room, axis.extent, axis.stride, padding)
+    if not axis.size:
+        return 0, 0, 0
+    size = room - axis.stride + axis.extent % 2 + more
+    return size, *shared(max(0, room - axis.stride + axis.extent - size), padding)
 
 
 def _check_output_padding(axis: Axis, more: int, a: int) -> None:

@@ -141,6 +141,32 @@ def test_transpose_valid_differs_by_choice_where_the_stride_is_past_the_extent()
         ]
 
 
+def test_output_padding_beside_same_counts_from_half_the_extent_by_choice():
+    half = {"transpose.same_odd": "half"}
+    for size, kernel, stride in SMALL:
+        for more in range(1, stride):
+            sizes = [
+                conv_transpose(
+                    tensor(np.ones((1, 1, size, size))), tensor(np.ones((1, 1, kernel, kernel))),
+                    stride=(stride, stride), padding="same", output_padding=(more, 0),
+                    dilation=(1, 1), choices=choices,
+                ).shape[2:]
+                for choices in ({}, half)
+            ]  # fmt: skip
+            other = stride * (size - 1) + kernel % 2
+            assert sizes == [(size * stride + more, size * stride), (other + more, other)]
+
+
+def test_half_the_extent_is_cropped_where_output_padding_stands_beside_same():
+    x, w = tensor(np.ones((1, 1, 2))), tensor(np.array([[[1.0, 10, 100, 1000, 10000]]]))
+    whole = array(conv_transpose(x, w, stride=(3,), dilation=(1,))).ravel()
+    attributes = {"stride": (3,), "dilation": (1,), "choices": {"transpose.same_odd": "half"}}
+    for padding, before in (("same", 1), ("same_upper", 1), ("same_lower", 2)):
+        cut = conv_transpose(x, w, padding=padding, output_padding=(1,), **attributes)
+        # 8 touched elements, (2 - 1) * 3 + 5 % 2 + 1 = 5 left: 3 are cropped
+        assert array(cut).ravel().tolist() == whole[before : before + 5].tolist()
+
+
 def test_transpose_full_is_the_convolution_by_the_turned_kernel():
     x, w = tensor(np.array([[[1.0, 2, 3, 4]]])), tensor(np.array([[[1.0, 10, 100]]]))
     got = conv_transpose(x, w, stride=(1,), padding="full", dilation=(1,))

@@ -9,7 +9,8 @@ from __future__ import annotations
 import argparse
 import random
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from rich.console import Console
 from convformance import __version__, ledger
 from convformance.bench import Bench
 from convformance.expect import broken_clause
-from convformance.front import run_suite
+from convformance.front import narrowed_by, run_suite
 from convformance.laws import LAWS
 from convformance.laws.hearing import hear
 from convformance.laws.law import Law, is_solid
@@ -39,11 +40,21 @@ from convreport.write import write_report
 
 RUNS = Path("reports") / "runs"
 FINE, RED, USAGE = 0, 1, 2
+MOST_MINUTES = 7 * 24 * 60  # a week
 LARGEST_CASE = 2**27  # elements of all inputs together: about a gigabyte of Python numbers
 
 
 class UsageError(Exception):
     """Raised for a user's mistake: its text is printed, without a traceback."""
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Tell an error of the file system as the user's: the place cannot be written to."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -96,6 +107,9 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "--seed", default=str(DEFAULT_SEED), help="a whole number, or random (default: 1)"
     )
     run.add_argument("--max-examples", type=_positive, help="examples of each exploring test")
+    run.add_argument(
+        "--minutes", type=_minutes, help="after the default run explore on until so many are over"
+    )
     run.add_argument(
         "--profile",
         choices=PROFILES,
@@ -154,8 +168,8 @@ def _add_law(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def _add_list(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     lists = commands.add_parser(
         "list",
-        help="list ops, clauses, variant points or backends",
-        description="List ops, clauses, variant points or backends.",
+        help="list ops, clauses, variant points, fills or backends",
+        description="List ops, clauses, variant points, fills or backends.",
     )
     lists.add_argument("what", nargs="?", choices=WHAT, help="what to list (default: everything)")
     lists.set_defaults(work=_list)
@@ -167,10 +181,26 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = 0.0
+    if not 0 < minutes < MOST_MINUTES:  # nor NaN
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number of minutes above 0 and below {MOST_MINUTES:,}"
+        )
+    return minutes
+
+
 def _run(options: argparse.Namespace) -> int:
+    if options.minutes and (narrowed := narrowed_by(options.pytest)):
+        raise UsageError(f"--minutes goes on from a whole run; leave out {narrowed}")
     backend = Isolated(options.backend)  # a mistake in the name shows before pytest starts
     path: Path = options.output or RUNS / f"{backend.name}.jsonl"
     seed = _seed(options.seed)
+    with _writing(path.parent):  # before the run, not after it
+        path.parent.mkdir(parents=True, exist_ok=True)
     print(
         f"convformance {__version__} · {backend.name} {backend.version} · seed {seed}", flush=True
     )
@@ -180,6 +210,7 @@ def _run(options: argparse.Namespace) -> int:
         backend=backend,
         seed=seed,
         max_examples=options.max_examples,
+        minutes=options.minutes,
         profile=options.profile,
         use_ledger=not options.no_ledger,
         pytest_arguments=options.pytest,
@@ -200,7 +231,10 @@ def _seed(text: str) -> int:
 
 
 def _tell(runs: Sequence[Run], folder: Path | None) -> int:
-    page = write_report(runs, folder) if folder else None
+    page = None
+    if folder:
+        with _writing(folder):
+            page = write_report(runs, folder)
     print_summary(runs, Console(), page)
     return RED if any(run.is_red for run in runs) else FINE
 
@@ -262,7 +296,7 @@ def _law_and_case(name: str, line: str) -> tuple[Law, Case]:
     if case.problem.op not in law.ops:
         raise UsageError(f"[{law.label}] speaks of {', '.join(law.ops)}, not of {case.problem.op}")
     if not is_solid(case.problem):
-        raise UsageError(f"[{law.label}] has nothing to compare: invalid, or a size is 0")
+        raise UsageError(f"[{law.label}] has nothing to compare: invalid, a size is 0, or integers")
     fitted = law.case(case.problem, case.seed)
     if fitted != case:
         raise UsageError(f"[{law.label}] does not speak of this case, but of '{fitted.line}'")

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from convformance import registry
+from convformance.named import BOUNDED, NAMED
 from convformance.probes import probes
 from convformance.problem import DTYPES, OPS
 from convoracle import CLAUSES, VARIANTS
 
-WHAT = ("ops", "clauses", "variants", "backends")
+WHAT = ("ops", "clauses", "variants", "fills", "backends")
 
 
 def listing(what: str) -> str:
     """Return the list as text."""
-    kinds = {"ops": _ops, "clauses": _clauses, "variants": _variants, "backends": _backends}
+    kinds = {
+        "ops": _ops, "clauses": _clauses, "variants": _variants, "fills": _fills,
+        "backends": _backends,
+    }  # fmt: skip
     return "\n".join(kinds[what]())
 
 
@@ -39,6 +43,18 @@ def _variants() -> Iterator[str]:
         for name, meaning in clause.choices:
             standard = "  (standard)" if name == clause.standard else ""
             yield f"    {name:12} {meaning}{standard}"
+
+
+def _fills() -> Iterator[str]:
+    drawn = {
+        "integers": "whole numbers whose sums fit the significand in any order",
+        "special": "one of several themes of what is not finite, subnormal or largest",
+        "real": "real numbers, judged by the derived bound",
+    }
+    named = {name: one.reason for name, one in NAMED.items()}
+    for name, reason in (drawn | named).items():
+        bounded = "" if name not in BOUNDED or name == "real" else "  (judged by the bound)"
+        yield f"{name:14} {reason}{bounded}"
 
 
 def _backends() -> Iterator[str]:

@@ -17,6 +17,7 @@ from convreport.picture import Picture, picture
 from convreport.text import count, duration, margin
 from convreport.tried import CountTable, Reasons, op_tables, source_table, unsupported, ways
 from convreport.variants import Point, points
+from convreport.worst import WorstCases, worst_cases
 
 DAY = timedelta(days=1)
 
@@ -36,7 +37,7 @@ class RunRow:
     started: str
     selection: str
     profile: str
-    geometries: str
+    geometries: tuple[str, ...]
     problems: int
     cases: int
     seconds: str
@@ -76,6 +77,7 @@ class Page:
     ops: tuple[CountTable, ...]
     sources: CountTable
     accuracy: Picture
+    worst: tuple[WorstCases, ...]
     laws: LawTable
     format: int = FORMAT
 
@@ -108,6 +110,7 @@ def make_page(runs: Iterable[Run]) -> Page:
         ops=op_tables(shown),
         sources=source_table(shown),
         accuracy=picture(shown),
+        worst=worst_cases(shown),
         laws=law_table(shown, findings),
     )
 
@@ -162,13 +165,13 @@ def _row(column: Column) -> RunRow:
     )
 
 
-def _geometries(run: Run) -> str:
+def _geometries(run: Run) -> tuple[str, ...]:
     """Return how many small geometries and tap maps the run met, over all ops."""
     counts = [(one.asked, one.geometries, one.met, one.maps) for one in run.geometries]
     if not counts:
-        return ""
+        return ()
     asked, geometries, met, maps = map(sum, zip(*counts, strict=True))
-    return f"geometries {asked:,} of {geometries:,}, tap maps {met:,} of {maps:,}"
+    return f"{asked:,} of {geometries:,} geometries", f"{met:,} of {maps:,} tap maps"
 
 
 def _warnings(shown: Sequence[Column]) -> Iterable[str]:

@@ -13,6 +13,7 @@ from convreport.text import margin
 LEFT, RIGHT, ZERO = 190.0, 24.0, 64.0  # room for labels, for the last tick, for exact zeros
 WIDTH, ROW, TOP, BOTTOM = 860.0, 30.0, 26.0, 34.0
 BAR, BARS_PER_DECADE = 20.0, 12  # the tallest bar of a strip; how fine it is
+LABEL = 48.0  # room for the words of a tick
 LEAST_DECADE = -8  # margins below count as 1e-8
 
 
@@ -99,12 +100,20 @@ def picture(columns: Sequence[Column]) -> Picture:
         _strip(key, values, axis, TOP + ROW * (i + 1) - 4, is_first=key[0] not in labels[:i])
         for i, (key, values) in enumerate(groups.items())
     ]
-    ticks = [
-        Tick(axis.at(10.0**decade), _power(decade)) for decade in range(axis.low, axis.high + 1)
-    ]
+    ticks = ticks_of(axis)
     bottom = TOP + ROW * len(strips)
     return Picture(
-        WIDTH, bottom + BOTTOM, bottom, LEFT, axis.at(0), axis.at(1), tuple(ticks), tuple(strips)
+        WIDTH, bottom + BOTTOM, bottom, LEFT, axis.at(0), axis.at(1), ticks, tuple(strips)
+    )
+
+
+def ticks_of(axis: Axis) -> tuple[Tick, ...]:
+    """Return a tick for each decade; the words of some are left out where they would touch."""
+    decades = range(axis.low, axis.high + 1)
+    apart = axis.at(1.0) - axis.at(0.1)
+    every = max(1, math.ceil(LABEL / apart))
+    return tuple(
+        Tick(axis.at(10.0**decade), "" if decade % every else _power(decade)) for decade in decades
     )
 
 

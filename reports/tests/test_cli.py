@@ -224,7 +224,7 @@ def test_an_invalid_case_says_what_is_wrong_and_with_which_numbers(tmp_path):
     assert "agrees [conv.groups]" in out
 
 
-@pytest.mark.parametrize("what", ["ops", "clauses", "variants", "backends"])
+@pytest.mark.parametrize("what", ["ops", "clauses", "variants", "fills", "backends"])
 def test_each_list_is_part_of_the_whole(tmp_path, what):
     status, part, _ = convformance(tmp_path, "list", what)
     assert status == 0
@@ -237,3 +237,18 @@ def test_every_command_has_help(tmp_path, command):
     status, out, _ = convformance(tmp_path, *command, "--help")
     assert status == 0
     assert out.startswith("usage: convformance")
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "ten", "1e9"])
+def test_minutes_are_a_number_above_0(tmp_path, text):
+    status, _, err = convformance(tmp_path, "run", "--backend", "numpy", f"--minutes={text}")
+    assert status == 2
+    assert "is no number of minutes above 0 and below 10,080" in err
+
+
+def test_minutes_go_on_from_a_whole_run(tmp_path):
+    status, _, err = convformance(
+        tmp_path, "run", "--backend", "numpy", "--minutes", "1", "--", "-k", "conv"
+    )
+    assert status == 2
+    assert "--minutes goes on from a whole run; leave out -k conv" in err

@@ -14,6 +14,7 @@ from convreport import write
 from convreport.columns import columns
 from convreport.matrix import matrix
 from convreport.page import Page, make_page
+from convreport.picture import LABEL, Axis, ticks_of
 from convreport.write import render, write_report
 
 MakeRun = Callable[..., Run]
@@ -285,6 +286,16 @@ def test_the_profile_and_what_was_met_of_the_small_geometries_stand_among_the_ru
     (row,) = make_page([run]).runs
     assert (row.profile, row.geometries) == (
         "exhaustive",
-        "geometries 338 of 8,648, tap maps 303 of 2,053",
+        ("338 of 8,648 geometries", "303 of 2,053 tap maps"),
     )
-    assert "tap maps 303 of 2,053" in render([run])
+    assert "303 of 2,053 tap maps" in render([run])
+
+
+@pytest.mark.parametrize("low", range(-8, 0))
+@pytest.mark.parametrize("high", range(13))
+def test_the_words_under_the_accuracy_axis_never_touch(low, high):
+    ticks = ticks_of(Axis(low, high))
+    told = [tick.x for tick in ticks if tick.text]
+    assert len(ticks) == high - low + 1
+    assert "1" in [tick.text for tick in ticks]
+    assert all(after - before >= LABEL for before, after in pairwise(told))

@@ -10,6 +10,7 @@ from convformance.backends.jax_parameters import (
     dimension_numbers,
     full,
     in_numbers,
+    number_of,
     padding,
     padding_notes,
     reaches,
@@ -23,6 +24,7 @@ PADS = {"reflect": "reflect", "symmetric": "symmetric", "replicate": "edge", "ci
 
 def conv(problem: Problem, last: bool) -> Body:
     """Write a convolution; JAX has its bias added after."""
+    _check_holes(problem)
     if problem.flip and _is_signal(problem):
         return _signal(problem, last)
     lines, notes, pads = [], [*padding_notes(problem)], {}
@@ -40,6 +42,12 @@ def conv(problem: Problem, last: bool) -> Body:
     lines.append(f"y = {_convolved(problem, last, **pads)}")
     lines += _biased(problem, last, notes)
     return Body((*lines, "return y"), tuple(notes), recipe)
+
+
+def _check_holes(problem: Problem) -> None:
+    holes = any(step != 1 for step in problem.input_dilation)
+    if holes and isinstance(problem.padding, str) and problem.padding.startswith("same"):
+        raise Unsupported("lax.conv_general_dilated has no 'SAME' beside lhs_dilation, but numbers")
 
 
 def _convolved(problem: Problem, last: bool, **others: Any) -> str:
@@ -95,12 +103,23 @@ def _is_signal(problem: Problem) -> bool:
     return problem.padding in ("full", "same_lower")
 
 
+def _is_numpy(problem: Problem) -> bool:
+    """Whether jnp.convolve is asked: of what it can say, every second problem.
+
+    It has one axis, and of two inputs the longer one is the signal, for the size of 'same'.
+    """
+    if problem.rank != 1 or problem.w[2] > problem.x[2]:
+        return False
+    return number_of(problem) // 8 % 2 == 0  # what is left of the choice of options
+
+
 def _signal(problem: Problem, last: bool) -> Body:
     x, w, y = (
         ("0, ..., 0", "..., 0, 0", "None, ..., None") if last else ("0, 0",) * 2 + ("None, None",)
     )
     mode = str(problem.padding).partition("_")[0]
-    line = f"y = {call('jax.scipy.signal.convolve', f'x[{x}]', f'w[{w}]', mode=mode)}"
+    function = "jnp.convolve" if _is_numpy(problem) else "jax.scipy.signal.convolve"
+    line = f"y = {call(function, f'x[{x}]', f'w[{w}]', mode=mode)}"
     return Body((line, f"return y[{y}]"), ("one channel of one sample",))
 
 

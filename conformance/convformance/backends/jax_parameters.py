@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import string
+import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from convformance.problem import Problem
 
+ONE: dict[str, Any] = {"unbatched": False, "layout": "channels_first", "memory": "contiguous"}
 Pairs = tuple[tuple[int, int], ...]
 
 
@@ -19,6 +21,16 @@ class Body:
     lines: tuple[str, ...]
     notes: tuple[str, ...] = ()
     recipe: bool = False
+
+
+def number_of(problem: Problem) -> int:
+    """Return a number that decides what the problem leaves open, always the same one.
+
+    The size of the batch and how the arrays are handed over have no part in it: answers that
+    differ in these alone are then JAX's doing, not the adapter's.
+    """
+    alike = replace(problem, x=(1, *problem.x[1:]), **ONE)
+    return zlib.crc32(alike.line.encode())
 
 
 def spatial_axes(problem: Problem, last: bool) -> tuple[int, ...]:

@@ -36,6 +36,9 @@ class NumpyBackend:
         }
     )
     knows = frozenset((*EXTRAS, "padding"))
+    threads = (
+        "NumPy has no function that sets the threads of its BLAS, where it multiplies matrices"
+    )
 
     def __init__(self) -> None:
         self.version = _version()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from types import CodeType
 from typing import Any
 
 import numpy as np
 
 from convformance.backend import Array
+from convformance.problem import Problem
 
 
 def execute(source: str, names: dict[str, Any]) -> dict[str, Any]:
@@ -37,3 +39,14 @@ def call(function: str, *arguments: str, **options: object) -> str:
     """Write a call: positional arguments as they stand, options by repr."""
     words = [*arguments, *(f"{name}={value!r}" for name, value in options.items())]
     return f"{function}({', '.join(words)})"
+
+
+def full_in_numbers(problem: Problem) -> Problem:
+    """Return the problem with full padding as what it is: extent - 1 before and after each axis.
+
+    Not of unpooling, whose own output size depends on the padding being in numbers.
+    """
+    if problem.padding != "full" or problem.op == "max_unpool":
+        return problem
+    axes = zip(problem.dilation, problem.kernel_size, strict=False)  # a misfit is not ours to tell
+    return replace(problem, padding=tuple((step * (k - 1),) * 2 for step, k in axes))

@@ -16,8 +16,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from convformance.backend import Array, Arrays, Result
-from convformance.backends.source import execute, nested
+from convformance.backend import Array, Arrays, Result, Unsupported
+from convformance.backends.source import execute, full_in_numbers, nested
 from convformance.backends.tensorflow_calls import written
 from convformance.backends.tensorflow_pools import batch_in_index, unpooled
 from convformance.backends.tensorflow_sums import accumulators, halves_of_onednn
@@ -30,6 +30,7 @@ class TensorFlowBackend:
 
     name = "tensorflow"
     knows: ClassVar[frozenset[str]] = frozenset({*EXTRAS, "padding"})
+    threads = "TensorFlow takes its number of threads before its first call, and not after it"
 
     def __init__(self) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -39,7 +40,11 @@ class TensorFlowBackend:
         self._tf: Any = tf
         self._onednn = os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "0"
         self.version: str = tf.__version__
-        self.libraries = {"tensorflow": self.version, "numpy": np.__version__}
+        self.libraries = {
+            "tensorflow": self.version,
+            "keras": str(tf.keras.__version__),
+            "numpy": np.__version__,
+        }
         self.accumulators = accumulators(self._halves())
 
     def _halves(self) -> tuple[str, ...]:
@@ -47,15 +52,22 @@ class TensorFlowBackend:
 
     def run(self, problem: Problem, arrays: dict[str, Array]) -> Result:
         """Return NCHW arrays in the dtype that TensorFlow gave."""
-        call = written(problem)
+        call, problem = written(problem), full_in_numbers(problem)
+        self._check_layers(call.lines)
         inputs = {name: self._tf.constant(one) for name, one in _moved(problem, arrays).items()}
         scope = execute("\n".join(call.lines), {"tf": self._tf, **inputs})
         how = f"{_how(call.lines)}, oneDNN {'on' if self._onednn else 'off'}"
-        return Result(_outputs(problem, scope), how, call.recipe)
+        return Result(_outputs(problem, scope), how, call.recipe, "channels last")
+
+    def _check_layers(self, lines: Sequence[str]) -> None:
+        """Raise `Unsupported` for a layer that this Keras has not: adaptive pools are new."""
+        for name in re.findall(r"tf\.keras\.layers\.(\w+)", " ".join(lines)):
+            if not hasattr(self._tf.keras.layers, name):
+                raise Unsupported(f"Keras {self._tf.keras.__version__} has no layer {name}")
 
     def script(self, problem: Problem, arrays: Arrays) -> str:
         """Return a script that repeats the call of `run` and prints what it gives, NHWC."""
-        lines = written(problem).lines
+        lines, problem = written(problem).lines, full_in_numbers(problem)
         constants = [
             f"{name} = tf.constant({_values(one)}, tf.{one.dtype.name}, shape={one.shape})"
             for name, one in _moved(problem, arrays).items()
@@ -123,6 +135,9 @@ def _with_batch_and_channel(problem: Problem, indices: Array) -> Array:
 
 def _outputs(problem: Problem, scope: dict[str, Any]) -> dict[str, Array]:
     """Return the answers in the problem's own axes."""
+    none = [name for name in problem.answers if scope[name] is None]
+    if none:  # with a warning alone: the tape's way to say that there is no such gradient
+        raise ValueError(f"tf.GradientTape gives None for {', '.join(none)} of {problem.dtype}")
     found = {name: np.asarray(scope[name].numpy()) for name in problem.answers}
     if problem.op == "unfold":
         return {"y": _columns(problem, found["y"])}

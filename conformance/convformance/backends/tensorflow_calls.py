@@ -6,13 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from convformance.backend import Unsupported
+from convformance.backends.source import full_in_numbers
 from convformance.backends.tensorflow_convs import (
     conv,
     conv_transpose,
     depthwise_conv,
     separable_conv,
 )
-from convformance.backends.tensorflow_pools import global_pool, max_unpool, pool, unfold
+from convformance.backends.tensorflow_pools import (
+    adaptive_pool,
+    global_pool,
+    max_unpool,
+    pool,
+    unfold,
+)
 from convformance.problem import Problem
 
 RANKS = (1, 2, 3)
@@ -29,6 +36,7 @@ class Call:
 def written(problem: Problem) -> Call:
     """Write the call that says the problem; raise `Unsupported` where there is none."""
     _check_sayable(problem)
+    problem = full_in_numbers(problem)
     lines = _CALLS[problem.op](problem)
     recipe = problem.op == "max_unpool" or problem.flip or problem.padding_mode != "zeros"
     if not problem.grad:
@@ -49,8 +57,8 @@ def _check_sayable(problem: Problem) -> None:
         raise Unsupported("the functions of tf.nn document an input with a batch axis")
     if problem.padding == "same_lower":
         raise Unsupported("tf.nn has no same_lower: 'SAME' puts the odd sample after")
-    if problem.padding == "full":
-        raise Unsupported("tf.nn has no full padding, only 'SAME' and 'VALID'")
+    if problem.padding == "full" and op == "max_unpool":
+        raise Unsupported("TensorFlow pools with 'SAME', 'VALID' or numbers, never 'full'")
     if problem.padding == "causal" and (op != "conv" or rank != 1):
         raise Unsupported("causal padding is for tf.keras.layers.Conv1D alone")
     if any(step != 1 for step in problem.input_dilation):
@@ -70,6 +78,8 @@ _CALLS: dict[str, Callable[[Problem], list[str]]] = {
     "max_pool": pool,
     "avg_pool": pool,
     "max_unpool": max_unpool,
+    "adaptive_max_pool": adaptive_pool,
+    "adaptive_avg_pool": adaptive_pool,
     "global_max_pool": global_pool,
     "global_avg_pool": global_pool,
     "unfold": unfold,

@@ -173,6 +173,8 @@ def depthwise_conv(problem: Problem) -> list[str]:
 
 def separable_conv(problem: Problem) -> list[str]:
     """Write a depthwise and a pointwise convolution, which are one function here."""
+    if problem.rank == 1:
+        return _separable_layer(problem)
     return [f"y = {_by_channel(problem, 'separable_conv2d', 'x', 'w', 'pointwise')}"]
 
 
@@ -189,11 +191,21 @@ def _by_channel(problem: Problem, name: str, *arguments: str) -> str:
 
 
 def _depthwise_layer(problem: Problem) -> list[str]:
+    options = _channelwise(problem, "DepthwiseConv1D")
+    return _called(call("tf.keras.layers.DepthwiseConv1D", **options), "w")
+
+
+def _separable_layer(problem: Problem) -> list[str]:
+    options = _channelwise(problem, "SeparableConv1D")
+    options |= {"filters": problem.pointwise[0], "pointwise_initializer": "zeros"}
+    return _called(call("tf.keras.layers.SeparableConv1D", **options), "w", "pointwise")
+
+
+def _channelwise(problem: Problem, name: str) -> dict[str, object]:
+    """The options of a layer whose filters see one channel each."""
     if explicit(problem):
-        raise Unsupported("tf.keras.layers.DepthwiseConv1D has padding 'valid' and 'same' only")
+        raise Unsupported(f"tf.keras.layers.{name} has padding 'valid' and 'same' only")
     options = _layer(problem)
-    options["depthwise_initializer"] = options.pop("kernel_initializer")
-    layer = call(
-        "tf.keras.layers.DepthwiseConv1D", depth_multiplier=(*problem.w, 0, 0)[1], **options
-    )
-    return _called(layer, "w")
+    zeros = options.pop("kernel_initializer")
+    multiplier = (*problem.w, 0, 0)[1]
+    return {"depth_multiplier": multiplier, **options, "depthwise_initializer": zeros}

@@ -106,6 +106,20 @@ def global_pool(problem: Problem) -> list[str]:
     return [f"y = {layer}(x)"]
 
 
+def adaptive_pool(problem: Problem) -> list[str]:
+    """Write the layer of Keras that is told the size of its output."""
+    if problem.indices:
+        raise Unsupported("the adaptive pools of Keras give no indices")
+    kind = "Max" if problem.op == "adaptive_max_pool" else "Average"
+    layer = call(
+        f"tf.keras.layers.Adaptive{kind}Pooling{problem.rank}D",
+        output_size=problem.output,
+        data_format="channels_last",
+        dtype=problem.dtype,
+    )
+    return [f"y = {layer}(x)"]
+
+
 def max_unpool(problem: Problem) -> list[str]:
     """Write a scatter into zeros, which adds up.
 
@@ -121,6 +135,8 @@ def max_unpool(problem: Problem) -> list[str]:
 
 def unfold(problem: Problem) -> list[str]:
     """Write the patches of an image."""
+    if problem.layout == "channels_last":
+        raise Unsupported("the columns of an unfolding have no channels to come last")
     if problem.rank != 2:
         raise Unsupported(f"tf.image.extract_patches has 2 spatial axes, not {problem.rank}")
     if explicit(problem):

@@ -18,8 +18,10 @@ WHOLE = {
 }
 # In both cases; what is not named is summed in float32.
 NARROW = {
-    "float16": ("avg_pool", "max_pool grad=x"),
+    "float16": ("avg_pool", "max_pool grad=x", "adaptive_avg_pool"),
     "bfloat16": (
+        "adaptive_avg_pool rank 2",  # each axis is rounded before the next
+        "adaptive_avg_pool rank 3",
         "max_pool grad=x",
         "avg_pool grad=x",  # with one channel float32
         "conv grad=bias",  # the gradient of bias_add

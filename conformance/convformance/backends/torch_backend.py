@@ -83,7 +83,8 @@ class TorchBackend:
             names |= {"torch": self._torch, "F": self._torch.nn.functional, "inf": math.inf}
             scope = execute(call.source, names)
         outputs = {name: self._array(scope[name]) for name in problem.answers}
-        how = "CPU, NCHW, default flags"
+        order = "NHWC" if problem.layout == "channels_last" else "NCHW"
+        how = f"CPU, {order}, default flags"
         return Result(outputs, f"{how}; {call.note}" if call.note else how, call.recipe)
 
     def script(self, problem: Problem, arrays: Arrays) -> str:

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 
 from convformance.backend import Unsupported
-from convformance.backends.source import call
+from convformance.backends.source import call, full_in_numbers
+from convformance.backends.torch_layouts import NOTE, moved_back, seen_channels_second
 from convformance.problem import Problem
 
 RANKS = (1, 2, 3)  # a function's name ends in its rank
@@ -26,13 +27,15 @@ class Call:
 def written(problem: Problem) -> Call:
     """Write the call that says the problem; raise `Unsupported` where there is none."""
     _check_sayable(problem)
-    forward, note = _CALLS[problem.op](problem), _note(problem)
+    note, problem = _note(problem), full_in_numbers(problem)
+    forward = _CALLS[problem.op](problem)
     recipe = problem.flip or problem.op == "separable_conv"
-    if not problem.grad:
-        return Call(f"{', '.join(problem.answers)} = {forward}\n", note, recipe)
-    leaf = problem.grad
-    backward = f"d{leaf}, = torch.autograd.grad(y, {leaf}, dy)"
-    return Call(f"{leaf}.requires_grad_()\ny = {forward}\n{backward}\n", note, recipe)
+    lines = f"{', '.join(problem.answers)} = {forward}\n"
+    if problem.grad:
+        leaf = problem.grad
+        backward = f"d{leaf}, = torch.autograd.grad(y, {leaf}, dy)"
+        lines = f"{leaf}.requires_grad_()\ny = {forward}\n{backward}\n"
+    return Call(seen_channels_second(problem) + lines + moved_back(problem), note, recipe)
 
 
 def _check_sayable(problem: Problem) -> None:
@@ -43,11 +46,8 @@ def _check_sayable(problem: Problem) -> None:
         raise Unsupported(f"torch.nn.functional has {op} for 1 to 3 spatial axes, not {rank}")
     if op in PLANES and rank != 2:
         raise Unsupported(f"torch.nn.functional has {op} for 2 spatial axes, not {rank}")
-    if problem.layout == "channels_last":
-        raise Unsupported(
-            "torch indexes channels second; its channels_last is a memory format, "
-            "see memory=transposed"
-        )
+    if op in PLANES and problem.layout == "channels_last":
+        raise Unsupported(f"the columns of torch's {op} have no channels that could come last")
     if any(step != 1 for step in problem.input_dilation):
         raise Unsupported("torch's convolutions have no input dilation")
     if problem.batch_groups != 1:
@@ -59,6 +59,8 @@ def _check_sayable(problem: Problem) -> None:
 def _note(problem: Problem) -> str:
     """Return what is to be said of the way the problem was put."""
     notes = {
+        NOTE: problem.layout == "channels_last",
+        "full padding as extent - 1 on both sides": problem.padding == "full",
         "gradient by torch.autograd": bool(problem.grad),
         "a kernel of one tap": problem.op == "conv1x1",
         "torch.nn.Conv with a padding mode": problem.padding_mode != "zeros",

@@ -68,13 +68,14 @@ class Axis:
         """Return the sample under each padded position, and -1 for fill: (at least padded,)."""
         spread = np.full(self.spread, -1)
         spread[:: self.input_dilation] = np.arange(self.size)
-        before, after = max(0, self.before), max(0, self.after)
-        spread = spread[max(0, -self.before) :]  # [padding.negative]
-        spread = spread[: max(0, len(spread) + min(0, self.after))]
+        sides = max(0, self.before), max(0, self.after)
         if self.mode == "zeros":
-            found = np.pad(spread, (before, after), constant_values=-1)
+            found = np.pad(spread, sides, constant_values=-1)
         else:
-            found = np.pad(spread, (before, after), mode=_NUMPY_MODES[self.mode])
+            found = np.pad(spread, sides, mode=_NUMPY_MODES[self.mode])
+        # [padding.negative] Cropped last: the other side mirrors the whole input.
+        found = found[max(0, -self.before) :]
+        found = found[: max(0, len(found) + min(0, self.after))]
         return np.pad(found, (0, max(0, self.reach - len(found))), constant_values=-1)
 
     @property

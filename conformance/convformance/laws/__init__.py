@@ -28,7 +28,7 @@ POOLS = ("max_pool", "avg_pool", "lp_pool", "distance_pool")
 SLIDING = ("conv", "depthwise_conv", *POOLS)
 LINEAR = ("conv", "conv1x1", "conv_transpose", "depthwise_conv", "separable_conv")
 DEEP = ("conv", "conv1x1", "conv_transpose", "separable_conv")
-BITWISE = ("conv", "conv1x1", "avg_pool")
+BITWISE = (*LINEAR, "avg_pool", "lp_pool")
 
 _ALL = (
     Law("law.translation", SLIDING, translation, fits.roomy),

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
-from hypothesis.strategies import SearchStrategy, integers, tuples
+from hypothesis.strategies import SearchStrategy, integers, one_of, tuples
 
 from convformance.bench import Bench
+from convformance.drawn_forms import continued_problems
 from convformance.explore import drawn_by_the_seed_alone
 from convformance.laws import LAWS
 from convformance.laws.hearing import Hearing, hear
@@ -74,7 +75,10 @@ def _handed(law: Law, problem: Problem) -> tuple[Problem, ...]:
 def drawn_cases(session: Session) -> SearchStrategy[Case]:
     """Return a strategy of small cases that the law speaks of."""
     law = session.law
-    fitted = problems(session.op, DTYPES).filter(is_solid).map(law.fit).filter(law.speaks_of)
+    drawn = problems(session.op, DTYPES)
+    if session.op == "conv":
+        drawn = one_of(drawn, continued_problems(DTYPES))
+    fitted = drawn.filter(is_solid).map(law.fit).filter(law.speaks_of)
     return tuples(fitted, integers(0, 99)).map(lambda both: Case(both[0], law.fill, both[1]))
 
 

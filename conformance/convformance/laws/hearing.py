@@ -10,7 +10,7 @@ import numpy as np
 from convformance.backend import Array, Arrays, Backend
 from convformance.bounds import gamma
 from convformance.evidence import word
-from convformance.laws.law import Ask, Law, NotAnswered, Pair, WrongShape
+from convformance.laws.law import Ask, InputChanged, Law, NotAnswered, Pair, WrongShape
 from convformance.ledger import Entry
 from convformance.problem import Case
 from convformance.verdict import Kind, Verdict
@@ -39,8 +39,8 @@ class Hearing:
 
     @property
     def is_broken(self) -> bool:
-        """Whether an exact law does not hold."""
-        return self.held is False and self.law.exact
+        """Whether an exact law does not hold, or a backend wrote to its inputs."""
+        return self.held is False and (self.law.exact or self.pair is None)
 
     @property
     def verdict(self) -> Verdict:
@@ -60,6 +60,9 @@ def hear(law: Law, backend: Backend, case: Case) -> Hearing:
                 break
     except WrongShape as odd:
         compared.append((odd.pair, _differing(law, case, odd.pair)))
+    except InputChanged as odd:
+        # [backend.input] is a promise of every backend, whatever the law.
+        return Hearing(law, case, False, str(odd), calls=ask.calls, inputs=dict(ask.first))
     except NotAnswered as reason:
         return Hearing(law, case, None, str(reason), calls=ask.calls, notes=_notes(compared))
     elements = sum(pair.got.size for pair, _ in compared)

@@ -36,12 +36,20 @@ class WrongShape(Exception):  # noqa: N818  a law that does not hold, not an err
         self.pair = pair
 
 
+class InputChanged(Exception):  # noqa: N818  a law that does not hold, not an error
+    """Raised where a backend wrote to its inputs: what it answers next says nothing."""
+
+
 class Ask:
-    """One backend, asked for arrays; `calls` counts, `first` is what it was asked first."""
+    """One backend, asked for arrays.
+
+    `calls` counts, `first` is what it was asked first, `layout` what the adapter chose last.
+    """
 
     def __init__(self, backend: Backend) -> None:
         self.backend, self.calls = backend, 0
         self.first: Arrays = {}
+        self.layout = ""
 
     def __call__(self, problem: Problem, arrays: Arrays) -> Array:
         """Return the first answer; raise `NotAnswered` with the backend's reason."""
@@ -51,6 +59,9 @@ class Ask:
         if outcome.kind != "arrays":
             reason = outcome.message or "no reason given"
             raise NotAnswered(f"{problem.op} {outcome.kind}: {reason}")
+        if outcome.changed:
+            raise InputChanged(f"{problem.op} wrote to {', '.join(outcome.changed)}")
+        self.layout = outcome.layout
         name = problem.answers[0]
         if name not in outcome.arrays:
             raise NotAnswered(f"{problem.op} answered without {name}")
@@ -100,7 +111,10 @@ class Law:
 
 
 def is_solid(problem: Problem) -> bool:
-    """Whether the problem is valid and no size is zero: there is something to compare."""
-    if broken_clause(problem) is not None:
+    """Whether the problem is valid, of real numbers, and no size is zero.
+
+    Else there is nothing to compare, or a sum of three answers wraps.
+    """
+    if broken_clause(problem) is not None or not problem.is_float or problem.is_complex:
         return False
     return bool(prod((*problem.x, *problem.w, *output_shape(problem))))

@@ -24,6 +24,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from convformance.problem import DTYPES, Case, Problem
+from convformance.sizes import axes_of
 from convformance.verdict import Kind, Verdict
 from convoracle import CLAUSES
 
@@ -48,6 +49,7 @@ FACTS: Mapping[str, Any] = {
     "holes": lambda problem: max(problem.input_dilation, default=1) > 1,
     "indexed": lambda problem: problem.indices,
     "odd channels": lambda problem: problem.x[1] % 2 == 1,
+    "one column": lambda problem: axes_of(problem)[-1].count == 1,
     "one channel": lambda problem: 1 in problem.x[1:2] or problem.w[1:2] == (1,),
     "memory": lambda problem: problem.memory != "contiguous",
     "output padded": lambda problem: max(problem.output_padding, default=0) > 0,

@@ -14,4 +14,5 @@ from convformance.plan import Exploration, in_area
 def test_elements_lie_within_the_bound(
     bench: Bench, examples: Callable[[int], int], what: Exploration
 ) -> None:
-    report_news(bench, explore(bench, what.strategy, examples(what.examples), what.name))
+    number = examples(what.examples)
+    report_news(bench, explore(bench, what.strategy, number, what.name, by_margin=True))
