@@ -138,7 +138,8 @@ def tap_map(op: str, geometry: Geometry) -> Map:
         return geometry.size, tuple(adaptive_window(geometry.size, count, o) for o in range(count))
     axis = axis_of(op, geometry)
     if op in ("conv_transpose", "fold"):
-        return axis.size, _readers(axis, geometry.size if op == "conv_transpose" else axis.count)
+        count = geometry.size if op == "conv_transpose" else axis.count
+        return count, axis.size, _readers(axis, count)
     return axis.size, *_of_windows(op, axis, geometry)
 
 

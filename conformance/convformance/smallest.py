@@ -14,7 +14,6 @@ from convformance.news import report_news
 from convformance.packed import Asked, all_maps, covering, whole
 from convformance.problem import Case
 from convformance.runfile import Geometries
-from convformance.verdict import Kind
 
 SOURCE = "exhaustive"
 MOST_TRIES = 200  # examinations of one reduction
@@ -27,7 +26,7 @@ def ask_small(bench: Bench, op: str, profile: str) -> None:
     maps: set[Map] = set()
     for one in whole(op) if profile == "exhaustive" else covering(op).asked:
         examined = checked(bench, one, news)
-        if examined.verdict.kind is not Kind.UNSUPPORTED:
+        if examined.trial.outcome.kind == "arrays":
             geometries_asked |= set(one.axes)
             maps |= one.maps
     there = len(geometries(op)), len(all_maps(op))
@@ -86,7 +85,7 @@ def simpler(case: Case, axes: Sequence[Geometry]) -> Iterator[tuple[tuple[Geomet
     for a, axis in enumerate(axes):
         for less in _less(axis):
             fewer = (*axes[:a], less, *axes[a + 1 :])
-            if not axis.output:  # a named output goes with the sizes
+            if less in geometries(case.problem.op):  # also: an output that goes with its sizes
                 yield fewer, _made(case, fewer, form)
 
 

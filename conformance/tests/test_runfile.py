@@ -12,6 +12,7 @@ from convformance.runfile import (
     Choice,
     Finding,
     Footer,
+    Geometries,
     Header,
     RunFileError,
     RunWriter,
@@ -216,3 +217,18 @@ def test_a_run_is_red_by_news_by_what_no_longer_occurs_and_by_failures(path):
         "failed": load(write(path, HEADER, CASE, known, replace(green, failed=["t"]))).is_red,
     }
     assert reds == {"known": False, "new": True, "stale": True, "failed": True}
+
+
+def test_a_header_of_an_earlier_release_is_of_the_default_profile():
+    old = json.loads(to_line(HEADER))
+    del old["profile"]
+    assert from_json(old) == HEADER
+    assert HEADER.profile == "default"
+
+
+def test_what_was_met_of_the_small_geometries_is_read_back(tmp_path):
+    met = Geometries("conv", 330, 8640, 295, 2045)
+    with RunWriter(tmp_path / "run.jsonl", HEADER) as writer:
+        writer.write(met)
+        writer.close(Footer(cases=0, problems=0, findings=0, seconds=1.0))
+    assert load(tmp_path / "run.jsonl").geometries == [met]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from convformance.runfile import ArrayText, Finding, Run
+from convformance.runfile import ArrayText, Finding, Geometries, Run
 from convreport import write
 from convreport.columns import columns
 from convreport.matrix import matrix
@@ -276,6 +276,19 @@ def test_a_failing_render_leaves_the_old_report_in_place(
 
 def _fail(*_: object) -> None:
     raise OSError("disk")
+
+
+def test_the_profile_and_what_was_met_of_the_small_geometries_stand_among_the_runs(
+    make_run: MakeRun,
+) -> None:
+    met = (Geometries("conv", 330, 8640, 295, 2045), Geometries("global_avg_pool", 8, 8, 8, 8))
+    run = replace(make_run(profile="exhaustive"), geometries=met)
+    (row,) = make_page([run]).runs
+    assert (row.profile, row.geometries) == (
+        "exhaustive",
+        ("338 of 8,648 geometries", "303 of 2,053 tap maps"),
+    )
+    assert "303 of 2,053 tap maps" in render([run])
 
 
 @pytest.mark.parametrize("low", range(-8, 0))
