@@ -50,7 +50,7 @@ class CaseRecord:
 
     line: str
     id: str
-    source: str  # explored, invalid, corpus, probe, ledger or replayed
+    source: str  # explored, invalid, corpus, covering, probe, ledger or replayed
     verdict: str
     clauses: Sequence[str] = ()
     clause: str = ""  # the one that a discrepancy contradicts

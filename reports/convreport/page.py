@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from convformance.runfile import FORMAT, Run
 from convreport.columns import Column, columns
+from convreport.covered import covered
 from convreport.findings import FindingView, Stale, finding_views, stale_entries
 from convreport.laws import LawTable, law_table
 from convreport.matrix import Matrix, matrix
@@ -38,6 +39,7 @@ class RunRow:
     selection: str
     profile: str
     geometries: tuple[str, ...]
+    covered: tuple[str, ...]
     problems: int
     cases: int
     seconds: str
@@ -153,6 +155,7 @@ def _row(column: Column) -> RunRow:
         selection=header.selection,
         profile=header.profile,
         geometries=_geometries(column.run),
+        covered=covered(column.run),
         problems=footer.problems,
         cases=len(column.cases),
         seconds=duration(footer.seconds),

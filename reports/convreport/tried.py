@@ -10,7 +10,7 @@ from convformance.problem import DTYPES, OPS
 from convreport.columns import Column, Tried
 from convreport.text import one_line
 
-SOURCES = ("explored", "invalid", "corpus", "probe", "ledger", "replayed")
+SOURCES = ("explored", "invalid", "corpus", "covering", "probe", "ledger", "replayed")
 
 
 @dataclass(frozen=True)

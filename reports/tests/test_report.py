@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from convformance.runfile import ArrayText, Finding, Geometries, Run
+from convformance import covering
+from convformance.runfile import ArrayText, CaseRecord, Finding, Geometries, Run
+from convformance.verdict import Kind
 from convreport import write
 from convreport.columns import columns
 from convreport.matrix import matrix
@@ -289,6 +291,20 @@ def test_the_profile_and_what_was_met_of_the_small_geometries_stand_among_the_ru
         ("338 of 8,648 geometries", "303 of 2,053 tap maps"),
     )
     assert "303 of 2,053 tap maps" in render([run])
+
+
+def test_the_pairs_and_triples_that_answered_cases_met_stand_among_the_runs(
+    make_run: MakeRun,
+) -> None:
+    line = "global_max_pool x=1x1x2 float32 fill=integers#0"  # of 8 factors
+    answered = CaseRecord(line, "c-1", covering.SOURCE, Kind.AGREES)
+    lacking = CaseRecord(line.replace("float32", "int8"), "c-2", covering.SOURCE, Kind.UNSUPPORTED)
+    run = replace(make_run(), cases=[answered, lacking])
+    pairs, triples = f"{covering.there(2):,}", f"{covering.there(3):,}"
+    expected = f"28 of {pairs} pairs", f"56 of {triples} triples"
+    assert make_page([run]).runs[0].covered == expected
+    assert expected[1] in render([run])
+    assert make_page([make_run()]).runs[0].covered == ()
 
 
 @pytest.mark.parametrize("low", range(-8, 0))
