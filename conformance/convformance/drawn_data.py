@@ -23,7 +23,7 @@ LINES: dict[str, tuple[str, ...]] = {
         "conv_transpose x=1x2x3x4 w=2x3x3x3 stride=2 padding=1 bias",
         "conv_transpose x=1x2x4x4 w=2x2x2x2 grad=x",
     ),
-    "depthwise_conv": ("depthwise_conv x=1x3x4x5 w=3x2x3x3",),
+    "depthwise_conv": ("depthwise_conv x=1x3x4x5 w=3x2x3x3 padding=1",),
     "separable_conv": ("separable_conv x=1x3x4x5 w=3x1x3x3 pointwise=4x3",),
     "max_pool": (
         "max_pool x=1x2x4x5 kernel=3x3 padding=1 indices",

@@ -50,7 +50,7 @@ VALUE_POINTS = {
         "padding.same_side",
         "value.subnormal",
     ),
-    "depthwise_conv": ("padding.same_side", "value.subnormal"),
+    "depthwise_conv": ("padding.same_side", "padding.product", "value.subnormal"),
     "separable_conv": ("padding.same_side", "value.subnormal"),
     "max_unpool": ("unpool.overlap", "padding.same_side", "value.subnormal"),
     "adaptive_max_pool": ("max.tie", "max.nan_index", "value.subnormal"),

@@ -102,7 +102,7 @@ def with_room(problem: Problem) -> Problem:
 
 def with_less_padding(problem: Problem, most: Callable[[int], int] = lambda k: k // 2) -> Problem:
     """Return the problem with at most half the kernel, or `most(kernel_size)`, of padding."""
-    if isinstance(problem.padding, str):
+    if isinstance(problem.padding, str) and problem.padding != "full":
         return with_room(problem)
     less = tuple(
         (min(axis.before, most(axis.kernel_size)), min(axis.after, most(axis.kernel_size)))

@@ -166,7 +166,7 @@ def _content_clauses(problem: Problem, arrays: Arrays) -> set[str]:
         labels.add("value.overflow")
     if np.signbit(x[x == 0]).any():
         labels.add("value.zero")
-    padded = problem.padding != "valid" and problem.op == "conv"
+    padded = problem.padding != "valid" and problem.op in ("conv", "depthwise_conv")
     return labels | {"padding.product"} if padded and not np.isfinite(w).all() else labels
 
 

@@ -317,3 +317,16 @@ def test_a_needless_nan_beside_a_followed_variant_is_told():
 
 def test_a_margin_past_the_largest_float_is_infinite():
     assert in_bounds(Fraction(10) ** 400, Fraction(1)) == np.inf
+
+
+def test_a_refusal_of_full_padding_past_half_the_kernel_is_told_as_that_limit():
+    def deed(problem, arrays):
+        pads = [(k - 1, k - 1) for k in problem.kernel_size]
+        given = pads if problem.padding == "full" else problem.padding
+        if any(2 * max(pair) > k for pair, k in zip(given, problem.kernel_size, strict=True)):
+            raise ValueError("pad should be at most half of the kernel")
+        raise ValueError("not implemented for int8")
+
+    line = "max_pool x=1x1x5 kernel=3 padding=full int8 fill=integers#0"
+    found = Bench(Told(deed)).examine(Case.parse(line)).verdict
+    assert (found.kind, found.choices) == (Kind.VARIANT, {"padding.limit": "half"})

@@ -10,7 +10,7 @@ from convoracle.axis import Axis, Padding, slide
 from convoracle.conv import zero_of
 from convoracle.errors import InvalidProblem
 from convoracle.exact import Number, lift, size
-from convoracle.operation import Choices, Operation, operands
+from convoracle.operation import Choices, Operation, chosen, operands
 from convoracle.tensor import Position, Tensor
 from convoracle.window import windows
 
@@ -36,13 +36,15 @@ def depthwise_conv(
     multiplier = w.shape[1]
     x, w = operands(x, dtype, choices), operands(w, dtype, choices)
     window, zero = windows(axes), zero_of(dtype)
+    skips = chosen(choices, "padding.product") == "skip"
 
     def terms(position: Position) -> list[Number]:
         n, m, *o = position
         c, q = divmod(m, multiplier)
         plane, weights, under = x.block(n, c), w.block(c, q), window(tuple(o))
         products = [plane[i] * weights[k] for k, i in under.samples]
-        return products + [zero * weights[k] for k in under.padding]  # [padding.zero]
+        padded = () if skips else under.padding  # [padding.product]
+        return products + [zero * weights[k] for k in padded]  # [padding.zero]
 
     shape = (x.shape[0], x.shape[1] * multiplier, *(axis.count for axis in axes))
     return Operation(shape, dtype, terms, choices=choices)

@@ -4,7 +4,17 @@ import math
 
 import pytest
 
-from convoracle import VARIANTS, Tensor, avg_pool, conv, conv1x1, distance_pool, lp_pool, max_pool
+from convoracle import (
+    VARIANTS,
+    Tensor,
+    avg_pool,
+    conv,
+    conv1x1,
+    depthwise_conv,
+    distance_pool,
+    lp_pool,
+    max_pool,
+)
 
 INF, NAN = math.inf, math.nan
 ONE = {"stride": [1], "dilation": [1]}
@@ -102,6 +112,15 @@ def test_padding_product_skipped_in_every_tap_leaves_the_bias():
     skipping = {"padding.product": "skip"}
     assert told(conv(x, w, bias, padding=[(1, 0)], **ONE)) == ["nan"]
     assert told(conv(x, w, bias, padding=[(1, 0)], choices=skipping, **ONE)) == [7]
+
+
+def test_padding_product_is_multiplied_or_skipped_in_a_depthwise_convolution_too():
+    x, w = row(2.0, 3.0), Tensor.of([[[INF, 1.0]]])
+    standard = depthwise_conv(x, w, padding=[(1, 0)], stride=[1], dilation=[1])
+    assert told(standard) == ["nan", INF]
+    skipping = {"padding.product": "skip"}
+    skipped = depthwise_conv(x, w, padding=[(1, 0)], stride=[1], dilation=[1], choices=skipping)
+    assert told(skipped) == [2, INF]
 
 
 def test_padding_zero_times_a_finite_weight_adds_nothing():

@@ -20,7 +20,7 @@ from allpairspy import AllPairs
 from convformance.covering.count import Tuple, tuples_met, tuples_of, valid
 from convformance.covering.factors import classes_of
 from convformance.covering.space import Counts, Space, plain_axes, space
-from convformance.exhaustive import Form, Geometry, axis_of, problem_of
+from convformance.exhaustive import Form, Geometry, problem_of
 from convformance.expect import broken_clause, terms_each
 from convformance.meaning import output_shape
 from convformance.problem import OPS, Case, Problem
@@ -54,9 +54,9 @@ def rows(one: Space, seed: int) -> list[Row]:
             found.append(row)
             left -= {frozenset(pair) for pair in combinations(row.items(), 2)}
         if len(left) == before:
-            row = _completed(one, dict(min(left, key=sorted)))
-            found.append(row)
-            left -= {frozenset(pair) for pair in combinations(row.items(), 2)}
+            mended = _completed(one, dict(min(left, key=sorted)))
+            found.append(mended)
+            left -= {frozenset(pair) for pair in combinations(mended.items(), 2)}
     return found
 
 
@@ -109,7 +109,7 @@ def case_of(row: Row, seed: int) -> Case:
     rank = int(row["rank"])
     for lightest in (LIGHTEST, 4, 1):
         axes = _axes(one.op, windows, rank, lightest, dice)
-        problem = _problem(one.op, axes, counts, N, row.get("bias") == "with", dice)
+        problem = _problem(row, axes, counts, N, dice)
         problem = replace(problem, dtype=dtype, layout=row["layout"], memory=memory)
         if _terms(problem) <= MANY_TERMS:
             break
@@ -136,8 +136,9 @@ def _weight(op: str, one: Geometry) -> int:
 
 
 def _problem(
-    op: str, axes: list[Geometry], counts: Counts, N: int, bias: bool, dice: random.Random
+    row: Row, axes: list[Geometry], counts: Counts, N: int, dice: random.Random
 ) -> Problem:
+    op, bias = row["op"], row.get("bias") == "with"
     spatial = tuple(one.size for one in axes)
     C, M, groups = counts.C, counts.M, counts.groups
     if op == "conv1x1":

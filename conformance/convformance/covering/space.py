@@ -24,7 +24,14 @@ from convformance.expect import broken_clause
 from convformance.problem import DTYPES, FILLS, MEMORIES, OPS, Case, Problem
 from convformance.sizes import UNWINDOWED
 
-WINDOWS = ("padding", "kernel against stride", "kernel against input", "dilation", "ceil", "divisor")
+WINDOWS = (
+    "padding",
+    "kernel against stride",
+    "kernel against input",
+    "dilation",
+    "ceil",
+    "divisor",
+)
 CHANNELS = ("groups", "channels", "output channels")
 DATA = ("dtype", "fill", "memory", "batch")
 ALONE = ("rank", "layout", "bias")
@@ -141,14 +148,20 @@ def _more(op: str) -> Iterator[Geometry]:
     """Yield geometries with paddings that the exhaustive profile has not."""
     if op == "max_unpool":
         return
-    paddings = ("causal", "full", (-1, 0), (0, -1), (-1, -1), (-1, 2), (2, -1))
+    paddings: tuple[tuple[int, int] | str, ...] = (
+        "causal",
+        "full",
+        (-1, 0),
+        (0, -1),
+        (-1, -1),
+        (-1, 2),
+        (2, -1),
+    )
     shared = dict.fromkeys((one.ceil_mode, one.count_include_pad) for one in geometries(op))
     sizes = range(1, 9)
     for size, k, stride, d, padding in product(sizes, (1, 2, 3), (1, 2, 3), (1, 2, 3), paddings):
         for ceil, counts in shared:
-            yield Geometry(
-                size, k, stride, d, padding, ceil_mode=ceil, count_include_pad=counts
-            )
+            yield Geometry(size, k, stride, d, padding, ceil_mode=ceil, count_include_pad=counts)
 
 
 def _channels(op: str) -> Found:
