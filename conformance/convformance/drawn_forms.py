@@ -149,7 +149,8 @@ def continued_problems(draw: Draw, dtypes: Sequence[str] = ("float32",)) -> Prob
 def widening_cases(draw: Draw, dtype: str, wider: str) -> Case:
     """Draw a convolution whose output has a wider dtype than its inputs."""
     problem = replace(draw(problems("conv", (dtype,))), output_dtype=wider)
-    fill = draw(st.sampled_from(("integers", "special") if dtype in INTEGERS else ("integers",)))
+    fills = {"float16": ("integers", "overflow"), "bfloat16": ("integers",)}
+    fill = draw(st.sampled_from(fills.get(dtype, ("integers", "special"))))
     return Case(problem, fill, draw(small(0, 999)))
 
 

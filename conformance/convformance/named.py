@@ -107,7 +107,9 @@ def _overflow(asked: Asked) -> str:
         return "what is computed on the way would overflow"
     if asked.op in CHOOSING and not asked.grad:
         return "it adds nothing up"
-    return "a wider dtype holds the sums" if asked.widens else ""
+    if asked.widens and asked.dtype != "float16":
+        return "the wider dtype has the same range"
+    return ""
 
 
 def _ends(asked: Asked) -> str:
@@ -189,7 +191,7 @@ NAMED: dict[str, Named] = {
         Named(
             "overflow",
             "sums that pass the largest number on the way and come back: right where the "
-            "declared accumulator is wider, and not asked where it is not",
+            "declared accumulator or the output is wider, and not asked where neither is",
             _overflow,
             is_bounded=True,
         ),

@@ -10,7 +10,11 @@ from collections.abc import Callable
 from convformance.problem import MEMORIES, PADDING_MODES, Problem
 
 Tell = Callable[[Problem], bool]
-WIDENED = {"int8 to int32": ("int8", "int32"), "half to single": ("float16", "float32")}
+WIDENED = {
+    "int8 to int32": ("int8", "int32"),
+    "half to single": ("float16", "float32"),
+    "bfloat to single": ("bfloat16", "float32"),
+}
 
 
 def _forward(tell: Tell) -> Tell:

@@ -14,6 +14,7 @@ from liars_ops import COMPLEX
 
 TO_WHOLE = {"dtypes": ("int8",), "where": "widening", "form": "int8 to int32"}
 TO_SINGLE = {"dtypes": ("float16",), "where": "widening", "form": "half to single"}
+FROM_BFLOAT = {"dtypes": ("bfloat16",), "where": "widening", "form": "bfloat to single"}
 WIDE = "conv.output_dtype value.wrap"
 
 
@@ -47,6 +48,53 @@ def reads_samples_as_unsigned(problem, arrays):
 def rounds_before_widening(problem, arrays):
     """The sum is rounded to float16 and widened then."""
     return changed(problem, arrays, lambda y: y.astype(np.float16).astype(y.dtype))
+
+
+@liar("conv", WIDE, **TO_SINGLE)
+def clamps_at_the_end_of_the_narrow_range(problem, arrays):
+    """The sum is clamped to the largest float16, as one that saturates while it converts."""
+    return changed(problem, arrays, lambda y: np.clip(y, -65504, 65504))
+
+
+@liar("conv", WIDE, **TO_SINGLE)
+def is_infinite_past_the_narrow_range(problem, arrays):
+    """A sum past the largest float16 is infinite, although the output has a wider range."""
+
+    def lost(y):
+        return np.where(np.abs(y) > 65504, np.copysign(np.inf, y), y).astype(y.dtype)
+
+    return changed(problem, arrays, lost)
+
+
+@liar("conv", WIDE, **FROM_BFLOAT)
+def rounds_to_8_bits_before_widening(problem, arrays):
+    """The sum is rounded to bfloat16 and widened then."""
+    return changed(problem, arrays, lambda y: y.astype(ml_dtypes.bfloat16).astype(y.dtype))
+
+
+@liar("conv", WIDE, **FROM_BFLOAT)
+def rounds_products_to_8_bits(problem, arrays):
+    """Each product is rounded to bfloat16; only the sums are wide."""
+
+    def times(w, x):
+        return (w * x).astype(ml_dtypes.bfloat16).astype(np.float32)
+
+    return {"y": convolved(problem, arrays, times, np.float32)}
+
+
+@liar("conv", WIDE, **FROM_BFLOAT)
+def cuts_the_lower_half_off(problem, arrays):
+    """The upper 16 bits of each float32 are kept, the others lost without rounding."""
+    mask = np.uint32(0xFFFF0000)
+    return changed(problem, arrays, lambda y: (y.view(np.uint32) & mask).view(np.float32))
+
+
+@liar("conv", WIDE, **FROM_BFLOAT)
+def adds_the_bias_to_a_sum_of_8_bits(problem, arrays):
+    """The sum is rounded to bfloat16 before the bias is added."""
+    y = honest(problem, arrays, bias=False)["y"].astype(ml_dtypes.bfloat16).astype(np.float32)
+    bias = arrays.get("bias", np.zeros(y.shape[1]))
+    return {"y": y + bias.astype(np.float32).reshape(-1, *(1,) * (y.ndim - 2))}
 
 
 @liar("conv", WIDE, **TO_SINGLE)
