@@ -1,0 +1,73 @@
+"""What is mutated, and which tests are asked for each module: the quick ones first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module to mutate; `wide` are the tests that only a mutant meets that lives through `quick`."""
+
+    package: str
+    stem: str
+    quick: tuple[str, ...]
+    wide: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The name that imports it."""
+        return f"{self.package}.{self.stem}"
+
+    @property
+    def path(self) -> Path:
+        """Its file."""
+        area = {"convoracle": "oracle", "convformance": "conformance"}[self.package]
+        return ROOT / area / self.package / f"{self.stem}.py"
+
+
+def _oracle(stem: str, first: str, wide: str = "") -> Module:
+    others = "figures special other_ops invalid geometry transpose spec".split()
+    quick = (first, *(one for one in others if one != first))
+    return Module("convoracle", stem, _tests("oracle", *quick), _tests("oracle", *wide.split()))
+
+
+def _judging(stem: str, quick: str, wide: str = "") -> Module:
+    tests = _tests("conformance", *quick.split()), _tests("conformance", *wide.split())
+    return Module("convformance", stem, *tests)
+
+
+def _tests(area: str, *names: str) -> tuple[str, ...]:
+    return tuple(f"{area}/tests/test_{name}.py" for name in names)
+
+
+MODULES = {
+    one.stem: one
+    for one in (
+        _oracle("operation", "special"),
+        _oracle("parts", "special"),
+        _oracle("window", "geometry"),
+        _oracle("tensor", "special"),
+        _oracle("patches", "other_ops"),
+        _oracle("unpool", "other_ops"),
+        _oracle("pool", "special"),
+        _oracle("adaptive", "other_ops"),
+        _oracle("depthwise", "other_ops"),
+        _oracle("pool_gradient", "other_ops", "gradients"),
+        _oracle("gradient", "other_ops", "gradients"),
+        _oracle("conv", "special"),
+        _oracle("transpose", "transpose"),
+        _oracle("axis", "geometry"),
+        _oracle("exact", "special", "exact"),
+        _judging("verdict", "judge"),
+        _judging("judge", "judge ledger handing"),
+        _judging("meaning", "judge problem corpus"),
+        _judging("attribute", "judge"),
+        _judging("expect", "judge problem", "margins"),
+        _judging("margins", "judge", "margins margin_search"),
+        _judging("bounds", "judge", "margins margin_search"),
+    )
+}
