@@ -34,7 +34,6 @@ PLACES_LEFT_OUT = {
     "in an annotation": "annotations are text that nobody evaluates",
     "at the `*` of a parameter list": "it is no operator, cosmic-ray takes it for one",
     "in a decorator that caches": "a cache and its size change the cost, not the meaning",
-    "in a decorator that caches": "a cache and its size change the cost, not the meaning",
     "not a program": "the mutated source does not compile",
 }
 

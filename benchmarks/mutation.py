@@ -1,6 +1,6 @@
 """Mutate the oracle and the judge, one small change at a time: do the tests notice?
 
-    python benchmarks/mutation.py                # everything, about an hour; writes docs/mutation.md
+    python benchmarks/mutation.py                # everything, and docs/mutation.md
     python benchmarks/mutation.py --only axis    # one module
     python benchmarks/mutation.py --resume       # goes on where a run was cut off
 
@@ -14,11 +14,12 @@ import argparse
 import json
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import survivors
 from modules import MODULES, Module
-from mutants import compiled, mutants
+from mutants import Mutant, compiled, mutants
 from mutation_page import page
 from trial import ROOT, trial
 
@@ -59,13 +60,12 @@ def stages(module: Module) -> list[tuple[tuple[str, ...], int]]:
     return found
 
 
-def run(name: str, done: dict[survivors.Key, str], results: Path) -> dict[survivors.Key, str]:
+def run(
+    module: Module, made: list[Mutant], done: dict[survivors.Key, str], results: Path
+) -> dict[survivors.Key, str]:
     """Return the result of every mutant of a module; each is written as it comes."""
-    module = MODULES[name]
-    todo, _ = mutants(name, module.path.read_text())
-    kept = {one.key: done[one.key] for one in todo if one.key in done}
-    todo = [one for one in todo if one.key not in done]
-    found = dict(kept)
+    found = {one.key: done[one.key] for one in made if one.key in done}
+    todo = [one for one in made if one.key not in done]
     steps = stages(module) if todo else []
     with results.open("a") as file:
         for one in todo:
@@ -85,10 +85,13 @@ def main() -> int:
     rewritten = [json.dumps({"mutant": key, "how": how}) for key, how in done.items()]
     options.results.write_text("".join(f"{line}\n" for line in rewritten))
     results: dict[survivors.Key, str] = {}
+    left_out: Counter[str] = Counter()
     for name in options.only:
         started = time.monotonic()
-        found = run(name, done, options.results)
+        made, out = mutants(name, MODULES[name].path.read_text())
+        found = run(MODULES[name], made, done, options.results)
         results |= found
+        left_out += out
         left = sum(how == "survived" for how in found.values())
         print(
             f"{name}: {left} of {len(found)} survived, {time.monotonic() - started:.0f} s",
@@ -98,7 +101,7 @@ def main() -> int:
     wrong = survivors.complaints(results, reasons, options.only)
     print("\n".join(wrong))
     if options.only == list(MODULES) and not wrong:
-        PAGE.write_text(page(results, reasons))
+        PAGE.write_text(page(results, left_out, reasons))
     return 1 if wrong else 0
 
 

@@ -64,6 +64,8 @@ REFUSED = {
     "global_avg_pool x=2x3 float32": ("problem.rank", "(2, 3)"),
     "unfold x=2x3 kernel=2 float32": ("problem.rank", "(2, 3)"),
     "fold x=1x3x4 kernel=2 output=5 float32": ("fold.columns", "(N, C * 2 taps, 4 windows)"),
+    "fold x=1x2 kernel=2 output=5 float32": ("fold.columns", "(1, 2) is not"),
+    "fold x=1x2x4x1 kernel=2 output=5 float32": ("fold.columns", "(1, 2, 4, 1) is not"),
     "conv x=1x3x4 w=1x2x2 float32": ("conv.weight", "reads 2 channels, each group has 3"),
     "conv x=1x1x4x4 w=1x1x2 float32": ("conv.weight", "3 axes for an input of 4"),
     "conv x=1x3x4 w=2x1x2 groups=2 float32": (
