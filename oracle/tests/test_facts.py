@@ -3,12 +3,16 @@
 import dataclasses
 import importlib
 import pkgutil
+from math import prod
 
 import pytest
 
 import convoracle
-from convoracle import Tensor, conv, in_parts
+from convformance.meaning import define, input_shapes
+from convformance.problem import Problem
+from convoracle import Tensor, conv, global_avg_pool, global_max_pool, in_parts, max_unpool
 from convoracle.tensor import flat_index
+from convoracle.unpool import unpooled_size
 
 ONE = {"stride": [1], "dilation": [1]}
 
@@ -25,6 +29,73 @@ def records():
 @pytest.mark.parametrize("record", records())
 def test_no_record_can_be_changed(record):
     assert record.__dataclass_params__.frozen
+
+
+# Subnormal numbers
+
+FLUSHED = (
+    "conv x=1x1x3 w=1x1x2 {}float32",
+    "conv_transpose x=1x1x3 w=1x1x2 {}float32",
+    "conv1x1 x=1x1x3 w=1x1 float32",
+    "depthwise_conv x=1x1x3 w=1x1x2 float32",
+    "separable_conv x=1x1x3 w=1x1x2 pointwise=1x1 float32",
+    "max_pool x=1x1x3 kernel=2 {}float32",
+    "avg_pool x=1x1x3 kernel=2 {}float32",
+    "lp_pool x=1x1x3 kernel=2 p=2 {}float32",
+    "lp_pool x=1x1x3 kernel=2 p=inf {}float32",
+    "distance_pool x=1x1x3 kernel=2 float32",
+    "max_unpool x=1x1x3 kernel=1 float32",
+    "adaptive_max_pool x=1x1x3 output=2 float32",
+    "adaptive_avg_pool x=1x1x3 output=2 float32",
+    "global_max_pool x=1x1x3 float32",
+    "global_avg_pool x=1x1x3 float32",
+    "unfold x=1x1x3 kernel=2 float32",
+    "fold x=1x2x2 kernel=2 output=3 float32",
+)
+LINES = [
+    line.format(grad)
+    for line in FLUSHED
+    for grad in (("", "grad=x ", "grad=w ") if " w=" in line else ("", "grad=x "))
+    if "{}" in line or not grad
+]
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_value_subnormal_is_flushed_in_every_op_by_choice(line):
+    problem = Problem.parse(line)
+    small, shapes = 2.0**-140, input_shapes(problem)
+    given = {name: [small if name in ("x", "dy") else 1.0] * prod(shapes[name]) for name in shapes}
+    if problem.grad == "w" or (problem.grad and "pool" in line):
+        given["x"] = [1.0] * prod(problem.x)
+    if "indices" in given:
+        given["indices"] = list(range(3))
+    inputs = {name: Tensor(shapes[name], given[name]) for name in shapes}
+    kept = define(problem, inputs).result().values
+    flushed = define(problem, inputs, {"value.subnormal": "flush"}).result().values
+    assert any(0 < value < 2.0**-126 for value in kept)
+    assert all(value == 0 for value in flushed)
+
+
+# Sizes
+
+
+def test_an_unpooled_size_is_the_least_that_pools_to_the_input():
+    kept = {"stride": [2], "padding": [(1, 1)]}
+    assert unpooled_size((1, 1, 3), [3], **kept) == (5,)
+    assert unpooled_size((1, 1, 3), [4], stride=[3], padding=[(2, 1)]) == (7,)
+    assert unpooled_size((1, 1, 2, 3, 4), [2, 2, 2], stride=[2, 2, 2]) == (4, 6, 8)
+
+
+def test_a_global_pool_of_three_axes_leaves_one_element_of_each_plane():
+    x = Tensor((1, 2, 1, 2, 3), [float(number) for number in range(12)])
+    assert global_max_pool(x).result() == Tensor((1, 2, 1, 1, 1), [5.0, 11.0])
+    assert global_avg_pool(x).result() == Tensor((1, 2, 1, 1, 1), [2.5, 8.5])
+
+
+def test_unpooling_needs_an_index_for_every_value():
+    x, indices = Tensor((1, 1, 2), [1.0, 2.0]), Tensor((1, 1, 1), [0])
+    with pytest.raises(ValueError, match="shorter"):
+        max_unpool(x, indices, [1], stride=[1]).result()
 
 
 # Complex numbers
