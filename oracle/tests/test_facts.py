@@ -2,15 +2,31 @@
 
 import dataclasses
 import importlib
+import math
 import pkgutil
-from math import prod
 
 import pytest
 
 import convoracle
 from convformance.meaning import define, input_shapes
 from convformance.problem import Problem
-from convoracle import Tensor, conv, global_avg_pool, global_max_pool, in_parts, max_unpool
+from convoracle import (
+    InvalidProblem,
+    Tensor,
+    adaptive_max_pool,
+    avg_pool,
+    avg_pool_gradient,
+    conv,
+    distance_pool,
+    global_avg_pool,
+    global_max_pool,
+    in_parts,
+    lp_pool,
+    lp_pool_gradient,
+    max_pool,
+    max_pool_gradient,
+    max_unpool,
+)
 from convoracle.tensor import flat_index
 from convoracle.unpool import unpooled_size
 
@@ -64,9 +80,11 @@ LINES = [
 def test_value_subnormal_is_flushed_in_every_op_by_choice(line):
     problem = Problem.parse(line)
     small, shapes = 2.0**-140, input_shapes(problem)
-    given = {name: [small if name in ("x", "dy") else 1.0] * prod(shapes[name]) for name in shapes}
+    given = {
+        name: [small if name in ("x", "dy") else 1.0] * math.prod(shapes[name]) for name in shapes
+    }
     if problem.grad == "w" or (problem.grad and "pool" in line):
-        given["x"] = [1.0] * prod(problem.x)
+        given["x"] = [1.0] * math.prod(problem.x)
     if "indices" in given:
         given["indices"] = list(range(3))
     inputs = {name: Tensor(shapes[name], given[name]) for name in shapes}
@@ -83,6 +101,7 @@ def test_an_unpooled_size_is_the_least_that_pools_to_the_input():
     kept = {"stride": [2], "padding": [(1, 1)]}
     assert unpooled_size((1, 1, 3), [3], **kept) == (5,)
     assert unpooled_size((1, 1, 3), [4], stride=[3], padding=[(2, 1)]) == (7,)
+    assert unpooled_size((1, 1, 0), [2], stride=[3]) == (0,)
     assert unpooled_size((1, 1, 2, 3, 4), [2, 2, 2], stride=[2, 2, 2]) == (4, 6, 8)
 
 
@@ -96,6 +115,61 @@ def test_unpooling_needs_an_index_for_every_value():
     x, indices = Tensor((1, 1, 2), [1.0, 2.0]), Tensor((1, 1, 1), [0])
     with pytest.raises(ValueError, match="shorter"):
         max_unpool(x, indices, [1], stride=[1]).result()
+
+
+# What is not said
+
+THREE = Tensor((1, 1, 3), [3.0, 4.0, 12.0])
+TWO = {"stride": [2], "dilation": [1]}
+
+
+def values(op):
+    return list(op.result().values)
+
+
+def test_without_ceil_mode_said_a_window_that_overruns_is_dropped():
+    ones, dy = Tensor((2,), [1.0, 1.0]), Tensor((1, 1, 1), [2.0])
+    assert values(max_pool(THREE, [2], **TWO)) == [4]
+    assert values(avg_pool(THREE, [2], **TWO)) == [3.5]
+    assert values(lp_pool(THREE, [2], **TWO)) == [5]
+    assert values(distance_pool(THREE, ones, **TWO)) == [3.5]
+    assert values(max_pool_gradient(THREE, dy, [2], **TWO)) == [0, 2, 0]
+    assert values(avg_pool_gradient(THREE, dy, [2], **TWO)) == [1, 1, 0]
+    assert values(lp_pool_gradient(THREE, Tensor((1, 1, 1), [5.0]), [2], **TWO)) == [3, 4, 0]
+
+
+def test_padding_that_is_not_asked_to_count_does_not():
+    ones, padded = Tensor((2,), [1.0, 1.0]), {"padding": [(1, 0)], "stride": [4], "dilation": [1]}
+    assert values(avg_pool(THREE, [2], **padded)) == [3]
+    assert values(distance_pool(THREE, ones, **padded)) == [3]
+    assert values(avg_pool_gradient(THREE, Tensor((1, 1, 1), [2.0]), [2], **padded)) == [2, 0, 0]
+
+
+# Ties
+
+
+@pytest.mark.parametrize(("how", "told"), [("first", 1), ("last", 3)])
+def test_an_adaptive_maximum_has_the_index_of_the_first_or_the_last_of_equals(how, told):
+    x = Tensor((1, 1, 5), [1.0, 7.0, 2.0, 7.0, 0.0])
+    op = adaptive_max_pool(x, [1], choices={"max.tie": how})
+    assert op.indices().values == [told]
+
+
+@pytest.mark.parametrize(("how", "told"), [("first", 1), ("last", 3)])
+def test_an_adaptive_maximum_has_the_index_of_the_first_or_the_last_nan(how, told):
+    x = Tensor((1, 1, 5), [9.0, math.nan, 2.0, math.nan, 0.0])
+    op = adaptive_max_pool(x, [1], choices={"max.nan_index": how})
+    assert op.indices().values == [told]
+
+
+def test_an_adaptive_maximum_of_no_sample_has_no_index():
+    op = adaptive_max_pool(Tensor((1, 1, 0), []), [1])
+    assert (op.indices().values, values(op)) == ([-1], [-math.inf])
+
+
+def test_an_adaptive_pool_needs_an_output_size_for_every_axis():
+    with pytest.raises(InvalidProblem, match="output has 1 entries for 2 spatial axes"):
+        adaptive_max_pool(Tensor((1, 1, 1, 1), [1.0]), [1])
 
 
 # Complex numbers

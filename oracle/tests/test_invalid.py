@@ -58,6 +58,7 @@ REFUSED = {
     ),
     "depthwise_conv x=1x2x4 w=3x1x2 float32": ("depthwise.weight", "with C=2"),
     "separable_conv x=1x2x4 w=2x2x2 pointwise=1x2 float32": ("separable.weight", "with 4"),
+    "max_unpool x=2x3 kernel=1 float32": ("problem.rank", "(2, 3) is not (N, C, *spatial)"),
     "max_unpool x=1x1x4 kernel=2 stride=2 output=11 float32": ("unpool.output", "gives (5,)"),
     "max_unpool x=1x1x4 kernel=2 stride=2 output=5 float32": ("unpool.output", "gives (2,)"),
     "adaptive_avg_pool x=1x1x4 output=0 float32": ("adaptive.output", "output size 0 on"),
