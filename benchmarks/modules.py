@@ -80,11 +80,11 @@ MODULES = {
         _oracle("axis", "geometry"),
         _oracle("exact", "special", "exact"),
         _judging("verdict", "judge"),
-        _judging("judge", "judge ledger handing"),
-        _judging("meaning", "judge problem corpus"),
-        _judging("attribute", "judge"),
-        _judging("expect", "judge problem", "margins"),
-        _judging("margins", "judge", "margins margin_search"),
-        _judging("bounds", "judge", "margins margin_search"),
+        _judging("attribute", "attribute judge"),
+        _judging("bounds", "bounds judge", "margins"),
+        _judging("judge", "judge ledger handing", "named"),
+        _judging("meaning", "judge bounds problem corpus"),
+        _judging("expect", "judge bounds problem", "margins"),
+        _judging("margins", "judge", "margins"),
     )
 }
