@@ -26,7 +26,9 @@ from convoracle import (
     max_pool,
     max_pool_gradient,
     max_unpool,
+    separable_conv,
 )
+from convoracle.depthwise import multiply_adds
 from convoracle.tensor import flat_index
 from convoracle.unpool import unpooled_size
 
@@ -148,9 +150,9 @@ def test_padding_that_is_not_asked_to_count_does_not():
 # Ties
 
 
-@pytest.mark.parametrize(("how", "told"), [("first", 1), ("last", 3)])
+@pytest.mark.parametrize(("how", "told"), [("first", 1), ("last", 4)])
 def test_an_adaptive_maximum_has_the_index_of_the_first_or_the_last_of_equals(how, told):
-    x = Tensor((1, 1, 5), [1.0, 7.0, 2.0, 7.0, 0.0])
+    x = Tensor((1, 1, 6), [1.0, 7.0, 2.0, 7.0, 7.0, 0.0])
     op = adaptive_max_pool(x, [1], choices={"max.tie": how})
     assert op.indices().values == [told]
 
@@ -162,6 +164,11 @@ def test_an_adaptive_maximum_has_the_index_of_the_first_or_the_last_nan(how, tol
     assert op.indices().values == [told]
 
 
+def test_an_adaptive_maximum_has_its_index_in_its_own_plane():
+    op = adaptive_max_pool(Tensor((1, 2, 2), [5.0, 1.0, 1.0, 5.0]), [1])
+    assert op.indices().values == [0, 1]
+
+
 def test_an_adaptive_maximum_of_no_sample_has_no_index():
     op = adaptive_max_pool(Tensor((1, 1, 0), []), [1])
     assert (op.indices().values, values(op)) == ([-1], [-math.inf])
@@ -170,6 +177,20 @@ def test_an_adaptive_maximum_of_no_sample_has_no_index():
 def test_an_adaptive_pool_needs_an_output_size_for_every_axis():
     with pytest.raises(InvalidProblem, match="output has 1 entries for 2 spatial axes"):
         adaptive_max_pool(Tensor((1, 1, 1, 1), [1.0]), [1])
+
+
+# Depthwise and separable
+
+
+def test_multiply_adds_grow_with_the_multiplier():
+    # 6 places, 9 taps, 4 channels of 2 kernels each, 5 outputs
+    assert multiply_adds((2, 3), (3, 3), C=4, M=5, multiplier=2) == (432 + 240, 1080)
+
+
+def test_an_error_of_the_depthwise_result_grows_by_the_pointwise_row():
+    x, w = Tensor((1, 2, 1), [1.0, 1.0]), Tensor((2, 1, 1), [1.0, 1.0])
+    op = separable_conv(x, w, Tensor((2, 2), [5.0, -6.0, 7.0, 8.0]), **ONE)
+    assert [op.gain((0, m, 0)) for m in (0, 1)] == [11, 15]
 
 
 # Complex numbers
