@@ -64,8 +64,8 @@ def _tests(area: str, *names: str) -> tuple[str, ...]:
 MODULES = {
     one.stem: one
     for one in (
-        _oracle("operation", "special"),
-        _oracle("parts", "special"),
+        _oracle("operation", "facts"),
+        _oracle("parts", "facts"),
         _oracle("window", "geometry"),
         _oracle("tensor", "special"),
         _oracle("patches", "other_ops"),
@@ -73,8 +73,8 @@ MODULES = {
         _oracle("pool", "special"),
         _oracle("adaptive", "other_ops"),
         _oracle("depthwise", "other_ops"),
-        _oracle("pool_gradient", "other_ops", "gradients"),
-        _oracle("gradient", "other_ops", "gradients"),
+        _oracle("pool_gradient", "facts", "gradients"),
+        _oracle("gradient", "gradients"),
         _oracle("conv", "special"),
         _oracle("transpose", "transpose"),
         _oracle("axis", "geometry"),
