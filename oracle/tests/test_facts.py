@@ -4,6 +4,7 @@ import dataclasses
 import importlib
 import math
 import pkgutil
+from fractions import Fraction
 
 import pytest
 
@@ -191,6 +192,78 @@ def test_an_error_of_the_depthwise_result_grows_by_the_pointwise_row():
     x, w = Tensor((1, 2, 1), [1.0, 1.0]), Tensor((2, 1, 1), [1.0, 1.0])
     op = separable_conv(x, w, Tensor((2, 2), [5.0, -6.0, 7.0, 8.0]), **ONE)
     assert [op.gain((0, m, 0)) for m in (0, 1)] == [11, 15]
+
+
+# Gradients of pools
+
+PLANES = Tensor((2, 2, 2), [3.0, 4.0, 4.0, 3.0, -3.0, -4.0, 1.0, 0.0])
+GIVEN = Tensor((2, 2, 1), [5.0, 10.0, 15.0, 20.0])
+
+
+def test_a_pool_hands_its_gradient_back_within_its_own_plane():
+    assert values(max_pool_gradient(PLANES, GIVEN, [2], **ONE)) == [0, 5, 10, 0, 15, 0, 20, 0]
+    assert values(avg_pool_gradient(PLANES, GIVEN, [2], **ONE)) == [
+        2.5, 2.5, 5, 5, 7.5, 7.5, 10, 10,
+    ]  # fmt: skip
+    assert values(lp_pool_gradient(PLANES, GIVEN, [2], **ONE)) == [3, 4, 8, 6, -9, -12, 20, 0]
+    assert values(lp_pool_gradient(PLANES, GIVEN, [2], p=math.inf, **ONE)) == [
+        0, 5, 10, 0, 0, -15, 20, 0,
+    ]  # fmt: skip
+    assert values(lp_pool_gradient(PLANES, GIVEN, [2], p=1, **ONE)) == [
+        5, 5, 10, 10, -15, -15, 20, 0,
+    ]  # fmt: skip
+
+
+def test_a_pool_of_two_axes_hands_back_what_each_window_has():
+    x = Tensor((1, 1, 2, 3), [1.0, 9.0, 2.0, 3.0, 4.0, 8.0])
+    dy, two = Tensor((1, 1, 1, 2), [10.0, 100.0]), {"stride": [1, 1], "dilation": [1, 1]}
+    assert values(max_pool_gradient(x, dy, [2, 2], **two)) == [0, 110, 0, 0, 0, 0]
+    assert values(avg_pool_gradient(x, dy, [2, 2], **two)) == [2.5, 27.5, 25, 2.5, 27.5, 25]
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [("first", [8, 0, 0]), ("last", [0, 0, 8]), ("share", [4, 0, 4]), ("all", [8, 0, 8])],
+)
+def test_of_equal_maxima_and_of_several_nan_the_choice_says_who_gets_the_gradient(how, told):
+    dy, choices = Tensor((1, 1, 1), [8.0]), {"grad.tie": how}
+    for one in (7.0, math.nan):
+        x = Tensor((1, 1, 3), [one, 1.0, one])
+        assert values(max_pool_gradient(x, dy, [3], **ONE, choices=choices)) == told
+
+
+def test_what_is_infinite_is_handed_back_with_the_sign_of_its_share():
+    x, dy = Tensor((1, 1, 2), [-3.0, 4.0]), Tensor((1, 1, 1), [math.inf])
+    assert values(max_pool_gradient(x, dy, [2], **ONE)) == [0, math.inf]
+    assert values(avg_pool_gradient(x, dy, [2], **ONE)) == [math.inf, math.inf]
+    assert values(lp_pool_gradient(x, dy, [2], **ONE)) == [-math.inf, math.inf]
+    assert values(lp_pool_gradient(x, dy, [2], p=1, **ONE)) == [-math.inf, math.inf]
+
+
+def test_an_infinite_norm_leaves_the_finite_samples_nothing():
+    x, dy = Tensor((1, 1, 2), [math.inf, 4.0]), Tensor((1, 1, 1), [2.0])
+    first, second = values(lp_pool_gradient(x, dy, [2], **ONE))
+    assert (math.isnan(first), second) == (True, 0)
+
+
+def test_the_gradient_of_an_average_counts_padding_where_the_average_does():
+    x, dy = Tensor((1, 1, 1), [1.0]), Tensor((1, 1, 1), [6.0])
+    padded = {"padding": [(1, 1)], "stride": [1], "dilation": [1]}
+    assert values(avg_pool_gradient(x, dy, [3], **padded)) == [6]
+    assert values(avg_pool_gradient(x, dy, [3], **padded, count_include_pad=True)) == [2]
+
+
+def test_the_products_of_a_gradient_of_float64_are_exact():
+    x, dy = Tensor((1, 1, 3), [1.0, 1.0, 1.0]), Tensor((1, 1, 2), [1.0, -1.0 - 2.0**-52])
+    op = avg_pool_gradient(x, dy, [2], **ONE, dtype="float64")
+    assert op.exact((0, 0, 1)) == -Fraction(1, 2**53)
+    third = avg_pool_gradient(x, Tensor((1, 1, 1), [1.0]), [3], **ONE, dtype="float64")
+    assert third.exact((0, 0, 0)) == Fraction(1, 3)
+
+
+def test_a_gradient_of_the_output_has_its_shape():
+    with pytest.raises(InvalidProblem, match=r"^\[grad\.shape\]"):
+        max_pool_gradient(THREE, Tensor((1, 1, 1), [1.0]), [2], **ONE)
 
 
 # Complex numbers
