@@ -37,19 +37,9 @@ class Module:
         return ROOT / area / self.package / f"{self.stem}.py"
 
 
-def _oracle(stem: str, first: str, wide: str = "") -> Module:
-    others = (
-        "figures",
-        "facts",
-        "special",
-        "other_ops",
-        "invalid",
-        "geometry",
-        "transpose",
-        "spec",
-    )
-    quick = (first, *(one for one in others if one != first))
-    return Module("convoracle", stem, _tests("oracle", *quick), _tests("oracle", *wide.split()))
+def _oracle(stem: str, quick: str, wide: str = "") -> Module:
+    tests = _tests("oracle", *quick.split()), _tests("oracle", *wide.split())
+    return Module("convoracle", stem, *tests)
 
 
 def _judging(stem: str, quick: str, wide: str = "") -> Module:
@@ -64,27 +54,27 @@ def _tests(area: str, *names: str) -> tuple[str, ...]:
 MODULES = {
     one.stem: one
     for one in (
-        _oracle("operation", "facts"),
-        _oracle("parts", "facts"),
-        _oracle("window", "geometry"),
-        _oracle("tensor", "special"),
-        _oracle("patches", "other_ops"),
-        _oracle("unpool", "other_ops"),
-        _oracle("pool", "special"),
-        _oracle("adaptive", "other_ops"),
-        _oracle("depthwise", "other_ops"),
-        _oracle("pool_gradient", "facts", "gradients"),
-        _oracle("gradient", "gradients"),
-        _oracle("conv", "special"),
-        _oracle("transpose", "transpose"),
-        _oracle("axis", "geometry"),
-        _oracle("exact", "special", "exact"),
+        _oracle("operation", "facts special"),
+        _oracle("parts", "facts other_ops spec"),
+        _oracle("window", "geometry special facts other_ops"),
+        _oracle("tensor", "special facts invalid spec"),
+        _oracle("patches", "other_ops facts invalid spec"),
+        _oracle("unpool", "facts other_ops invalid spec"),
+        _oracle("pool", "special facts invalid spec"),
+        _oracle("adaptive", "facts other_ops invalid spec"),
+        _oracle("depthwise", "other_ops facts invalid spec"),
+        _oracle("pool_gradient", "facts invalid spec gradients"),
+        _oracle("gradient", "gradients facts invalid spec"),
+        _oracle("conv", "special facts other_ops invalid spec"),
+        _oracle("transpose", "transpose facts invalid spec"),
+        _oracle("axis", "geometry special facts other_ops invalid spec transpose"),
+        _oracle("exact", "special exact facts"),
         _judging("verdict", "judge"),
         _judging("attribute", "attribute judge"),
         _judging("bounds", "bounds judge", "margins"),
         _judging("judge", "judge ledger handing", "named"),
-        _judging("meaning", "judge bounds problem corpus"),
-        _judging("expect", "judge bounds problem", "margins"),
+        _judging("meaning", "meaning judge bounds"),
+        _judging("expect", "expect judge bounds"),
         _judging("margins", "judge", "margins"),
     )
 }

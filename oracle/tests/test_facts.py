@@ -223,13 +223,18 @@ def test_a_pool_of_two_axes_hands_back_what_each_window_has():
 
 @pytest.mark.parametrize(
     ("how", "told"),
-    [("first", [8, 0, 0]), ("last", [0, 0, 8]), ("share", [4, 0, 4]), ("all", [8, 0, 8])],
+    [
+        ("first", [12, 0, 0, 0]),
+        ("last", [0, 0, 0, 12]),
+        ("share", [4, 0, 4, 4]),
+        ("all", [12, 0, 12, 12]),
+    ],
 )
 def test_of_equal_maxima_and_of_several_nan_the_choice_says_who_gets_the_gradient(how, told):
-    dy, choices = Tensor((1, 1, 1), [8.0]), {"grad.tie": how}
+    dy, choices = Tensor((1, 1, 1), [12.0]), {"grad.tie": how}
     for one in (7.0, math.nan):
-        x = Tensor((1, 1, 3), [one, 1.0, one])
-        assert values(max_pool_gradient(x, dy, [3], **ONE, choices=choices)) == told
+        x = Tensor((1, 1, 4), [one, 1.0, one, one])
+        assert values(max_pool_gradient(x, dy, [4], **ONE, choices=choices)) == told
 
 
 def test_what_is_infinite_is_handed_back_with_the_sign_of_its_share():
@@ -238,6 +243,12 @@ def test_what_is_infinite_is_handed_back_with_the_sign_of_its_share():
     assert values(avg_pool_gradient(x, dy, [2], **ONE)) == [math.inf, math.inf]
     assert values(lp_pool_gradient(x, dy, [2], **ONE)) == [-math.inf, math.inf]
     assert values(lp_pool_gradient(x, dy, [2], p=1, **ONE)) == [-math.inf, math.inf]
+
+
+def test_the_gradient_of_a_sum_of_magnitudes_does_not_ask_for_the_norm():
+    x, dy = Tensor((1, 1, 2), [0.0, 0.0]), Tensor((1, 1, 1), [3.0])
+    for choices, told in (({"grad.lp_zero": "nan"}, [0, 0]), ({"grad.absolute": "one"}, [3, 3])):
+        assert values(lp_pool_gradient(x, dy, [2], p=1, **ONE, choices=choices)) == told
 
 
 def test_an_infinite_norm_leaves_the_finite_samples_nothing():
