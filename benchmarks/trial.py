@@ -23,6 +23,15 @@ FOLDERS = [ROOT / name for name in ("oracle", "conformance", "reports", "conform
 MEMORY = 4 << 30  # bytes that a trial may take
 ARGUMENTS = ("-x", "-q", "--assert=plain", "-p", "no:cacheprovider")
 
+# The same examples for every mutant, so that a survivor is one tomorrow too; none is made smaller.
+FIXED = hypothesis.settings(
+    derandomize=True,
+    deadline=None,
+    database=None,
+    phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
+    report_multiple_bugs=False,
+)
+
 
 class Replaced(InspectLoader):
     """Finds one module, and loads the given code for it."""
@@ -67,8 +76,7 @@ def _run(name: str, code: CodeType, tests: Sequence[str], seconds: int) -> None:
         os.chdir(ROOT)
         sys.path[:0] = map(str, FOLDERS)
         sys.meta_path.insert(0, Replaced(name, code))
-        # The same examples for every mutant, so that a survivor is one tomorrow too.
-        hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None)
+        hypothesis.settings.register_profile("fixed", FIXED)
         hypothesis.settings.load_profile("fixed")
         # The first file notices most, and the others need not be collected then.
         parts = [list(part) for part in (tests[:1], tests[1:]) if part]
