@@ -64,7 +64,7 @@ MODULES = {
         _oracle("adaptive", "facts other_ops invalid spec"),
         _oracle("depthwise", "other_ops facts invalid spec"),
         _oracle("pool_gradient", "facts invalid spec gradients"),
-        _oracle("gradient", "gradients facts invalid spec"),
+        _oracle("gradient", "facts invalid spec gradients"),
         _oracle("conv", "special facts other_ops invalid spec"),
         _oracle("transpose", "transpose facts invalid spec"),
         _oracle("axis", "geometry special facts other_ops invalid spec transpose"),

@@ -18,6 +18,8 @@ from convoracle import (
     avg_pool,
     avg_pool_gradient,
     conv,
+    conv_gradient,
+    conv_transpose_gradient,
     distance_pool,
     global_avg_pool,
     global_max_pool,
@@ -192,6 +194,89 @@ def test_an_error_of_the_depthwise_result_grows_by_the_pointwise_row():
     x, w = Tensor((1, 2, 1), [1.0, 1.0]), Tensor((2, 1, 1), [1.0, 1.0])
     op = separable_conv(x, w, Tensor((2, 2), [5.0, -6.0, 7.0, 8.0]), **ONE)
     assert [op.gain((0, m, 0)) for m in (0, 1)] == [11, 15]
+
+
+# Gradients of convolutions
+
+X = [[1, 2, 3, 4], [5, 6, 7, 8]]  # n, c
+DY = [[1, -1, 10, 100], [1000, 3, -2, 7]]  # n, m
+W = [[1, 2], [3, 5], [7, 11], [13, 17]]  # m or c, and a channel of its group
+GROUPED = {**ONE, "groups": 2}
+
+
+def columns(rows):
+    """Rows of channels as a tensor with one spatial axis of size 1."""
+    return Tensor((len(rows), len(rows[0]), 1), [float(one) for row in rows for one in row])
+
+
+def test_the_gradients_of_a_grouped_convolution_stay_within_the_group():
+    x, w, dy = columns(X), columns(W), columns(DY)
+    pairs = [(m, own) for m in range(4) for own in range(2)]
+    by_w = [sum(DY[n][m] * X[n][m // 2 * 2 + own] for n in range(2)) for m, own in pairs]
+    assert values(conv_gradient("w", x, w, dy, **GROUPED)) == by_w
+    by_x = [
+        sum(DY[n][m] * W[m][c % 2] for m in range(c // 2 * 2, c // 2 * 2 + 2))
+        for n in range(2)
+        for c in range(4)
+    ]
+    assert values(conv_gradient("x", x, w, dy, **GROUPED)) == by_x
+    assert values(conv_gradient("bias", x, w, dy, **GROUPED)) == [1001, 2, 8, 107]
+
+
+def test_the_gradients_of_a_grouped_transposed_convolution_stay_within_the_group():
+    x, w, dy = columns(X), columns(W), columns(DY)  # m = c // 2 * 2 + own
+    pairs = [(c, own) for c in range(4) for own in range(2)]
+    by_w = [sum(X[n][c] * DY[n][c // 2 * 2 + own] for n in range(2)) for c, own in pairs]
+    assert values(conv_transpose_gradient("w", x, w, dy, **GROUPED)) == by_w
+    by_x = [
+        sum(DY[n][c // 2 * 2 + own] * W[c][own] for own in range(2))
+        for n in range(2)
+        for c in range(4)
+    ]
+    assert values(conv_transpose_gradient("x", x, w, dy, **GROUPED)) == by_x
+    assert values(conv_transpose_gradient("bias", x, w, dy, **GROUPED)) == [1001, 2, 8, 107]
+
+
+def test_the_gradient_by_a_weight_of_two_axes_has_its_taps_in_order():
+    x = Tensor((1, 1, 2, 3), [1.0, 2.0, 4.0, 8.0, 16.0, 32.0])
+    w, dy, two = (
+        Tensor((1, 1, 2, 2), [1.0] * 4),
+        Tensor((1, 1, 1, 2), [1.0, 100.0]),
+        {"stride": [1, 1], "dilation": [1, 1]},
+    )
+    assert values(conv_gradient("w", x, w, dy, **two)) == [201, 402, 1608, 3216]
+    assert values(conv_gradient("w", x, w, dy, **two, flip=True)) == [3216, 1608, 402, 201]
+    assert values(conv_transpose_gradient("w", dy, w, x, **two)) == [201, 402, 1608, 3216]
+
+
+def test_a_padding_zero_is_a_factor_of_the_gradient_unless_it_is_skipped():
+    x, w = Tensor((1, 1, 1), [3.0]), Tensor((1, 1, 1), [1.0])
+    dy, padded = Tensor((1, 1, 2), [math.inf, 5.0]), {**ONE, "padding": [(1, 0)]}
+    (product,) = values(conv_gradient("w", x, w, dy, **padded))
+    skipped = conv_gradient("w", x, w, dy, **padded, choices={"padding.product": "skip"})
+    assert (math.isnan(product), values(skipped)) == (True, [15])
+
+
+def test_gradients_without_a_channel_are_empty_or_zero():
+    none, dy = Tensor((1, 0, 2), []), Tensor((1, 2, 2), [1.0] * 4)
+    assert values(conv_gradient("x", none, Tensor((2, 0, 1), []), dy, **ONE)) == []
+    assert values(conv_gradient("w", none, Tensor((2, 0, 1), []), dy, **ONE)) == []
+    w = Tensor((0, 2, 1), [])
+    assert values(conv_transpose_gradient("x", none, w, dy, **ONE)) == []
+    assert values(conv_transpose_gradient("w", none, w, dy, **ONE)) == []
+    some, empty = Tensor((1, 2, 2), [1.0] * 4), Tensor((1, 0, 2), [])
+    assert values(conv_gradient("x", some, Tensor((0, 2, 1), []), empty, **ONE)) == [0] * 4
+    assert values(conv_transpose_gradient("x", some, Tensor((2, 0, 1), []), empty, **ONE)) == [
+        0, 0, 0, 0,
+    ]  # fmt: skip
+
+
+def test_the_gradients_of_an_empty_batch_are_zero():
+    x, dy = Tensor((0, 1, 2), []), Tensor((0, 1, 1), [])
+    w = Tensor((1, 1, 2), [1.0, 2.0])
+    assert values(conv_gradient("w", x, w, dy, **ONE)) == [0, 0]
+    assert values(conv_gradient("bias", x, w, dy, **ONE)) == [0]
+    assert values(conv_transpose_gradient("w", dy, w, x, **ONE)) == [0, 0]
 
 
 # Gradients of pools
