@@ -19,6 +19,7 @@ from convoracle import (
     avg_pool_gradient,
     conv,
     conv_gradient,
+    conv_transpose,
     conv_transpose_gradient,
     distance_pool,
     global_avg_pool,
@@ -198,9 +199,11 @@ def test_an_error_of_the_depthwise_result_grows_by_the_pointwise_row():
 
 # Gradients of convolutions
 
-X = [[1, 2, 3, 4], [5, 6, 7, 8]]  # n, c
-DY = [[1, -1, 10, 100], [1000, 3, -2, 7]]  # n, m
-W = [[1, 2], [3, 5], [7, 11], [13, 17]]  # m or c, and a channel of its group
+X = [[1, 2, 3, 4, 5, 6], [7, 8, 9, 10, 11, 12]]  # n, c
+DY = [[1, -1, 10, 100, 2, 5], [1000, 3, -2, 7, 0, 4]]  # n, m
+W = [  # m or c, and a channel of its group of three
+    [1, 2, 4], [3, 5, 9], [7, 11, 1], [13, 17, 8], [19, 23, 2], [29, 31, 6],
+]  # fmt: skip
 GROUPED = {**ONE, "groups": 2}
 
 
@@ -209,32 +212,55 @@ def columns(rows):
     return Tensor((len(rows), len(rows[0]), 1), [float(one) for row in rows for one in row])
 
 
+def group(position):
+    """Return the channels of the group of three that a channel is in."""
+    return range(position // 3 * 3, position // 3 * 3 + 3)
+
+
+def test_a_grouped_convolution_and_a_transposed_one_stay_within_the_group():
+    x, w = columns(X), columns(W)
+    told = [sum(W[m][c % 3] * row[c] for c in group(m)) for row in X for m in range(6)]
+    assert values(conv(x, w, **GROUPED)) == told
+    told = [sum(W[c][m % 3] * row[c] for c in group(m)) for row in X for m in range(6)]
+    assert values(conv_transpose(x, w, **GROUPED)) == told
+
+
+def test_batch_groups_read_samples_of_their_own():
+    x = columns([[1], [2], [3], [10], [20], [30]])
+    w = columns([[1], [2], [3], [4], [5], [6]])
+    op = conv(x, w, **ONE, batch_groups=2)
+    assert values(op) == [
+        one * weight if weight < 4 else 10 * one * weight
+        for one in (1, 2, 3)
+        for weight in (1, 2, 3, 4, 5, 6)
+    ]
+
+
 def test_the_gradients_of_a_grouped_convolution_stay_within_the_group():
     x, w, dy = columns(X), columns(W), columns(DY)
-    pairs = [(m, own) for m in range(4) for own in range(2)]
-    by_w = [sum(DY[n][m] * X[n][m // 2 * 2 + own] for n in range(2)) for m, own in pairs]
+    by_w = [sum(DY[n][m] * X[n][c] for n in range(2)) for m in range(6) for c in group(m)]
     assert values(conv_gradient("w", x, w, dy, **GROUPED)) == by_w
-    by_x = [
-        sum(DY[n][m] * W[m][c % 2] for m in range(c // 2 * 2, c // 2 * 2 + 2))
-        for n in range(2)
-        for c in range(4)
-    ]
+    by_x = [sum(DY[n][m] * W[m][c % 3] for m in group(c)) for n in range(2) for c in range(6)]
     assert values(conv_gradient("x", x, w, dy, **GROUPED)) == by_x
-    assert values(conv_gradient("bias", x, w, dy, **GROUPED)) == [1001, 2, 8, 107]
+    by_bias = [1001, 2, 8, 107, 2, 9]
+    assert values(conv_gradient("bias", x, w, dy, **GROUPED)) == by_bias
 
 
 def test_the_gradients_of_a_grouped_transposed_convolution_stay_within_the_group():
-    x, w, dy = columns(X), columns(W), columns(DY)  # m = c // 2 * 2 + own
-    pairs = [(c, own) for c in range(4) for own in range(2)]
-    by_w = [sum(X[n][c] * DY[n][c // 2 * 2 + own] for n in range(2)) for c, own in pairs]
+    x, w, dy = columns(X), columns(W), columns(DY)
+    by_w = [sum(X[n][c] * DY[n][m] for n in range(2)) for c in range(6) for m in group(c)]
     assert values(conv_transpose_gradient("w", x, w, dy, **GROUPED)) == by_w
-    by_x = [
-        sum(DY[n][c // 2 * 2 + own] * W[c][own] for own in range(2))
-        for n in range(2)
-        for c in range(4)
-    ]
+    by_x = [sum(DY[n][m] * W[c][m % 3] for m in group(c)) for n in range(2) for c in range(6)]
     assert values(conv_transpose_gradient("x", x, w, dy, **GROUPED)) == by_x
-    assert values(conv_transpose_gradient("bias", x, w, dy, **GROUPED)) == [1001, 2, 8, 107]
+    by_bias = [1001, 2, 8, 107, 2, 9]
+    assert values(conv_transpose_gradient("bias", x, w, dy, **GROUPED)) == by_bias
+
+
+def test_the_gradient_by_a_flipped_weight_is_turned_on_every_axis():
+    x = Tensor((1, 1, 3, 4), [float(number) for number in range(12)])
+    w, dy = Tensor((1, 1, 3, 4), [1.0] * 12), Tensor((1, 1, 1, 1), [1.0])
+    op = conv_gradient("w", x, w, dy, stride=[1, 1], dilation=[1, 1], flip=True)
+    assert values(op) == list(range(11, -1, -1))
 
 
 def test_the_gradient_by_a_weight_of_two_axes_has_its_taps_in_order():
