@@ -4,6 +4,7 @@ import dataclasses
 import importlib
 import math
 import pkgutil
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -12,6 +13,7 @@ import convoracle
 from convformance.meaning import define, input_shapes
 from convformance.problem import Problem
 from convoracle import (
+    Axis,
     InvalidProblem,
     Tensor,
     adaptive_max_pool,
@@ -32,8 +34,10 @@ from convoracle import (
     max_unpool,
     separable_conv,
 )
+from convoracle.conv import flipped, zero_of
 from convoracle.depthwise import multiply_adds
 from convoracle.tensor import flat_index
+from convoracle.transpose import relationship, spread_axes
 from convoracle.unpool import unpooled_size
 
 ONE = {"stride": [1], "dilation": [1]}
@@ -234,6 +238,82 @@ def test_batch_groups_read_samples_of_their_own():
         for one in (1, 2, 3)
         for weight in (1, 2, 3, 4, 5, 6)
     ]
+
+
+def test_a_transposed_convolution_has_a_bias_for_every_output_channel():
+    bias = Tensor((6,), [100.0, 200.0, 300.0, 400.0, 500.0, 600.0])
+    x, w = columns([[0] * 6]), columns(W)
+    assert values(conv_transpose(x, w, bias, **GROUPED)) == list(bias.values)
+
+
+def test_each_kernel_is_turned_within_itself():
+    w = Tensor((2, 1, 3), [1, 2, 3, 4, 5, 6])
+    assert flipped(w, 3) == Tensor((2, 1, 3), [3, 2, 1, 6, 5, 4])
+    dy, x = Tensor((1, 1, 1), [1.0]), Tensor((1, 2, 2), [0.0] * 4)
+    both = Tensor((1, 2, 2), [1.0, 2.0, 3.0, 4.0])
+    assert values(conv_gradient("x", x, both, dy, **ONE, flip=True)) == [2, 1, 4, 3]
+
+
+def test_padded_taps_are_left_out_by_choice_and_the_others_are_products():
+    x, w = Tensor((1, 1, 1), [3.0]), Tensor((1, 1, 2), [math.inf, 2.0])
+    padded = {**ONE, "padding": [(1, 0)], "choices": {"padding.product": "skip"}}
+    assert values(conv(x, w, **padded)) == [6]
+
+
+def test_the_zero_of_the_padding_is_of_the_kind_of_the_elements():
+    assert [repr(zero_of(dtype)) for dtype in ("float16", "float64", "int8", "uint8")] == [
+        "0.0", "0.0", "0", "0",
+    ]  # fmt: skip
+
+
+# Sizes of transposed convolutions
+
+
+def spread(size, kernel, **attributes):
+    (axis,) = spread_axes([size], [kernel], **{"dilation": [1], **attributes})
+    return axis.size, axis.before, axis.after
+
+
+def test_output_padding_lengthens_the_output_of_valid_padding():
+    assert spread(3, 3, stride=[3], output_padding=[1]) == (10, 0, 0)
+
+
+def test_causal_padding_of_a_transposed_convolution_crops_ahead_and_full_on_both_sides():
+    assert spread(5, 3, stride=[1], padding="causal") == (5, 2, 0)
+    assert spread(5, 3, stride=[1], padding="full") == (3, 2, 2)
+
+
+def test_half_the_extent_is_shared_out_as_the_padding_says():
+    half = {"stride": [2], "output_padding": [1], "choices": {"transpose.same_odd": "half"}}
+    assert spread(3, 3, padding="same", **half) == (6, 0, 1)
+    assert spread(3, 5, padding="same", **half) == (6, 1, 2)
+    assert spread(3, 5, padding="same_lower", **half) == (6, 2, 1)
+
+
+def test_output_padding_has_an_entry_for_every_axis():
+    for more in ([], [0, 0]):
+        with pytest.raises(InvalidProblem, match=r"output_padding has . entries for 1 spatial"):
+            spread(3, 3, stride=[1], output_padding=more)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "padding", "label"),
+    [
+        (5, 2, "half"),
+        (7, 3, "half"),
+        (3, 1, "half"),
+        (4, 2, "unit_padded"),
+        (1, 0, "unit"),
+        (4, 3, "full"),
+        (3, 0, "unit"),
+    ],
+)
+def test_the_relationships_of_stride_1_follow_from_the_padding(kernel, padding, label):
+    axis = Axis(9, kernel, before=padding, after=padding)
+    assert relationship(axis, 9, 0) == f"transpose.{label}"
+    assert relationship(replace(axis, dilation=2), 9, 0) == ""
+    assert relationship(replace(axis, after=padding + 1), 9, 0) == ""
+    assert relationship(axis, 0, 0) == relationship(axis, 9, 1) == ""
 
 
 def test_the_gradients_of_a_grouped_convolution_stay_within_the_group():

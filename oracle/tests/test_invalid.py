@@ -89,6 +89,15 @@ REFUSED = {
     ),
     "conv x=1x4x4 w=4x4x2 groups=0 float32": ("conv.groups", "groups=0 is less than 1"),
     "conv1x1 x=1x3x4 w=2x4 float32": ("conv1x1.weight", "(2, 4) is not (M, C) with C=3"),
+    "conv1x1 x=1x3x4 w=2x2 float32": ("conv1x1.weight", "(2, 2) is not (M, C) with C=3"),
+    "conv1x1 x=1x3x4 w=3 float32": ("conv1x1.weight", "(3,) is not (M, C)"),
+    "conv x=1x1x4 w=1x1x2x2 float32": ("conv.weight", "4 axes for an input of 3"),
+    "conv x=2x1x4 w=2x1x2 batch_groups=0 float32": ("conv.batch_groups", "batch_groups=0"),
+    "conv_transpose x=1x3x4 w=4x1x2 float32": ("transpose.weight", "for 4 input channels, there"),
+    "conv_transpose x=1x1x4 w=1x1x2 stride=4 output_padding=4 float32": (
+        "transpose.output_padding",
+        "is not in 0 ... 3 (stride 4, dilation 1)",
+    ),
     "conv1x1 x=1x3x4 w=2x3x1 float32": ("conv1x1.weight", "(2, 3, 1)"),
     "lp_pool x=1x1x4 kernel=2 p=0 float32": ("lp.p", "p=0"),
     "lp_pool x=1x1x4 kernel=2 p=-2 float32": ("lp.p", "p=-2"),
@@ -110,12 +119,36 @@ def test_a_refused_weight_names_the_groups_that_it_would_fit():
         assert "fits groups=4" in broken_clause(Problem.parse(line)).message
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (
+            "conv x=1x4x9 w=4x2x2",
+            "weight (4, 2, 2) reads 2 channels, each group has 4"
+            "; a weight that reads 2 channels fits groups=2",
+        ),
+        (
+            "conv x=1x4x9 w=2x4x3 groups=2",
+            "weight (2, 4, 3) reads 4 channels, each group has 2"
+            "; a weight that reads 4 channels fits groups=1",
+        ),
+        ("conv x=1x4x9 w=2x3x2 groups=2", "weight (2, 3, 2) reads 3 channels, each group has 2"),
+        ("conv x=1x4x9 w=2x1x3", "weight (2, 1, 3) reads 1 channels, each group has 4"),
+        ("conv x=1x3x9 w=2x0x3", "weight (2, 0, 3) reads 0 channels, each group has 3"),
+    ],
+)
+def test_a_refused_weight_says_what_it_reads_and_what_it_would_fit_if_anything(line, told):
+    assert broken_clause(Problem.parse(f"{line} float32")).message == told
+
+
 def test_a_bias_of_another_length_is_refused():
     x, w = Tensor.of([[[1.0, 2.0]]]), Tensor.of([[[1.0]]])
     with pytest.raises(InvalidProblem, match=r"^\[conv\.bias\] bias \(2,\) is not \(1,\)$"):
         conv(x, w, Tensor.of([1.0, 2.0]), stride=[1], dilation=[1])
     with pytest.raises(InvalidProblem, match=r"^\[conv\.bias\] "):
         conv1x1(x, Tensor.of([[1.0]]), Tensor.of([1.0, 2.0]))
+    with pytest.raises(InvalidProblem, match=r"^\[conv\.bias\] bias \(1,\) is not \(2,\)$"):
+        conv1x1(x, Tensor.of([[1.0], [2.0]]), Tensor.of([1.0]))
 
 
 def test_a_fractional_exponent_is_refused():
@@ -137,6 +170,9 @@ def test_grad_shape_is_that_of_the_output():
     x, w, dy = Tensor.of([[[1.0, 2.0]]]), Tensor.of([[[1.0]]]), Tensor.of([[[1.0]]])
     with pytest.raises(InvalidProblem, match=r"^\[grad\.shape\] .*\(1, 1, 1\).*\(1, 1, 2\)"):
         conv_gradient("x", x, w, dy, stride=[1], dilation=[1])
+    longer = Tensor.of([[[1.0, 2.0, 3.0]]])
+    with pytest.raises(InvalidProblem, match=r"^\[grad\.shape\] .*\(1, 1, 3\).*\(1, 1, 2\)"):
+        conv_gradient("x", x, w, longer, stride=[1], dilation=[1])
 
 
 def test_a_refusal_survives_pickling():
