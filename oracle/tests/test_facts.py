@@ -288,6 +288,14 @@ def test_half_the_extent_is_shared_out_as_the_padding_says():
     assert spread(3, 3, padding="same", **half) == (6, 0, 1)
     assert spread(3, 5, padding="same", **half) == (6, 1, 2)
     assert spread(3, 5, padding="same_lower", **half) == (6, 2, 1)
+    assert spread(3, 1, padding="same", **half) == (6, 0, 0)
+    assert spread(0, 3, padding="same", **half) == (0, 0, 0)
+
+
+def test_no_window_touches_nothing():
+    assert spread(0, 3, stride=[2]) == (0, 0, 0)
+    assert spread(0, 3, stride=[2], output_padding=[1]) == (1, 0, 0)
+    assert spread(0, 3, stride=[2], padding=[(0, 0)], output_padding=[1]) == (1, 0, 0)
 
 
 def test_output_padding_has_an_entry_for_every_axis():
@@ -313,6 +321,7 @@ def test_the_relationships_of_stride_1_follow_from_the_padding(kernel, padding, 
     assert relationship(axis, 9, 0) == f"transpose.{label}"
     assert relationship(replace(axis, dilation=2), 9, 0) == ""
     assert relationship(replace(axis, after=padding + 1), 9, 0) == ""
+    assert relationship(replace(axis, before=padding + 1), 9, 0) == ""
     assert relationship(axis, 0, 0) == relationship(axis, 9, 1) == ""
 
 

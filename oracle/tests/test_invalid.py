@@ -93,6 +93,12 @@ REFUSED = {
     "conv1x1 x=1x3x4 w=3 float32": ("conv1x1.weight", "(3,) is not (M, C)"),
     "conv x=1x1x4 w=1x1x2x2 float32": ("conv.weight", "4 axes for an input of 3"),
     "conv x=2x1x4 w=2x1x2 batch_groups=0 float32": ("conv.batch_groups", "batch_groups=0"),
+    "conv_transpose x=1x1x4 w=1x1x2 stride=2 output_padding=5 float32": (
+        "transpose.output_padding",
+        "output padding 5 on spatial axis 0 is not in 0 ... 1",
+    ),
+    "conv_transpose x=1x3x4 w=3x1x2 groups=0 float32": ("conv.groups", "into 0 groups"),
+    "conv_transpose x=1x3x4x4 w=3x1x2 float32": ("transpose.weight", "3 axes for an input of 4"),
     "conv_transpose x=1x3x4 w=4x1x2 float32": ("transpose.weight", "for 4 input channels, there"),
     "conv_transpose x=1x1x4 w=1x1x2 stride=4 output_padding=4 float32": (
         "transpose.output_padding",
