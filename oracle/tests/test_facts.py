@@ -33,6 +33,7 @@ from convoracle import (
     max_pool_gradient,
     max_unpool,
     separable_conv,
+    slide,
 )
 from convoracle.conv import flipped, zero_of
 from convoracle.depthwise import multiply_adds
@@ -264,6 +265,39 @@ def test_the_zero_of_the_padding_is_of_the_kind_of_the_elements():
     assert [repr(zero_of(dtype)) for dtype in ("float16", "float64", "int8", "uint8")] == [
         "0.0", "0.0", "0", "0",
     ]  # fmt: skip
+
+
+# One axis
+
+
+def test_an_axis_of_which_only_the_sizes_are_said_slides_by_1_without_padding():
+    assert (Axis(5, 2).count, Axis(5, 2).position(1, 1)) == (4, 2)
+
+
+def test_what_lies_outside_the_padded_input_is_never_a_sample():
+    cropped = Axis(4, 1, before=-1, after=-1)
+    assert [cropped.sample(i) for i in range(-1, 5)] == [None, None, 1, 2, None, None]
+    torus = Axis(3, 1, before=1, after=1, mode="circular")
+    assert [torus.sample(i) for i in range(-2, 5)] == [None, 2, 0, 1, 2, 0, None]
+
+
+def test_padding_repeats_no_sample_where_there_is_none():
+    assert Axis(0, 1, before=1, mode="circular").sample(-1) is None
+    for sides in ((0, 0), (-1, -1), (0, -1)):
+        (axis,) = slide([0], [1], **ONE, padding=[sides], mode="reflect")
+        assert axis.count == 0
+    for sides in ((1, 0), (0, 1), (1, -1)):
+        with pytest.raises(InvalidProblem, match=r"^\[padding\.mode\]"):
+            slide([0], [1], **ONE, padding=[sides], mode="reflect")
+
+
+def test_padding_has_a_pair_for_every_axis_and_there_is_an_axis():
+    two = {"stride": [1, 1], "dilation": [1, 1]}
+    for pairs in ([(0, 0)], [(0, 0)] * 3):
+        with pytest.raises(InvalidProblem, match=r"^\[problem\.axes\] padding has . pairs for 2"):
+            slide([4, 4], [1, 1], **two, padding=pairs)
+    with pytest.raises(InvalidProblem, match=r"^\[problem\.rank\] the input has no spatial axis"):
+        slide([], [], stride=[], dilation=[], padding="valid")
 
 
 # Sizes of transposed convolutions
