@@ -68,7 +68,7 @@ MODULES = {
         _oracle("conv", "special facts other_ops invalid spec"),
         _oracle("transpose", "transpose facts invalid spec"),
         _oracle("axis", "geometry special facts other_ops invalid spec transpose"),
-        _oracle("exact", "special exact facts"),
+        _oracle("exact", "special facts exact"),
         _judging("verdict", "judge"),
         _judging("attribute", "attribute judge"),
         _judging("bounds", "bounds judge", "margins"),
