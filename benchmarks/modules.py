@@ -72,7 +72,7 @@ MODULES = {
         _judging("verdict", "judge"),
         _judging("attribute", "attribute judge"),
         _judging("bounds", "bounds judge", "margins"),
-        _judging("judge", "judge ledger handing", "named"),
+        _judging("judge", "judge attribute handing"),
         _judging("meaning", "meaning judge bounds"),
         _judging("expect", "expect judge bounds"),
         _judging("margins", "judge", "margins"),

@@ -11,13 +11,13 @@ from convformance.attribute import explain
 from convformance.backend import Outcome, Unsupported
 from convformance.backends.numpy_backend import NumpyBackend
 from convformance.bench import Bench
-from convformance.bounds import accuracy_bound, meaning_bound
-from convformance.expect import expectation
+from convformance.bounds import BoundLine, accuracy_bound, meaning_bound
+from convformance.expect import Expectation, expectation
 from convformance.fills import make_arrays
 from convformance.judge import Trial, _accumulator, judge
-from convformance.margins import in_bounds
+from convformance.margins import Margins, in_bounds
 from convformance.problem import Case
-from convformance.verdict import Kind
+from convformance.verdict import Kind, Verdict
 from convoracle import InvalidProblem
 
 LINE = "conv x=1x1x5 w=1x1x2 float32 fill=integers#0"
@@ -322,6 +322,16 @@ def test_a_flushed_answer_and_a_kept_one_are_equal_where_subnormals_count_as_zer
 )
 def test_the_accumulator_is_the_most_special_declaration_that_fits(line, declared, told):
     assert _accumulator(Case.parse(f"{line} fill=real#0").problem, declared) == told
+
+
+@pytest.mark.parametrize("record", [BoundLine, Expectation, Margins, Trial, Verdict])
+def test_no_record_of_the_judge_can_be_changed(record):
+    assert record.__dataclass_params__.frozen
+
+
+def test_a_verdict_has_compared_nothing_unless_it_says_so():
+    found = Verdict(Kind.AGREES)
+    assert (found.compared, found.wrong, found.margin, found.clause) == (0, (), None, "")
 
 
 # The bounds.
