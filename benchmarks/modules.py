@@ -71,10 +71,10 @@ MODULES = {
         _oracle("exact", "special facts exact"),
         _judging("verdict", "judge"),
         _judging("attribute", "attribute judge"),
-        _judging("bounds", "bounds judge", "margins"),
+        _judging("bounds", "bounds judge"),
         _judging("judge", "judge attribute handing"),
         _judging("meaning", "meaning judge bounds"),
         _judging("expect", "expect judge bounds"),
-        _judging("margins", "judge", "margins"),
+        _judging("margins", "judge margins"),
     )
 }

@@ -80,6 +80,21 @@ def test_what_each_element_decides_for_itself_is_a_mixed_choice():
     assert choices == {"padding.product": "skip"}
 
 
+def test_two_mixed_choices_may_explain_an_element_together():
+    line = "conv x=2x1x1 w=1x1x2 padding=1+0 float32 fill=special#0"
+    wrong = {"y": np.array([0, NAN], np.float32)}
+    choices, _ = explained(line, wrong, x=[2.0**-149, 1], w=[INF, 1])
+    assert choices == {"padding.product": "mixed", "value.subnormal": "mixed"}
+
+
+def test_a_copied_number_that_a_choice_explains_does_not_change_the_order_of_the_places():
+    line = "unfold x=1x1x2 kernel=1 float32 fill=real#0"
+    wrong = {"y": np.array([0, 9], np.float32)}
+    choices, verdict = explained(line, wrong, x=[2.0**-149, 2.0**-149])
+    assert choices == {}
+    assert verdict.wrong == (("y", (0, 0, 0)), ("y", (0, 0, 1)))
+
+
 def test_what_two_choices_explain_together_is_no_mixture_of_others():
     """A tie is never broken element by element: that is no choice, so nothing is explained."""
     line = "max_pool x=2x1x2 kernel=2 indices float32 fill=integers#0"
@@ -156,6 +171,17 @@ def test_an_empty_batch_is_refused_by_choice():
     assert refused_at(line, lambda _: False) is None
 
 
+def test_a_window_that_does_not_fit_or_sees_only_padding_is_refused_by_choice():
+    short = refused_at("max_pool x=1x1x2 kernel=3", lambda problem: problem.x[2] >= 3)
+    assert short == {"window.none": "refuse"}
+    line = "max_pool x=1x1x2 kernel=1 padding=1"
+    assert refused_at(line, lambda problem: problem.padding == "valid") == {"max.empty": "refuse"}
+
+
+def test_a_neighbour_without_a_meaning_proves_nothing():
+    assert refused_at("conv x=0x1x5 w=1x2x2", lambda problem: problem.x[0] > 0) is None
+
+
 def test_two_points_are_refused_together_if_neither_goes_alone():
     line = "conv x=0x0x5 w=2x0x2"
     both = {"size.batch": "refuse", "size.channels": "refuse"}
@@ -195,7 +221,7 @@ def test_a_refusal_for_another_reason_is_another_refusal():
         return refusal_choice(case.on(case.problem), "at most 3", try_out)
 
     assert told("at most 77") is None
-    assert told("not today") == {"size.batch": "refuse"}
+    assert told("not today") == told("about 3") == {"size.batch": "refuse"}
     assert refused_at(
         line, lambda _: False, otherwise=Verdict(Kind.VALUE, message="at most 3")
     ) == {"size.batch": "refuse"}
@@ -313,15 +339,38 @@ def test_a_wrong_value_of_whole_numbers_is_of_what_the_dtype_means():
 
 
 def test_a_simpler_problem_that_is_not_answered_right_tells_nothing():
-    assert named(FULL, lambda _: False, others=Verdict(Kind.BOUND)) == "conv.sum"
+    for kind in (Kind.BOUND, Kind.ACCEPTS, Kind.UNSUPPORTED):
+        assert named(FULL, lambda _: False, others=Verdict(kind)) == "conv.sum"
+
+
+@pytest.mark.parametrize(
+    ("line", "unsaid", "clause"),
+    [
+        (FULL, lambda problem: problem.groups == 1, "padding.zero"),
+        (
+            "max_pool x=1x1x6 kernel=2 stride=2 padding=1 ceil_mode float32",
+            lambda problem: not problem.ceil_mode,
+            "max.padding",
+        ),
+    ],
+)
+def test_another_feature_that_cannot_be_left_out_does_not_make_padding_same(line, unsaid, clause):
+    trial, _ = trial_of(f"{line} fill=integers#0")
+
+    def try_out(case):
+        if unsaid(case.problem):
+            return Verdict(Kind.UNSUPPORTED)
+        return AGREES if case.problem.padding == "valid" else WRONG
+
+    assert clause_of(trial, WRONG, try_out) == clause
 
 
 # What stands under the first differing window
 
 
-def content(line, output="y", position=(0, 0, 0), plain=AGREES, **arrays):
+def content(line, output="y", position=(0, 0, 0), plain=AGREES, fill="special", **arrays):
     """The clause of a wrong element of a special fill, where whole numbers come out as `plain`."""
-    trial, _ = trial_of(f"{line} fill=special#0", **arrays)
+    trial, _ = trial_of(f"{line} fill={fill}#0", **arrays)
     wrong = ((output, position),) if output else ()
     asked = []
 
@@ -359,6 +408,36 @@ def test_a_special_number_under_the_window_names_the_clause(x, conv, pool):
     assert content(POOL, x=x) == pool
 
 
+def test_a_term_past_the_largest_number_is_an_overflow():
+    line = "conv x=1x1x1 w=1x1x1 float16"
+    assert content(line, x=[300], w=[300]) == "value.overflow"
+
+
+def test_content_is_looked_at_on_every_fill_but_whole_numbers():
+    line = "max_pool x=1x1x2 kernel=2 int32"
+    assert content(line, fill="ends", x=[2**31 - 1, 1]) == "max.value"
+    assert content(CONV.replace("float32", "int32"), fill="ends", x=[2**31 - 1, 1]) == "value.wrap"
+    found = named(
+        "conv x=1x2x3 w=2x1x2 groups=2 int8",
+        lambda problem: problem.groups == 1,
+        wrong=(("y", (0, 0, 0)),),
+    )
+    assert found == "conv.groups"
+
+
+@pytest.mark.parametrize("kind", [Kind.SHAPE, Kind.REFUSES])
+def test_only_a_wrong_value_is_tried_on_whole_numbers(kind):
+    trial, _ = trial_of("conv x=1x1x3 w=1x1x2 bias stride=2 float32 fill=special#0")
+    asked = set()
+
+    def try_out(case):
+        asked.add(case.fill)
+        return Verdict(kind)
+
+    clause_of(trial, Verdict(kind), try_out)
+    assert asked == {"special"}
+
+
 def test_the_first_differing_element_is_the_one_that_is_looked_at():
     line = "conv1x1 x=1x1x2 w=1x1 float32"
     assert content(line, x=[1, NAN], position=(0, 0, 1)) == "value.nan"
@@ -377,7 +456,8 @@ def test_a_wrong_whole_number_of_a_special_fill_is_of_the_dtype():
 
 def test_a_nan_in_the_gradient_of_a_maximum_is_no_maximum():
     line = "max_pool x=1x1x2 kernel=2 grad=x float32"
-    assert content(line, x=[1, 2], dy=[NAN], position=(0, 0, 1)) == "value.nan"
+    (name,) = Problem.parse(line).answers
+    assert content(line, name, x=[1, 2], dy=[NAN], position=(0, 0, 1)) == "value.nan"
     assert content(line, x=[1, 2], dy=[INF], position=(0, 0, 1)) == "value.infinity"
 
 
@@ -388,6 +468,7 @@ def test_without_a_differing_place_no_content_is_named():
 def test_what_is_wrong_for_whole_numbers_too_is_no_matter_of_content():
     assert content(CONV, x=[NAN, 1], plain=Verdict(Kind.VALUE)) == "conv.sum"
     assert content(CONV, x=[NAN, 1], plain=Verdict(Kind.SHAPE)) == "value.nan"
+    assert content(CONV, x=[NAN, 1], plain=Verdict(Kind.UNSUPPORTED)) == "value.nan"
 
 
 def test_the_simpler_problems_are_asked_on_the_fill_that_shows_the_trouble():

@@ -231,6 +231,10 @@ def test_indices_are_compared_too_and_are_int64():
     assert found.wrong[4] == ("indices", (0, 0, 3))
 
 
+def test_beside_real_numbers_the_indices_are_not_measured():
+    assert verdict(INDICES.replace("integers", "real")).kind is Kind.AGREES
+
+
 def test_an_answer_without_an_array_is_told():
     found = judge(trial(LINE, Outcome("arrays", {})))
     assert found.message == "expected the arrays y, got none"

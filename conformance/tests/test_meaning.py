@@ -109,6 +109,7 @@ def test_the_refusal_says_whether_it_is_of_the_gradient():
         ),
         ("distance_pool x=2x4x5 kernel=3 float32", {"w": (3,)}),
         ("distance_pool x=2x4x5 kernel=-1 float32", {"w": (0,)}),
+        ("unfold x=2x4x5 kernel=2 float32", {}),
         ("max_unpool x=2x4x5 kernel=2 float32", {"indices": (2, 4, 5)}),
         ("max_pool x=2x4x5 kernel=3 float32", {}),
         ("max_pool x=2x4x5 kernel=3 grad=x float32", {"dy": (2, 4, 3)}),
@@ -155,6 +156,8 @@ def test_only_plain_same_padding_depends_on_the_side_that_is_chosen():
         return operation(problem, arrays, choices).result().values
 
     assert told("same", {}) == told("same_upper", before) == told("same", {"x": "y"}) == [21, 2]
+    assert told("causal", before) == told("causal", {}) == [10, 21]
+    assert told("1+0", before) == told("1+0", {}) == [10, 21]
     assert told("same", before) == told("same_lower", {}) == [10, 21]
     assert told("same", {"padding.same_side": "after"}) == [21, 2]
 
