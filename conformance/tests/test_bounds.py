@@ -97,6 +97,7 @@ def test_an_average_rounds_three_times_more():
         ("1", [3, 4], 7, 2 + 2),
         ("2", [3, 4], 5, 2 + 2 + 2 + 4 + 2),
         ("2", [0.25], Fraction(1, 4), 1 + 2 + 1 + 4 + 2),
+        ("2", [100], 100, 1 + 2 + 1 + 4 + 5),
         ("2", [0, 0], 0, 2 + 2 + 2 + 4),
         ("2", [1], 1, 1 + 2 + 1 + 4),
         ("3", [3, 4, 5], 6, 3 + 2 + 6 + 4 + 2),
@@ -117,6 +118,10 @@ def test_a_complex_product_may_be_made_of_three_real_ones():
     found = accuracy(line, position=(0, 0, 0, 0), x=[1 + 2j], w=[3 - 4j])
     summing = 2 * g(2 * (2 + 2 + 2)) * 21  # 3 + 8 + 4 + 6; the real part is 11
     assert found == summing * (1 + U) + U * 11 + 3 * TINY + TINY
+    line = "conv x=1x1x2 w=1x1x2 complex64"
+    found = accuracy(line, position=(0, 0, 0, 0), x=[1 + 2j, 1], w=[3 - 4j, 1])
+    summing = 2 * g(2 * (4 + 2 + 2)) * 22
+    assert found == summing * (1 + U) + U * 12 + 5 * TINY + TINY
 
 
 def test_a_separable_convolution_rounds_the_depthwise_result_too():
@@ -162,6 +167,13 @@ def test_the_gradient_of_a_norm_rounds_each_term_as_its_exponent_says(p, element
     assert element is None or exact == element
     found = accuracy_bound(problem, op, (0, 0, 0), "float32")
     assert found == pooled(n + 2 + rounds, Fraction(exact), (n + 1) * TINY)
+
+
+def test_the_gradient_of_a_norm_counts_every_tap_of_the_window():
+    line = "lp_pool x=1x1x4 kernel=4 p=2 grad=x float32"
+    problem, op = defined(line, x=[1, 1, 1, 1], dy=[4])
+    found = accuracy_bound(problem, op, (0, 0, 0), "float32")
+    assert found == pooled(1 + 2 + 2 * (4 + 12), 2, 2 * TINY)
 
 
 # The fills `integers` and `special`
@@ -227,6 +239,10 @@ def test_the_roundings_of_the_sum_count_for_overflow():
     just = Fraction(largest) / (1 + g(1, UNIT["float16"]))
     below, above = float(just) - 0.01, float(just) + 0.01
     assert (overflows([below]), overflows([above])) == (False, True)
+
+
+def test_a_sum_that_reaches_the_largest_number_and_no_more_does_not_overflow():
+    assert not overflows([65504 * (1 - 2.0**-11)])
 
 
 def test_what_is_infinite_already_and_whole_numbers_do_not_overflow():

@@ -62,6 +62,8 @@ def test_what_has_no_meaning_has_terms_too():
     assert terms_each(Problem.parse("conv x=1x4x5 w=6x2x3 groups=0 float32")) == 6
     assert terms_each(Problem.parse("conv_transpose x=1x4x5 w=4x3x2 groups=0 float32")) == 8
     assert terms_each(Problem.parse("adaptive_avg_pool x=1x1x7 output=0 float32")) == 8
+    assert terms_each(Problem.parse("adaptive_max_pool x=1x1x4x4 output=1x2x3 float32")) == 5 * 3
+    assert terms_each(Problem.parse("conv x=1x4x5 w=6x2x3 groups=0 grad=x float32")) == 6 * 3
 
 
 # What is compared
@@ -104,6 +106,8 @@ def test_a_sample_has_every_corner_and_the_middle_of_every_side():
 def test_the_rest_of_a_sample_follows_from_its_seed():
     assert _sample(LARGE, SHAPE, seed=1) == _sample(LARGE, SHAPE, seed=1)
     assert _sample(LARGE, SHAPE, seed=1) != _sample(LARGE, SHAPE, seed=2)
+    most = max(len(_sample(LARGE, SHAPE, seed)) for seed in range(9))
+    assert most == 16 + 8 + 24  # corners, sides (the middle of an axis of 2 is its start), drawn
     drawn = {place[3] for seed in range(9) for place in _sample(LARGE, SHAPE, seed)}
     assert len(drawn) > 40  # of 60: every column can be drawn
 
@@ -154,6 +158,14 @@ def test_indices_are_expected_where_the_problem_asks_for_them():
     found = expected(line.format(" indices"))
     assert found.indices.dtype == np.int64
     assert found.indices.tolist() == [found.operation.index((0, 0, 0))]
+
+
+def test_a_sample_is_that_of_seed_0_unless_another_is_given():
+    case = Case.parse("conv1x1 x=1x60x9999 w=1x60 float32 fill=integers#0")
+    arrays = make_arrays(case)
+    found = expectation(case.problem, arrays)
+    assert found.positions == expectation(case.problem, arrays, seed=0).positions
+    assert found.positions != expectation(case.problem, arrays, seed=1).positions
 
 
 def test_the_choices_and_the_problem_stand_in_the_expectation():
