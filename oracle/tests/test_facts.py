@@ -37,6 +37,7 @@ from convoracle import (
 )
 from convoracle.conv import flipped, zero_of
 from convoracle.depthwise import multiply_adds
+from convoracle.exact import exact_sum, root, rounded
 from convoracle.tensor import flat_index
 from convoracle.transpose import relationship, spread_axes
 from convoracle.unpool import unpooled_size
@@ -265,6 +266,29 @@ def test_the_zero_of_the_padding_is_of_the_kind_of_the_elements():
     assert [repr(zero_of(dtype)) for dtype in ("float16", "float64", "int8", "uint8")] == [
         "0.0", "0.0", "0", "0",
     ]  # fmt: skip
+
+
+# Numbers
+
+
+def test_an_unsigned_number_wraps_at_256():
+    assert [rounded(number, "uint8") for number in (0, 255, 256, 257, -1)] == [0, 255, 0, 1, 255]
+
+
+def test_a_root_that_is_whole_is_found_exactly():
+    assert [root(27, 3), root(32, 5), root(2**40, 4), root(49, 2), root(0, 3)] == [
+        3,
+        2,
+        2**10,
+        7,
+        0,
+    ]
+    assert root(Fraction(1, 8), 3) == Fraction(1, 2)
+
+
+def test_a_sum_is_exact_where_its_nearest_float_is_1_off():
+    assert exact_sum([2.0**53, 1.0]) == 2**53 + 1
+    assert exact_sum([2.0**53 + 2, 1.0]) == 2**53 + 3
 
 
 # One axis
