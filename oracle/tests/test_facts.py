@@ -509,6 +509,11 @@ def test_the_gradient_of_a_sum_of_magnitudes_does_not_ask_for_the_norm():
         assert values(lp_pool_gradient(x, dy, [2], p=1, **ONE, choices=choices)) == told
 
 
+def test_a_small_sample_has_a_sign_too():
+    x, dy = Tensor((1, 1, 2), [-0.25, 0.25]), Tensor((1, 1, 1), [3.0])
+    assert values(lp_pool_gradient(x, dy, [2], p=1, **ONE)) == [-3, 3]
+
+
 def test_an_infinite_norm_leaves_the_finite_samples_nothing():
     x, dy = Tensor((1, 1, 2), [math.inf, 4.0]), Tensor((1, 1, 1), [2.0])
     first, second = values(lp_pool_gradient(x, dy, [2], **ONE))
