@@ -37,7 +37,7 @@ from convoracle import (
 )
 from convoracle.conv import flipped, zero_of
 from convoracle.depthwise import multiply_adds
-from convoracle.exact import exact_sum, root, rounded
+from convoracle.exact import exact_sum, lowest, quotient, root, rounded
 from convoracle.tensor import flat_index
 from convoracle.transpose import relationship, spread_axes
 from convoracle.unpool import unpooled_size
@@ -273,6 +273,14 @@ def test_the_zero_of_the_padding_is_of_the_kind_of_the_elements():
 
 def test_an_unsigned_number_wraps_at_256():
     assert [rounded(number, "uint8") for number in (0, 255, 256, 257, -1)] == [0, 255, 0, 1, 255]
+
+
+def test_the_least_unsigned_number_is_0():
+    assert [lowest(dtype) for dtype in ("uint8", "int8", "float16")] == [0, -128, -math.inf]
+
+
+def test_a_small_number_over_zero_is_infinite_with_its_sign():
+    assert [quotient(0.5, 0), quotient(-0.5, 0)] == [math.inf, -math.inf]
 
 
 def test_a_root_that_is_whole_is_found_exactly():
