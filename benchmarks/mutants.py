@@ -34,7 +34,7 @@ PLACES_LEFT_OUT = {
     "in an annotation": "annotations are text that nobody evaluates",
     "at the `*` of a parameter list": "it is no operator, cosmic-ray takes it for one",
     "in a decorator that caches": "a cache and its size change the cost, not the meaning",
-    "not a program": "the mutated source does not compile",
+    "that is no program": "the mutated source does not compile",
 }
 
 CACHES = ("cache(", "lru_cache(")  # not cached_property: without it there is no property
@@ -66,7 +66,7 @@ def mutants(module: str, source: str) -> tuple[list[Mutant], Counter[str]]:
         where = places.left_out(node, start)
         code = None if where else compiled(mutated := mutate_code(source, operator, nth))
         if code is None:
-            left_out[where or "not a program"] += 1
+            left_out[where or "that is no program"] += 1
             continue
         was, becomes = _changed_line(source, mutated)
         seen[was, becomes] += 1
