@@ -186,7 +186,7 @@ def _data() -> list[Exploration]:
 
 
 EXPLORATIONS: tuple[Exploration, ...] = (
-    *_meaning("convolution", "conv", 320, 160),
+    *_meaning("convolution", "conv", 260, 100),
     *_meaning("convolution", "conv1x1", 40, 40),
     *(_one("convolution", op, dtype, 40) for op in COMPLEX_OPS[:2] for dtype in COMPLEX),
     _one("convolution", "conv", "uint8", 40),
@@ -194,7 +194,7 @@ EXPLORATIONS: tuple[Exploration, ...] = (
     *(_one("convolution", "conv_transpose", dtype, 30) for dtype in COMPLEX),
     *_meaning("convolution", "depthwise_conv", 90, 25),
     *_meaning("convolution", "separable_conv", 90, 25),
-    *(one for op in FIRST_OPS if op.endswith("_pool") for one in _meaning("pooling", op, 200, 90)),
+    *(one for op in FIRST_OPS if op.endswith("_pool") for one in _meaning("pooling", op, 150, 60)),
     *(_one("pooling", op, "uint8", 60) for op in ("max_pool", "avg_pool")),
     *(
         one

@@ -11,13 +11,14 @@ from convformance.attribute import explain
 from convformance.backend import Outcome, Unsupported
 from convformance.backends.numpy_backend import NumpyBackend
 from convformance.bench import Bench
-from convformance.bounds import accuracy_bound, meaning_bound
-from convformance.expect import expectation
+from convformance.bounds import BoundLine, accuracy_bound, meaning_bound
+from convformance.expect import Expectation, expectation
 from convformance.fills import make_arrays
-from convformance.judge import Trial, judge
-from convformance.margins import in_bounds
+from convformance.judge import Trial, _accumulator, judge
+from convformance.margins import Margins, in_bounds
 from convformance.problem import Case
-from convformance.verdict import Kind
+from convformance.verdict import Kind, Verdict
+from convoracle import InvalidProblem
 
 LINE = "conv x=1x1x5 w=1x1x2 float32 fill=integers#0"
 
@@ -165,6 +166,176 @@ def test_an_index_is_open_where_the_window_holds_no_sample():
     open_ones = np.where([[[True, False, True]]], 77, indices)
     assert verdict(line, indices=open_ones).kind is Kind.AGREES
     assert verdict(line, indices=indices + 1).kind is Kind.VALUE
+
+
+@pytest.mark.parametrize(
+    ("outcome", "kind", "clause"),
+    [
+        ("unsupported", Kind.UNSUPPORTED, ""),
+        ("crashed", Kind.CRASHED, "backend.answer"),
+        ("timed out", Kind.LATE, "backend.answer"),
+        ("something else", Kind.ANSWER, "backend.answer"),
+        ("refused", Kind.REFUSES, "backend.refusal"),
+    ],
+)
+def test_what_is_no_answer_has_a_kind_of_its_own_and_keeps_its_message(outcome, kind, clause):
+    found = judge(trial(LINE, Outcome(outcome, message="so it was")))
+    assert (found.kind, found.clause, found.message) == (kind, clause, "so it was")
+    assert found.is_discrepancy == (outcome != "unsupported")
+
+
+def test_a_refusal_of_an_invalid_problem_agrees_with_its_clause():
+    one = trial(LINE, Outcome("refused", message="no"))
+    found = judge(replace(one, expected=InvalidProblem("conv.groups", "3 of 2")))
+    assert (found.kind, found.clause, found.message) == (Kind.AGREES, "conv.groups", "no")
+
+
+@pytest.mark.parametrize(
+    ("line", "clause"),
+    [
+        ("max_pool x=1x1x5 kernel=2 float32", "window.count"),
+        ("conv1x1 x=1x1x5 w=1x1 float32", "conv1x1.product"),
+        ("conv_transpose x=1x1x5 w=1x1x2 float32", "transpose.count"),
+        ("max_unpool x=1x1x5 kernel=1 float32", "unpool.output"),
+        ("adaptive_avg_pool x=1x1x5 output=2 float32", "adaptive.output"),
+        ("global_max_pool x=1x1x5 float32", "global.window"),
+        ("unfold x=1x1x5 kernel=2 float32", "unfold.order"),
+        ("fold x=1x2x4 kernel=2 output=5 float32", "fold.sum"),
+        ("conv x=1x1x5 w=1x1x2 grad=x float32", "grad.shape"),
+        ("conv_transpose x=1x1x5 w=1x1x2 grad=w float32", "grad.shape"),
+    ],
+)
+def test_a_wrong_shape_is_of_the_clause_about_the_op_s_size(line, clause):
+    one = trial(f"{line} fill=integers#0", Outcome("arrays"))
+    name = one.case.problem.answers[0]
+    found = judge(replace(one, outcome=Outcome("arrays", {name: np.zeros((), np.float32)})))
+    assert (found.kind, found.clause) == (Kind.SHAPE, clause)
+    assert found.message.endswith(", got ()")
+
+
+INDICES = "max_pool x=1x1x5 kernel=2 indices float32 fill=integers#0"
+
+
+def test_indices_are_compared_too_and_are_int64():
+    y, indices = right(INDICES)["y"], right(INDICES)["indices"]
+    assert verdict(INDICES).compared == 8
+    found = verdict(INDICES, indices=indices.astype(np.int32))
+    assert (found.kind, found.message) == (Kind.DTYPE, "indices: expected int64, got int32")
+    found = verdict(INDICES, indices=indices[..., :3])
+    assert found.message == "indices: expected shape 1x1x4, got 1x1x3"
+    moved = indices.copy()
+    moved[0, 0, 3] += 1
+    found = verdict(INDICES, y=y + 1, indices=moved)
+    assert found.message == "5 of 8 compared elements differ"
+    assert found.wrong[0] == ("y", (0, 0, 0))
+    assert found.wrong[4] == ("indices", (0, 0, 3))
+
+
+def test_beside_real_numbers_the_indices_are_not_measured():
+    assert verdict(INDICES.replace("integers", "real")).kind is Kind.AGREES
+
+
+def test_an_answer_without_an_array_is_told():
+    found = judge(trial(LINE, Outcome("arrays", {})))
+    assert found.message == "expected the arrays y, got none"
+
+
+def test_an_average_may_be_its_own_roundings_off_and_no_more():
+    line = "avg_pool x=1x1x3 kernel=3 float32 fill=integers#0"
+    seeds = (line.replace("#0", f"#{seed}") for seed in range(50))
+    line = next(one for one in seeds if right(one)["y"] % 1 != 0)
+    y = right(line)["y"]
+    up = np.nextafter(y, np.float32(np.inf))
+    far = y * np.float32(1 + 2**-20)
+    assert verdict(line, y=up).kind is Kind.AGREES
+    assert verdict(line, y=far).kind is Kind.VALUE
+    assert verdict(line, y=np.full_like(y, np.nan)).kind is Kind.VALUE
+
+
+def test_a_needless_nan_of_a_complex_answer_is_told():
+    line = "conv x=1x1x2 w=1x1x1 complex64 fill=integers#0"
+    y = right(line)["y"]
+    y[0, 0, 0] = complex(np.nan, np.nan)
+    assert verdict(line, y=y).message == (
+        "2 of 4 compared elements differ, each NaN where none is due"
+    )
+    assert verdict(line, y=y).wrong == (("y", (0, 0, 0, 0)), ("y", (0, 0, 0, 1)))
+
+
+def test_a_nan_of_whole_numbers_there_is_none():
+    line = "max_pool x=1x1x5 kernel=2 int32 fill=integers#0"
+    assert verdict(line, y=right(line)["y"] + 1).message == "4 of 4 compared elements differ"
+
+
+def test_what_exceeds_the_bound_is_counted_and_the_worst_is_named():
+    line = "conv x=1x1x4 w=1x1x1 float32 fill=real#0"
+    y = right(line)["y"]
+    y[0, 0, 1] *= 1 + 2.0**-18
+    y[0, 0, 2] *= 1 + 2.0**-16
+    found = verdict(line, y=y)
+    assert (found.kind, found.clause) == (Kind.BOUND, "backend.accuracy")
+    assert found.wrong == (("y", (0, 0, 1)), ("y", (0, 0, 2)))
+    assert found.compared == 4
+    assert found.message == (
+        f"2 of 4 compared elements exceed the bound, the worst {found.margin:.3g} times"
+    )
+    assert 20 < found.margin < 200
+    agrees = verdict(line)
+    assert (agrees.kind, agrees.compared, agrees.wrong) == (Kind.AGREES, 4, ())
+    assert 0 <= agrees.margin <= 1
+
+
+def test_a_flushed_answer_and_a_kept_one_are_equal_where_subnormals_count_as_zero():
+    line = "conv1x1 x=1x1x3 w=1x1 float32 fill=special#0"
+    case = Case.parse(line)
+    x = np.array([[[2.0**-149, -(2.0**-127), 2.0**-126]]], np.float32)
+    arrays = {"x": x, "w": np.ones((1, 1), np.float32)}
+    expected = expectation(case.problem, arrays, {"value.subnormal": "flush"})
+
+    def told(*y):
+        answer = Outcome("arrays", {"y": np.array([[y]], np.float32)})
+        return judge(Trial(case, expected, answer, {})).kind
+
+    assert told(0, 0, 2.0**-126) is Kind.AGREES
+    assert told(2.0**-140, -(2.0**-149), 2.0**-126) is Kind.AGREES
+    assert told(0, 0, 0) is Kind.VALUE
+    assert told(2.0**-126, 0, 2.0**-126) is Kind.VALUE
+    assert told(0, -(2.0**-126), 2.0**-126) is Kind.VALUE
+
+
+@pytest.mark.parametrize(
+    ("line", "declared", "told"),
+    [
+        ("conv x=1x1x4 w=1x1x1 float16", {}, "float16"),
+        ("conv x=1x1x4 w=1x1x1 float16", {"float16": "float32"}, "float32"),
+        ("conv x=1x1x4 w=1x1x1 float16", {"float32": "float64"}, "float16"),
+        ("conv x=1x1x4 w=1x1x1 complex64", {"float32": "float64"}, "float64"),
+        ("conv x=1x1x4 w=1x1x1 grad=x float16", {"conv float16": "float32"}, "float32"),
+        (
+            "conv x=1x1x4 w=1x1x1 grad=x float16",
+            {"conv float16": "float32", "conv grad=x float16": "float64"},
+            "float64",
+        ),
+        (
+            "conv x=1x1x4 w=1x1x1 grad=w float16",
+            {"conv float16": "float32", "conv grad=x float16": "float64"},
+            "float32",
+        ),
+        ("conv x=1x1x4 w=1x1x1 float16", {"conv grad= float16": "float32"}, "float16"),
+    ],
+)
+def test_the_accumulator_is_the_most_special_declaration_that_fits(line, declared, told):
+    assert _accumulator(Case.parse(f"{line} fill=real#0").problem, declared) == told
+
+
+@pytest.mark.parametrize("record", [BoundLine, Expectation, Margins, Trial, Verdict])
+def test_no_record_of_the_judge_can_be_changed(record):
+    assert record.__dataclass_params__.frozen
+
+
+def test_a_verdict_has_compared_nothing_unless_it_says_so():
+    found = Verdict(Kind.AGREES)
+    assert (found.compared, found.wrong, found.margin, found.clause) == (0, (), None, "")
 
 
 # The bounds.

@@ -163,7 +163,7 @@ def relationship(axis: Axis, spatial: int, more: int) -> str:
     if axis.dilation != 1 or axis.before != axis.after or not spatial:
         return ""
     if stride == 1:
-        if p == k // 2 and k % 2 and 0 < p != k - 1:
+        if k % 2 and 0 < p == k // 2:
             same = "transpose.half"  # 10
         else:
             same = {k - 1: "transpose.full", 0: "transpose.unit"}.get(p, "transpose.unit_padded")

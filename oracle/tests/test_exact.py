@@ -54,28 +54,6 @@ def nearest(number, candidates):
 # value.round
 
 
-@pytest.mark.parametrize("dtype", NARROW)
-def test_value_round_every_number_of_the_format_is_itself(dtype):
-    form = FORMATS[dtype]
-    for number in numbers(dtype):
-        assert round_float(number, form) == number == round_float(Fraction(number), form)
-        assert round_float(-number, form) == -number
-
-
-@pytest.mark.parametrize("dtype", NARROW)
-def test_value_round_takes_the_nearest_of_the_two_neighbours_and_the_even_one_on_a_tie(dtype):
-    """Three points between neighbours; the position in the list has the last bit's parity."""
-    form, every = FORMATS[dtype], numbers(dtype)
-    places = [*range(40), *random.Random(1).sample(range(len(every) - 1), 1500), len(every) - 2]
-    for place in places:
-        pair = ((every[place], place), (every[place + 1], place + 1))
-        low, high = Fraction(every[place]), Fraction(every[place + 1])
-        for share in (Fraction(1, 2), Fraction(499999, 10**6), Fraction(500001, 10**6)):
-            number = low + share * (high - low)
-            assert round_float(number, form) == nearest(number, pair)
-            assert round_float(-number, form) == -nearest(number, pair)
-
-
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
 def test_value_round_agrees_with_struct(dtype):
     source, letter = random.Random(2), LETTERS[dtype]
@@ -355,3 +333,28 @@ def test_value_subnormal_flush_takes_what_is_below_the_least_normal_number_for_z
         assert [flushed(number, dtype) for number in (below, -below, 0.0)] == [0, 0, 0]
         assert flushed(INF, dtype) == INF
     assert flushed(1, "int8") == 1
+
+
+# Every number of a narrow format
+
+
+@pytest.mark.parametrize("dtype", NARROW)
+def test_value_round_every_number_of_the_format_is_itself(dtype):
+    form = FORMATS[dtype]
+    for number in numbers(dtype):
+        assert round_float(number, form) == number == round_float(Fraction(number), form)
+        assert round_float(-number, form) == -number
+
+
+@pytest.mark.parametrize("dtype", NARROW)
+def test_value_round_takes_the_nearest_of_the_two_neighbours_and_the_even_one_on_a_tie(dtype):
+    """Three points between neighbours; the position in the list has the last bit's parity."""
+    form, every = FORMATS[dtype], numbers(dtype)
+    places = [*range(40), *random.Random(1).sample(range(len(every) - 1), 1500), len(every) - 2]
+    for place in places:
+        pair = ((every[place], place), (every[place + 1], place + 1))
+        low, high = Fraction(every[place]), Fraction(every[place + 1])
+        for share in (Fraction(1, 2), Fraction(499999, 10**6), Fraction(500001, 10**6)):
+            number = low + share * (high - low)
+            assert round_float(number, form) == nearest(number, pair)
+            assert round_float(-number, form) == -nearest(number, pair)

@@ -20,6 +20,8 @@ from convoracle import (
 REFUSED = {
     "max_pool x=2x3 kernel=1 float32": ("problem.rank", "(2, 3)"),
     "conv x=2x3 w=3x3 float32": ("problem.rank", "(2, 3)"),
+    "depthwise_conv x=2x3 w=3x1 float32": ("problem.rank", "(2, 3) is not"),
+    "conv_transpose x=2x3 w=3x1 float32": ("problem.rank", "(2, 3) is not"),
     "conv1x1 x=2x3 w=4x3 float32": ("problem.rank", "(2, 3)"),
     "max_pool x=1x1x4x4 kernel=2x2x2 float32": ("problem.axes", "3 entries for 2 spatial axes"),
     "max_pool x=1x1x4x4 kernel=2 stride=1x2x3 float32": ("problem.axes", "stride has 3 entries"),
@@ -57,13 +59,24 @@ REFUSED = {
         "output padding -1",
     ),
     "depthwise_conv x=1x2x4 w=3x1x2 float32": ("depthwise.weight", "with C=2"),
+    "depthwise_conv x=1x2x4 w=1x1x2 float32": ("depthwise.weight", "with C=2"),
+    "depthwise_conv x=1x2x4 w=2x1 float32": ("depthwise.weight", "(2, 1) is not"),
+    "depthwise_conv x=1x2x4 w=2x1x2x2 float32": ("depthwise.weight", "(2, 1, 2, 2) is not"),
+    "separable_conv x=1x2x4 w=2x2x2 pointwise=4 float32": ("separable.weight", "(4,) is not"),
+    "separable_conv x=1x2x4 w=2x2x2 pointwise=1x4x1 float32": ("separable.weight", "(1, 4, 1)"),
+    "separable_conv x=1x2x4 w=2x2x2 pointwise=1x6 float32": ("separable.weight", "with 4"),
     "separable_conv x=1x2x4 w=2x2x2 pointwise=1x2 float32": ("separable.weight", "with 4"),
+    "max_unpool x=2x3 kernel=1 float32": ("problem.rank", "(2, 3) is not (N, C, *spatial)"),
     "max_unpool x=1x1x4 kernel=2 stride=2 output=11 float32": ("unpool.output", "gives (5,)"),
+    "max_unpool x=1x1x4 kernel=2 stride=2 output=5 float32": ("unpool.output", "gives (2,)"),
     "adaptive_avg_pool x=1x1x4 output=0 float32": ("adaptive.output", "output size 0 on"),
     "adaptive_max_pool x=1x1x4x4 output=1x2x3 float32": ("problem.axes", "output has 3 entries"),
     "global_avg_pool x=2x3 float32": ("problem.rank", "(2, 3)"),
     "unfold x=2x3 kernel=2 float32": ("problem.rank", "(2, 3)"),
     "fold x=1x3x4 kernel=2 output=5 float32": ("fold.columns", "(N, C * 2 taps, 4 windows)"),
+    "fold x=1x2x3 kernel=2 output=5 float32": ("fold.columns", "(1, 2, 3) is not"),
+    "fold x=1x2 kernel=2 output=5 float32": ("fold.columns", "(1, 2) is not"),
+    "fold x=1x2x4x1 kernel=2 output=5 float32": ("fold.columns", "(1, 2, 4, 1) is not"),
     "conv x=1x3x4 w=1x2x2 float32": ("conv.weight", "reads 2 channels, each group has 3"),
     "conv x=1x1x4x4 w=1x1x2 float32": ("conv.weight", "3 axes for an input of 4"),
     "conv x=1x3x4 w=2x1x2 groups=2 float32": (
@@ -76,6 +89,21 @@ REFUSED = {
     ),
     "conv x=1x4x4 w=4x4x2 groups=0 float32": ("conv.groups", "groups=0 is less than 1"),
     "conv1x1 x=1x3x4 w=2x4 float32": ("conv1x1.weight", "(2, 4) is not (M, C) with C=3"),
+    "conv1x1 x=1x3x4 w=2x2 float32": ("conv1x1.weight", "(2, 2) is not (M, C) with C=3"),
+    "conv1x1 x=1x3x4 w=3 float32": ("conv1x1.weight", "(3,) is not (M, C)"),
+    "conv x=1x1x4 w=1x1x2x2 float32": ("conv.weight", "4 axes for an input of 3"),
+    "conv x=2x1x4 w=2x1x2 batch_groups=0 float32": ("conv.batch_groups", "batch_groups=0"),
+    "conv_transpose x=1x1x4 w=1x1x2 stride=2 output_padding=5 float32": (
+        "transpose.output_padding",
+        "output padding 5 on spatial axis 0 is not in 0 ... 1",
+    ),
+    "conv_transpose x=1x3x4 w=3x1x2 groups=0 float32": ("conv.groups", "into 0 groups"),
+    "conv_transpose x=1x3x4x4 w=3x1x2 float32": ("transpose.weight", "3 axes for an input of 4"),
+    "conv_transpose x=1x3x4 w=4x1x2 float32": ("transpose.weight", "for 4 input channels, there"),
+    "conv_transpose x=1x1x4 w=1x1x2 stride=4 output_padding=4 float32": (
+        "transpose.output_padding",
+        "is not in 0 ... 3 (stride 4, dilation 1)",
+    ),
     "conv1x1 x=1x3x4 w=2x3x1 float32": ("conv1x1.weight", "(2, 3, 1)"),
     "lp_pool x=1x1x4 kernel=2 p=0 float32": ("lp.p", "p=0"),
     "lp_pool x=1x1x4 kernel=2 p=-2 float32": ("lp.p", "p=-2"),
@@ -97,12 +125,36 @@ def test_a_refused_weight_names_the_groups_that_it_would_fit():
         assert "fits groups=4" in broken_clause(Problem.parse(line)).message
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (
+            "conv x=1x4x9 w=4x2x2",
+            "weight (4, 2, 2) reads 2 channels, each group has 4"
+            "; a weight that reads 2 channels fits groups=2",
+        ),
+        (
+            "conv x=1x4x9 w=2x4x3 groups=2",
+            "weight (2, 4, 3) reads 4 channels, each group has 2"
+            "; a weight that reads 4 channels fits groups=1",
+        ),
+        ("conv x=1x4x9 w=2x3x2 groups=2", "weight (2, 3, 2) reads 3 channels, each group has 2"),
+        ("conv x=1x4x9 w=2x1x3", "weight (2, 1, 3) reads 1 channels, each group has 4"),
+        ("conv x=1x3x9 w=2x0x3", "weight (2, 0, 3) reads 0 channels, each group has 3"),
+    ],
+)
+def test_a_refused_weight_says_what_it_reads_and_what_it_would_fit_if_anything(line, told):
+    assert broken_clause(Problem.parse(f"{line} float32")).message == told
+
+
 def test_a_bias_of_another_length_is_refused():
     x, w = Tensor.of([[[1.0, 2.0]]]), Tensor.of([[[1.0]]])
     with pytest.raises(InvalidProblem, match=r"^\[conv\.bias\] bias \(2,\) is not \(1,\)$"):
         conv(x, w, Tensor.of([1.0, 2.0]), stride=[1], dilation=[1])
     with pytest.raises(InvalidProblem, match=r"^\[conv\.bias\] "):
         conv1x1(x, Tensor.of([[1.0]]), Tensor.of([1.0, 2.0]))
+    with pytest.raises(InvalidProblem, match=r"^\[conv\.bias\] bias \(1,\) is not \(2,\)$"):
+        conv1x1(x, Tensor.of([[1.0], [2.0]]), Tensor.of([1.0]))
 
 
 def test_a_fractional_exponent_is_refused():
@@ -124,6 +176,9 @@ def test_grad_shape_is_that_of_the_output():
     x, w, dy = Tensor.of([[[1.0, 2.0]]]), Tensor.of([[[1.0]]]), Tensor.of([[[1.0]]])
     with pytest.raises(InvalidProblem, match=r"^\[grad\.shape\] .*\(1, 1, 1\).*\(1, 1, 2\)"):
         conv_gradient("x", x, w, dy, stride=[1], dilation=[1])
+    longer = Tensor.of([[[1.0, 2.0, 3.0]]])
+    with pytest.raises(InvalidProblem, match=r"^\[grad\.shape\] .*\(1, 1, 3\).*\(1, 1, 2\)"):
+        conv_gradient("x", x, w, longer, stride=[1], dilation=[1])
 
 
 def test_a_refusal_survives_pickling():
