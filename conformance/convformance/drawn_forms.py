@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from convformance.drawing import FLOATS, INTEGERS, Draw, batch, small
+from convformance.drawing import FLOATS, Draw, batch, small
 from convformance.problem import MEMORIES, OPS, PADDING_MODES, Case, Problem
 from convformance.strategies import large_problems, problems
 

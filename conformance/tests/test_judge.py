@@ -499,5 +499,7 @@ def test_a_refusal_of_full_padding_past_half_the_kernel_is_told_as_that_limit():
         raise ValueError("not implemented for int8")
 
     line = "max_pool x=1x1x5 kernel=3 padding=full int8 fill=integers#0"
-    found = Bench(Told(deed)).examine(Case.parse(line)).verdict
+    backend = Told(deed)
+    backend.knows = {"padding"}
+    found = Bench(backend).examine(Case.parse(line)).verdict
     assert (found.kind, found.choices) == (Kind.VARIANT, {"padding.limit": "half"})
