@@ -129,11 +129,12 @@ def _asked(op: str, axes: Sequence[Geometry], seed: int) -> Asked:
     """Return the case of the axes, in the richest form whose terms are few."""
     forms = [FORMS[(seed + turn) % len(FORMS)] for turn in range(len(FORMS))]
     problems = [problem_of(op, axes, form) for form in (*forms, PLAIN)]
-    chosen = next((one for one in problems if _terms(one) <= FEW_TERMS), problems[-1])
+    chosen = next((one for one in problems if terms_of(one) <= FEW_TERMS), problems[-1])
     return Asked(Case(chosen, seed=seed), tuple(axes))
 
 
-def _terms(problem: Problem) -> int:
+def terms_of(problem: Problem) -> int:
+    """Return how many terms the oracle adds up for the whole answer."""
     return prod(output_shape(problem)) * terms_each(problem)
 
 
@@ -264,7 +265,7 @@ def _bundles(op: str, left: Sequence[Geometry]) -> Iterator[tuple[Geometry, ...]
 
 
 def _split(op: str, axes: tuple[Geometry, ...]) -> Iterator[tuple[Geometry, ...]]:
-    if len(axes) > 1 and _terms(problem_of(op, axes)) > TERM_BUDGET // 2:
+    if len(axes) > 1 and terms_of(problem_of(op, axes)) > TERM_BUDGET // 2:
         yield axes[:1]
         yield axes[1:]
     else:

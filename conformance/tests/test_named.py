@@ -283,3 +283,16 @@ def test_every_named_fill_alone_catches_some_liar():
 )
 def test_one_named_fill_catches_what_no_other_does(one):
     assert catching(one) == {liars_data.ONLY[one.tell.__name__.replace("_", "-")]}
+
+
+@pytest.mark.parametrize(("dtype", "fits"), [("float16", True), ("bfloat16", False)])
+def test_an_overflow_is_asked_of_a_wider_output_if_its_range_is_wider(dtype, fits):
+    problem = Problem.parse(f"conv x=1x3x4 w=1x3x2 output_dtype=float32 {dtype}")
+    assert ("overflow" in applicable(problem)) is fits
+
+
+def test_the_sums_of_an_overflow_pass_the_range_of_float16_in_a_wider_output():
+    case = Case.parse("conv x=1x3x9 w=2x3x3 output_dtype=float32 float16 fill=overflow#1")
+    y = expectation(case.problem, make_arrays(case)).y
+    assert np.isfinite(y).all()
+    assert np.abs(y).max() > np.finfo(np.float16).max

@@ -13,7 +13,7 @@ UNANSWERED = (Kind.UNSUPPORTED, Kind.REFUSES, Kind.CRASHED, Kind.LATE)
 
 
 def covered(run: Run) -> tuple[str, ...]:
-    """Return what the run's covering cases met, asked and answered; nothing if it had none."""
+    """Return what the run's covering cases met where they were answered; nothing if it had none."""
     asked = [one for one in run.cases if one.source == covering.SOURCE]
     if not asked:
         return ()

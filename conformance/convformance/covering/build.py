@@ -8,7 +8,6 @@ other is taken that meets most of what is left.
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -21,25 +20,23 @@ from convformance.covering.count import Tuple, tuples_met, tuples_of, valid
 from convformance.covering.factors import classes_of
 from convformance.covering.space import Counts, Space, plain_axes, space
 from convformance.exhaustive import Form, Geometry, problem_of
-from convformance.expect import broken_clause, terms_each
-from convformance.meaning import output_shape
+from convformance.expect import TERM_BUDGET, broken_clause
+from convformance.packed import terms_of
 from convformance.problem import OPS, Case, Problem
 
-ARRAYS = 1  # of each op; more are in another order of the factors
 TRIES = 12  # rows of which the one is taken that meets most
 ENOUGH = 0.955  # of the triples
 PAIR = 20  # triples that a pair is worth
 LIGHTEST = 12  # geometries of one kind among which an axis is chosen
-MANY_TERMS = 60_000  # past these an axis is chosen anew
 Row = Mapping[str, str]
 
 
-def rows(one: Space, seed: int) -> list[Row]:
+def rows(one: Space) -> list[Row]:
     """Return rows of classes that meet every valid pair of the op's factors."""
     order = list(one.factors[1:])
-    random.Random(seed).shuffle(order)
-    if "fill" in order:  # a long backtrack is spared if the data come first
-        order.sort(key=lambda name: name not in ("dtype", "fill", "memory"))
+    random.Random(0).shuffle(order)
+    # A long backtrack is spared if the data come first.
+    order.sort(key=lambda name: name not in ("dtype", "fill", "memory"))
     found: list[Row] = []
     left = set(one.tuples(2))
     while left:
@@ -94,9 +91,9 @@ def _triples(row: Row) -> set[Tuple]:
 
 def _has(one: Space, given: Row) -> bool:
     """Whether the op has all the factors, and the classes go together."""
-    return {*given} <= {*one.factors} and given.get("op", one.op) == one.op and (
-        one.is_possible(given)
-    )  # fmt: skip
+    if given.get("op", one.op) != one.op or not set(given) <= set(one.factors):
+        return False
+    return one.is_possible(given)
 
 
 def case_of(row: Row, seed: int) -> Case:
@@ -111,7 +108,7 @@ def case_of(row: Row, seed: int) -> Case:
         axes = _axes(one.op, windows, rank, lightest, dice)
         problem = _problem(row, axes, counts, N, dice)
         problem = replace(problem, dtype=dtype, layout=row["layout"], memory=memory)
-        if _terms(problem) <= MANY_TERMS:
+        if terms_of(problem) <= TERM_BUDGET:
             break
     case = Case(problem, fill, seed)
     broken = broken_clause(problem)
@@ -125,8 +122,7 @@ def _axes(
 ) -> list[Geometry]:
     """Return one geometry an axis, of those with few terms; what they share is the same."""
     found = windows or [one for _, one in plain_axes(op)]
-    shared = Counter(one.shared for one in found)
-    chosen = dice.choice(sorted(shared))
+    chosen = dice.choice(sorted({one.shared for one in found}))
     light = sorted((one for one in found if one.shared == chosen), key=lambda one: _weight(op, one))
     return [dice.choice(light[:lightest]) for _ in range(rank)]
 
@@ -153,19 +149,11 @@ def _problem(
     return problem_of(op, axes, form)
 
 
-def _terms(problem: Problem) -> int:
-    total = terms_each(problem)
-    for size in output_shape(problem):
-        total *= size
-    return total
-
-
 def pool() -> list[Case]:
-    """Return the cases of several arrays of each op, and of what all of them leave out."""
+    """Return the cases of an array of each op, and of what all of them leave out."""
     found: list[Case] = []
     for op in OPS:
-        for seed in range(ARRAYS):
-            found += [case_of(row, len(found) + i) for i, row in enumerate(rows(space(op), seed))]
+        found += [case_of(row, len(found) + i) for i, row in enumerate(rows(space(op)))]
     missing = set(valid(3)) - tuples_met(found, 3)
     return found + [case_of(row, len(found) + i) for i, row in enumerate(_mended(missing))]
 

@@ -7,8 +7,10 @@ stride, channels past a block of eight and no multiple of it.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import prod
 from typing import Any
 
+from convformance.meaning import output_channels
 from convformance.problem import DTYPES, FILLS, LAYOUTS, MEMORIES, OPS, Case, Problem
 from convformance.sizes import UNWINDOWED, axes_of
 
@@ -73,19 +75,14 @@ def channels_class(number: int) -> str:
 
 def channels_of(problem: Problem) -> tuple[int, int]:
     """Return (channels in, channels out); an op without weights has none out (0)."""
-    op, C, w = problem.op, problem.x[1], problem.w
+    op, C = problem.op, problem.x[1]
     if op == "fold":
-        taps = 1
-        for size in problem.kernel_size:
-            taps *= size
-        return C // taps, 0
+        return C // prod(problem.kernel_size), 0
     if op == "separable_conv":
         return C, problem.pointwise[0]
     if op == "depthwise_conv":
-        return C, C * w[1]
-    if op == "conv_transpose":
-        return C, w[1] * problem.groups
-    return C, w[0] if w else 0
+        return C, C * problem.w[1]
+    return C, output_channels(problem)
 
 
 def groups_class(C: int, M: int, groups: int) -> str:

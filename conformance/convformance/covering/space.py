@@ -35,7 +35,6 @@ WINDOWS = (
 CHANNELS = ("groups", "channels", "output channels")
 DATA = ("dtype", "fill", "memory", "batch")
 ALONE = ("rank", "layout", "bias")
-GROUPS = (WINDOWS, CHANNELS, DATA, *((name,) for name in ALONE))
 
 COUNTS = (1, 2, 3, 5, 8, 9, 12, 16, 17, 33, 64, 65)
 MULTIPLIERS = (1, 2, 3, 8)
@@ -120,10 +119,10 @@ def _windows(op: str) -> Found:
     kind = "depthwise_conv" if op == "separable_conv" else op
     found = []
     for one in (*geometries(kind), *_more(kind)):
-        if not one.size or (kind != "max_unpool" and axis_of(kind, one).count < 1):
+        if not _gives(kind, one):
             continue
         problem = problem_of(kind, [one])
-        if broken_clause(problem) is None and _gives(kind, one):
+        if broken_clause(problem) is None:
             classes = classes_of(Case(problem))
             found.append(({name: classes[name] for name in WINDOWS if name in classes}, one))
     return found
@@ -137,11 +136,12 @@ def plain_axes(op: str) -> Found:
 
 
 def _gives(op: str, geometry: Geometry) -> bool:
-    """Whether the output has an element, and the padding, if there is any, is no larger."""
+    """Whether the geometry has samples and windows, and most frameworks' output padding."""
+    if not geometry.size:
+        return False
     axis = axis_of(op, geometry)
-    if op == "conv_transpose":
-        return axis.size > 0 and geometry.more < geometry.stride
-    return axis.count > 0
+    spread = op != "conv_transpose" or (axis.size > 0 and geometry.more < geometry.stride)
+    return spread and axis.count > 0
 
 
 def _more(op: str) -> Iterator[Geometry]:
