@@ -69,6 +69,8 @@ def _make_sayable(op, values):
     if values.get("grad"):
         for name in ("indices", "batch_groups", "output_dtype"):
             values.pop(name, None)
+    if values.get("grad") in ("w", "bias") and values.get("memory") == "broadcast":
+        values.pop("memory")
     if values.get("groups", 1) > 1:
         values.pop("batch_groups", None)
     if values.get("unbatched"):
