@@ -11,8 +11,6 @@ ROOT = Path(__file__).parents[1]
 LEFT_ALONE = {
     "`convoracle.clauses`": "it is a table of text",
     "`convoracle.errors`": "it holds no operator, number or condition",
-    "`convformance.margins`": "not yet in the set; its tests hold it against Fractions, and take "
-    "long for each mutant",
     "The rest of `convformance`": "it makes the cases, runs the backends and keeps the records; "
     "its checks are met by the deliberately wrong backends (`conformance/tests/liars*.py`)",
 }
@@ -74,6 +72,7 @@ MODULES = {
         _judging("verdict", "judge"),
         _judging("attribute", "attribute judge"),
         _judging("bounds", "bounds judge"),
+        _judging("margins", "margins", "bounds judge"),
         _judging("judge", "judge attribute handing"),
         _judging("meaning", "meaning judge bounds"),
         _judging("expect", "expect judge bounds"),

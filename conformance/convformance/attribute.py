@@ -105,10 +105,10 @@ def _refused_at(label: str, case: Case, message: str, try_out: TryOut) -> str:
 
 
 def _overcome(case: Case, message: str, try_out: TryOut) -> bool:
-    """Whether the refusal with that message is gone."""
+    """Whether the refusal with that message is gone; what is not supported tells nothing."""
     if broken_clause(case.problem) is not None:
         return False
-    return not _same_trouble(try_out(case), Verdict(Kind.REFUSES, message=message))
+    return _is_gone(try_out(case), Verdict(Kind.REFUSES, message=message))
 
 
 def _same_trouble(one: Verdict, other: Verdict) -> bool:

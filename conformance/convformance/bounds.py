@@ -23,6 +23,12 @@ ROUNDED_TERMS = ("avg_pool", "lp_pool")  # where a gradient's terms are quotient
 DIVIDING_OPS = ("avg_pool", "distance_pool", "adaptive_avg_pool", "global_avg_pool")
 
 
+def is_exact(problem: Problem) -> bool:
+    """Whether an answer is one of the samples, or its size, so that nothing is rounded."""
+    largest = problem.op == "lp_pool" and problem.p == math.inf
+    return not problem.grad and (problem.op in EXACT_OPS or largest)
+
+
 @cache
 def gamma(n: Fraction | int, u: Fraction) -> Fraction:
     """Return n u / (1 - n u): the relative error of n roundings; infinite error has no bound."""
@@ -70,6 +76,10 @@ def _term_roundings(problem: Problem) -> int:
 
 
 def _finishing_roundings(problem: Problem, exact: Number) -> int:
+    """Return the roundings after the sum.
+
+    The divisor of a weighted average has none: every fill's weights are small whole numbers.
+    """
     if problem.grad:
         return 0
     if problem.op in DIVIDING_OPS:
@@ -93,7 +103,7 @@ def accuracy_bound(
     gamma(n + 2) * sum |terms| at the accumulator's unit roundoff, plus half an ulp of the
     output, plus the underflow of each term. Dividing and root-taking add their roundings.
     """
-    if problem.op in EXACT_OPS and not problem.grad:
+    if is_exact(problem):
         return Fraction(0)
     exact = operation.exact(position) if exact is None else exact
     magnitude = operation.magnitude(position)

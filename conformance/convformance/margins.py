@@ -14,7 +14,7 @@ from fractions import Fraction
 import numpy as np
 
 from convformance.backend import Array
-from convformance.bounds import EXACT_OPS, accuracy_bound, bound_line, may_overflow
+from convformance.bounds import accuracy_bound, bound_line, is_exact, may_overflow
 from convformance.expect import Expectation
 from convoracle.exact import Number, exact_sum, is_finite, is_nan
 
@@ -63,7 +63,7 @@ def estimate(got: float, expected: Expectation, i: int, accumulator: str) -> flo
         return math.nan
     if got == exact:  # Python compares a float with an int or a Fraction exactly
         return 0.0
-    if expected.problem.op in EXACT_OPS and not expected.problem.grad:
+    if is_exact(expected.problem):
         return math.nan
     try:
         bound = _bound(expected, i, exact, accumulator)

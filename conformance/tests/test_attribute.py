@@ -227,6 +227,17 @@ def test_a_refusal_for_another_reason_is_another_refusal():
     ) == {"size.batch": "refuse"}
 
 
+def test_a_refusal_is_not_gone_where_the_neighbour_is_not_supported():
+    unasked = Verdict(Kind.UNSUPPORTED, message="no batch of 1")
+    one = Problem.parse("conv x=1x1x5 w=1x1x2 float32")
+
+    def try_out(other):
+        return unasked if other.problem == one else replace(REFUSES, message="at most 3")
+
+    case = Case.parse("conv x=0x1x5 w=1x1x2 float32 fill=integers#0")
+    assert refusal_choice(case, "at most 3", try_out) is None
+
+
 def test_a_message_without_its_numbers_is_the_reason():
     assert template("kernel 12 of -3 is at most 7x8") == "kernel # of # is at most #x#"
     assert template("{{node conv_7}} a {{b}}c") == "a c"

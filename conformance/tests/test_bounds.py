@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from convformance.bounds import accuracy_bound, gamma, may_overflow, meaning_bound
+from convformance.bounds import accuracy_bound, gamma, is_exact, may_overflow, meaning_bound
 from convformance.expect import numpy_dtype
 from convformance.meaning import input_shapes, operation
 from convformance.problem import Problem
@@ -102,13 +102,12 @@ def test_an_average_rounds_three_times_more():
         ("2", [1], 1, 1 + 2 + 1 + 4),
         ("3", [3, 4, 5], 6, 3 + 2 + 6 + 4 + 2),
         ("5", [2], 2, 1 + 2 + 2 + 4 + 1),
-        ("inf", [3, 0], 3, 2 + 2 + 4),
     ],
 )
 def test_a_norm_rounds_its_powers_and_its_root(p, x, norm, roundings):
     found = accuracy(f"lp_pool x=1x1x{len(x)} kernel={len(x)} p={p} float32", x=x)
     lost = (len(x) + 1) * TINY
-    if p not in ("1", "inf"):
+    if p != "1":
         lost = Fraction(root(lost, int(p)))
     assert found == pooled(roundings, norm, lost)
 
@@ -136,10 +135,17 @@ def test_a_separable_convolution_rounds_the_depthwise_result_too():
 def test_what_copies_and_what_is_not_finite_has_no_bound():
     assert accuracy("max_pool x=1x1x2 kernel=2 float32", x=[1, 2]) == 0
     assert accuracy("unfold x=1x1x2 kernel=2 float32", x=[1, 2]) == 0
+    assert accuracy("lp_pool x=1x1x2 kernel=2 p=inf float32", x=[1, -2]) == 0
     assert accuracy("conv x=1x1x2 w=1x1x2 float32", x=[INF, 1], w=[1, 1]) == 0
     assert accuracy("conv x=1x1x2 w=1x1x2 float32", x=[INF, INF], w=[1, -1]) == 0
     problem, op = defined("conv x=1x1x1 w=1x1x1 float32", x=[1], w=[1])
     assert accuracy_bound(problem, op, (0, 0, 0), "float32", INF) == 0
+
+
+def test_the_gradient_of_what_copies_is_a_sum():
+    assert is_exact(Problem.parse("lp_pool x=1x1x2 kernel=2 p=inf float32"))
+    for line in ("lp_pool x=1x1x2 kernel=2 p=inf", "max_pool x=1x1x2 kernel=2"):
+        assert not is_exact(Problem.parse(f"{line} grad=x float32"))
 
 
 def gradient(line, kernel, **arrays):

@@ -38,7 +38,8 @@ FACTORS = (0.0, 1e-3, 0.3, 0.999999, 1.0, 1.000001, 1.5, 40.0, 1e30)
 
 def stated_bound(problem, operation, position, accumulator):
     """The bound in one piece, as its derivation reads: what the coefficients are made from."""
-    if problem.op in EXACT_OPS and not problem.grad:
+    largest = problem.op == "lp_pool" and problem.p == math.inf
+    if (problem.op in EXACT_OPS or largest) and not problem.grad:
         return Fraction(0)
     out, form = FORMATS[operation.dtype], FORMATS[accumulator]
     exact, n = operation.exact(position), len(operation.terms(position))
