@@ -14,7 +14,8 @@ import convoracle
 from convformance.backend import Array, Arrays
 from convformance.problem import Problem
 from convoracle import InvalidProblem, Operation, Tensor
-from convoracle.exact import BITS, FORMATS, PARTS, UNSIGNED
+from convoracle.exact import BITS, FORMATS, PARTS, UNSIGNED, flushed
+from convoracle.operation import flushes
 
 Inputs = Mapping[str, Tensor]
 Options = dict[str, Any]
@@ -58,6 +59,8 @@ def operation(problem: Problem, arrays: Arrays, choices: Mapping[str, str] = STA
 def define(problem: Problem, inputs: Inputs, choices: Mapping[str, str] = STANDARD) -> Operation:
     """Return the op of the problem on the oracle's own tensors; raise `InvalidProblem`."""
     _check_dtype(problem)
+    if problem.output_dtype and flushes(choices):  # the op flushes what its own dtype calls so
+        inputs = {name: _flushed(one, problem.dtype) for name, one in inputs.items()}
     options: Options = {"dtype": problem.answer_dtype, "choices": choices}
     options |= {name: getattr(problem, name) for name in TAKES.get(problem.op, ())}
     if problem.op not in PADLESS:
@@ -67,6 +70,11 @@ def define(problem: Problem, inputs: Inputs, choices: Mapping[str, str] = STANDA
     if problem.grad:
         return _gradient(problem, inputs, options)
     return _real(problem, inputs, options)
+
+
+def _flushed(one: Tensor, dtype: str) -> Tensor:
+    """[value.subnormal] Return the tensor with what is subnormal in the dtype taken for zero."""
+    return Tensor(one.shape, [flushed(value, dtype) for value in one.values])
 
 
 def _real(problem: Problem, inputs: Inputs, options: Options) -> Operation:

@@ -176,6 +176,15 @@ def test_the_choices_and_the_problem_stand_in_the_expectation():
     assert (found.problem, found.y.tolist()) == (case.problem, [0.0])
 
 
+def test_a_subnormal_input_is_one_of_its_own_dtype_whatever_the_output():
+    case = Case.parse("conv x=1x1x2 w=1x1x2 float32 output_dtype=float64 fill=integers#0")
+    x = np.array([[[2.0**-127, 2.0**-126]]], np.float32)
+    given = {"x": x, "w": np.ones((1, 1, 2), np.float32)}
+    assert expectation(case.problem, given).y.tolist() == [2.0**-127 + 2.0**-126]
+    found = expectation(case.problem, given, {"value.subnormal": "flush"})
+    assert found.y.tolist() == [2.0**-126]
+
+
 def test_a_broken_clause_is_told_and_a_valid_problem_has_none():
     assert broken_clause(LARGE) is None
     assert broken_clause(Problem.parse("conv x=1x1x3 w=1x1x0 float32")).label == "window.kernel"

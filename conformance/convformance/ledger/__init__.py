@@ -52,6 +52,7 @@ FACTS: Mapping[str, Any] = {
     "one deep": lambda problem: problem.rank == 3 and problem.x[2] == 1,
     "one column": lambda problem: axes_of(problem)[-1].count == 1,
     "one channel": lambda problem: 1 in problem.x[1:2] or problem.w[1:2] == (1,),
+    "one tap": lambda problem: max(problem.kernel_size, default=1) == 1,
     "memory": lambda problem: problem.memory != "contiguous",
     "output padded": lambda problem: max(problem.output_padding, default=0) > 0,
     "odd p": lambda problem: problem.p in (1, 3),
@@ -197,6 +198,6 @@ def _entry(name: str, table: Mapping[str, Any]) -> Entry:
             raise LedgerError(f"{place}: fact {fact!r} is none of {', '.join(FACTS)}")
     if case.line != entry.case or case.problem.op != entry.op:
         raise LedgerError(
-            f"{place}: the case is not the canonical line of an {entry.op}: {case.line}"
+            f"{place}: the case is not the canonical line of a case of {entry.op}: {case.line}"
         )
     return entry
