@@ -235,7 +235,10 @@ def test_an_entry_is_json():
         ({"dtypes": ["float8"]}, "dtype 'float8' is none of float16,"),
         ({"when": ["gruoped"]}, "fact 'gruoped' is none of batch grouped,"),
         ({"case": "conv x=1x1x5"}, "conv needs w"),
-        ({"case": VALUES["case"].replace(" float32", "")}, "is not the canonical line of a case of conv"),
+        (
+            {"case": VALUES["case"].replace(" float32", "")},
+            "is not the canonical line of a case of conv",
+        ),
         ({"op": "max_pool"}, "is not the canonical line of a case of max_pool"),
         ({"versoins": ">=2"}, "unexpected keyword argument 'versoins'"),
         ({"reason": None}, "missing 1 required positional argument: 'reason'"),
