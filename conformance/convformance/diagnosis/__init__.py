@@ -1,0 +1,15 @@
+"""Diagnosis: why a backend's answer differs, told only where it is proven."""
+
+from convformance.diagnosis import faults_channels, faults_values, faults_windows
+from convformance.diagnosis.faults import CATALOGUE, Fault
+from convformance.diagnosis.search import Diagnosis, diagnose
+
+__all__ = [
+    "CATALOGUE",
+    "Diagnosis",
+    "Fault",
+    "diagnose",
+    "faults_channels",
+    "faults_values",
+    "faults_windows",
+]

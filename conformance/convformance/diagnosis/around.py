@@ -1,0 +1,145 @@
+"""Fresh cases around a case: its own problem with other data, and problems a step away."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import count
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from convformance.expect import broken_clause
+from convformance.meaning import output_shape
+from convformance.problem import OPS, Case, Problem
+
+LARGEST = 4000  # elements of an array of a fresh case
+Random = np.random.Generator
+
+
+def around(case: Case, wrong: Sequence[Case] = ()) -> Iterator[Case]:
+    """Yield fresh cases without end, always the same ones.
+
+    One of three is on the problem itself or on one of the `wrong` ones, a list that may grow, one
+    a step away from such a one, and one farther off. Of data other than whole or real numbers
+    every fourth has the fill `special`.
+    """
+    random = np.random.Generator(np.random.PCG64(zlib.crc32(case.line.encode())))
+    for turn in count(1):
+        known = [case, *wrong]
+        problem = known[int(random.integers(len(known)))].problem
+        for _ in range((0, 1, int(random.integers(2, 6)))[turn % 3]):
+            problem = varied(problem, random)
+        plain = case.fill in ("integers", "real") or not problem.is_float
+        fill = "special" if turn % 4 == 0 and not plain else case.fill
+        yield replace(case, problem=problem, fill=fill, seed=case.seed + turn)
+
+
+def varied(problem: Problem, random: Random) -> Problem:
+    """Return a valid problem in which one to three numbers are other ones."""
+    found = problem
+    for _ in range(int(random.integers(1, 4))):
+        other = _step(found, random)
+        if other is not None and _is_fit(other):
+            found = other
+    return found
+
+
+def _is_fit(problem: Problem) -> bool:
+    if broken_clause(problem) is not None:
+        return False
+    return prod(output_shape(problem)) > 0 and max(prod(problem.x), prod(problem.w)) < LARGEST
+
+
+def _step(problem: Problem, random: Random) -> Problem | None:
+    steps = [_sized, _batched, _kernel, _strided, _dilated, _padded, _channels, _outputs, _flagged]
+    step = steps[int(random.integers(len(steps)))]
+    try:
+        return step(problem, random)
+    except (ValueError, IndexError):
+        return None  # it would be no problem
+
+
+def _moved(values: tuple[int, ...], random: Random, least: int, most: int = 2) -> tuple[int, ...]:
+    """Return the numbers with one of them a little larger or smaller."""
+    place = int(random.integers(len(values)))
+    more = int(random.integers(1, most + 1)) * (1 if random.random() < 0.6 else -1)
+    return (*values[:place], max(least, values[place] + more), *values[place + 1 :])
+
+
+def _sized(problem: Problem, random: Random) -> Problem:
+    return replace(problem, x=(*problem.x[:2], *_moved(problem.x[2:], random, 1, 4)))
+
+
+def _batched(problem: Problem, random: Random) -> Problem | None:
+    if problem.unbatched or problem.batch_groups > 1:
+        return None
+    return replace(problem, x=(int(random.integers(1, 4)), *problem.x[1:]))
+
+
+def _kernel(problem: Problem, random: Random) -> Problem:
+    if problem.kernel:
+        return replace(problem, kernel=_moved(problem.kernel, random, 1))
+    return replace(problem, w=(*problem.w[:2], *_moved(problem.w[2:], random, 1)))
+
+
+def _strided(problem: Problem, random: Random) -> Problem:
+    return replace(problem, stride=_moved(problem.stride, random, 1))
+
+
+def _dilated(problem: Problem, random: Random) -> Problem:
+    return replace(problem, dilation=_moved(problem.dilation, random, 1))
+
+
+def _padded(problem: Problem, random: Random) -> Problem | None:
+    if isinstance(problem.padding, str):
+        return None
+    sides = _moved(tuple(side for pair in problem.padding for side in pair), random, 0)
+    return replace(problem, padding=tuple(zip(sides[::2], sides[1::2], strict=True)))
+
+
+def _flagged(problem: Problem, random: Random) -> Problem:
+    """Return the problem with another way of padding, or with a flag turned."""
+    flags = [name for name in ("ceil_mode", "count_include_pad", "bias") if name in OPS[problem.op]]
+    if problem.grad:
+        flags = []
+    kinds = ["padding"] if "padding" in OPS[problem.op] else []
+    name = [*flags, *kinds][int(random.integers(len(flags) + len(kinds)))]
+    if name != "padding":
+        return replace(problem, **{name: not getattr(problem, name)})
+    sides = [int(random.integers(3)) for _ in range(2 * problem.rank)]
+    explicit = tuple(zip(sides[::2], sides[1::2], strict=True))
+    kinds_of: tuple[Any, ...] = ("valid", explicit, explicit, "same_upper", problem.padding)
+    return replace(problem, padding=kinds_of[int(random.integers(len(kinds_of)))])
+
+
+def _channels(problem: Problem, random: Random) -> Problem | None:
+    """Return the problem with more or fewer input channels in each group."""
+    groups = problem.groups
+    change: dict[str, Any] = {}
+    each = max(1, problem.x[1] // groups + int(random.integers(-1, 3)))
+    change["x"] = (problem.x[0], each * groups, *problem.x[2:])
+    if problem.op in ("conv", "conv1x1"):
+        change["w"] = (problem.w[0], each, *problem.w[2:])
+    elif problem.op == "conv_transpose":
+        change["w"] = (each * groups, *problem.w[1:])
+    elif problem.op == "depthwise_conv":
+        change["w"] = (each, *problem.w[1:])
+    elif problem.op == "separable_conv":
+        change["w"] = (each, *problem.w[1:])
+        change["pointwise"] = (problem.pointwise[0], each * problem.w[1])
+    elif problem.op == "fold":
+        taps = prod(problem.kernel)
+        change["x"] = (problem.x[0], each * taps, *problem.x[2:])
+    return replace(problem, **change)
+
+
+def _outputs(problem: Problem, random: Random) -> Problem | None:
+    """Return the problem with more or fewer output channels in each group."""
+    if problem.op not in ("conv", "conv1x1") or not problem.w[0]:
+        return None
+    groups = problem.groups * problem.batch_groups
+    each = max(1, problem.w[0] // groups + int(random.integers(-1, 3)))
+    return replace(problem, w=(each * groups, *problem.w[1:]))

@@ -1,0 +1,205 @@
+"""Which fault explains a discrepancy: the one whose oracle gives the backend's very bits.
+
+A fault is named only if it explains the case and every fresh case around it that the backend
+gets wrong, at least `ENOUGH` of them. Where none does, pairs are tried; where two do, both are
+named.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import combinations, islice
+from math import inf
+
+import numpy as np
+
+from convformance.attribute import alternatives
+from convformance.backend import Array, Arrays, Backend
+from convformance.diagnosis.around import around
+from convformance.diagnosis.faults import CATALOGUE, Fault, answer, fitted, whole
+from convformance.expect import Expectation, expectation
+from convformance.fills import make_arrays
+from convformance.perform import perform
+from convformance.problem import Case, Problem
+from convoracle import InvalidProblem
+
+ENOUGH = 20  # fresh cases that are wrong too, of which a fault must explain every one
+MOST = 150  # fresh cases that are tried for so many
+PAIRS = 2500  # pairs of faults that are tried
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A case that the backend answers, and not as the standard meaning does."""
+
+    case: Case
+    arrays: Arrays
+    expected: Expectation
+    got: Arrays
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The faults that explain a discrepancy; each is a single one, or a pair.
+
+    `confirmed` counts the fresh wrong cases that each explains, `right` the fresh cases that the
+    backend gets right.
+    """
+
+    faults: tuple[tuple[Fault, ...], ...]
+    confirmed: int
+    right: int
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What is to be said of the backend."""
+        if not self.faults:
+            return ()
+        told = tuple(", and ".join(one.says for one in some) for some in self.faults)
+        return (*told, f"to the bit, on this case and {self.confirmed} fresh ones around it")
+
+
+def diagnose(backend: Backend, case: Case, *, until: float = inf) -> Diagnosis | None:
+    """Return which faults explain what the backend answers; None where it does not answer wrong.
+
+    Nothing new is begun after `until`, a time of `time.monotonic`.
+    """
+    first = asked(backend, case)
+    if not isinstance(first, Wrong):
+        return None
+    found = _explaining(first, [(one,) for one in catalogue(case.problem)])
+    found = found or _explaining(first, _pairs(first), until)
+    hunt = _Hunt(backend, found, until)
+    return hunt.diagnosis(case) if found else Diagnosis((), 0, 0)
+
+
+@dataclass
+class _Hunt:
+    """The candidates that are left, and the fresh cases that they explain."""
+
+    backend: Backend
+    left: list[tuple[Fault, ...]]
+    until: float
+    wrong: list[Case] = field(default_factory=list)
+    right: int = 0
+
+    def diagnosis(self, case: Case) -> Diagnosis:
+        for fresh in islice(around(case, self.wrong), MOST):
+            if len(self.wrong) >= ENOUGH or not self._goes_on():
+                break
+            self._ask(fresh)
+        for fresh in islice(around(case, self.wrong), MOST, 3 * MOST):
+            if len(self.left) < 2 or not self._goes_on():
+                break
+            if self._tells_apart(fresh):
+                self._ask(fresh)
+        named = tuple(self.left) if len(self.wrong) >= ENOUGH else ()
+        return Diagnosis(named, len(self.wrong), self.right)
+
+    def _goes_on(self) -> bool:
+        return bool(self.left) and time.monotonic() < self.until
+
+    def _ask(self, fresh: Case) -> None:
+        other = asked(self.backend, fresh)
+        if isinstance(other, Wrong):
+            self.wrong.append(fresh)
+            self.left = _explaining(other, self.left)
+        else:
+            self.right += other
+
+    def _tells_apart(self, case: Case) -> bool:
+        """Whether the candidates do not all give the same there."""
+        try:
+            arrays = make_arrays(case)
+            expected = expectation(case.problem, arrays)
+        except InvalidProblem:
+            return False
+        made = [answer(one, expected, arrays) for one in self.left]
+        first = made[0]
+        return any(
+            (one is None) != (first is None)
+            or (one is not None and first is not None and not same(one, first))
+            for one in made[1:]
+        )
+
+
+def catalogue(problem: Problem) -> list[Fault]:
+    """Return the faults, and the other choices at the variant points of the problem."""
+    return [
+        *CATALOGUE,
+        *(_choice(choices) for choices in alternatives(problem) if len(choices) == 1),
+    ]
+
+
+def _choice(choices: dict[str, str]) -> Fault:
+    ((label, name),) = choices.items()
+
+    def change(expected: Expectation, arrays: Arrays, _: Array) -> Array:
+        return whole(expectation(expected.problem, arrays, choices))
+
+    return Fault(f"{label} = {name}", f"[{label}] is {name}", after=change)
+
+
+def asked(backend: Backend, case: Case) -> Wrong | bool:
+    """Return the wrong answer of the backend, or whether it gives the right one."""
+    arrays = make_arrays(case)
+    try:
+        expected = expectation(case.problem, arrays, seed=case.seed)
+    except InvalidProblem:
+        return False
+    outcome = perform(backend, case.problem, arrays)
+    if outcome.kind != "arrays" or expected.sampled:
+        return False
+    if any(name not in outcome.arrays for name in case.problem.answers):
+        return False
+    right = {case.problem.answers[0]: whole(expected)}
+    if expected.indices is not None:
+        right["indices"] = expected.indices.reshape(expected.shape)
+    if same(right, outcome.arrays):
+        return True
+    return Wrong(case, arrays, expected, outcome.arrays)
+
+
+def same(one: Arrays, other: Arrays) -> bool:
+    """Whether the arrays have the same elements; any NaN is NaN, and zeros are equal."""
+    return all(
+        name in other
+        and one[name].shape == other[name].shape
+        and bool(np.array_equal(_wide(one[name]), _wide(other[name]), equal_nan=True))
+        for name in one
+    )
+
+
+def _wide(array: Array) -> Array:
+    return array if array.dtype.kind in "iuc" else array.astype(np.float64)
+
+
+def _explaining(
+    wrong: Wrong, candidates: Iterable[tuple[Fault, ...]], until: float = inf
+) -> list[tuple[Fault, ...]]:
+    """Return the candidates that give the backend's bits there."""
+    return [one for one in candidates if time.monotonic() < until and _explains(one, wrong)]
+
+
+def _explains(faults: tuple[Fault, ...], wrong: Wrong) -> bool:
+    made = answer(faults, wrong.expected, wrong.arrays)
+    if made is None:
+        return False
+    main, got = wrong.case.problem.answers[0], wrong.got
+    if got[main].shape == wrong.expected.shape and made[main].ndim == got[main].ndim:
+        # An implementation may take the right sizes and the wrong windows.
+        made = {name: fitted(array, got[main].shape) for name, array in made.items()}
+    return same(made, got)
+
+
+def _pairs(wrong: Wrong) -> Iterator[tuple[Fault, ...]]:
+    """Yield pairs of faults that each change something here, at most `PAIRS`."""
+    right = {wrong.case.problem.answers[0]: whole(wrong.expected)}
+    telling = []
+    for one in catalogue(wrong.case.problem):
+        made = answer((one,), wrong.expected, wrong.arrays)
+        if made is not None and not same(right, made):
+            telling.append(one)
+    yield from islice(combinations(telling, 2), PAIRS)
