@@ -14,6 +14,7 @@ import numpy as np
 from convformance.expect import broken_clause
 from convformance.meaning import output_shape
 from convformance.problem import OPS, Case, Problem
+from convformance.sizes import with_its_columns
 
 LARGEST = 4000  # elements of an array of a fresh case
 Random = np.random.Generator
@@ -37,6 +38,10 @@ def around(case: Case, wrong: Sequence[Case] = ()) -> Iterator[Case]:
         yield replace(case, problem=problem, fill=fill, seed=case.seed + turn)
 
 
+def _of(name: str, value: Any) -> dict[str, Any]:
+    return {name: value}
+
+
 def varied(problem: Problem, random: Random) -> Problem:
     """Return a valid problem in which one to three numbers are other ones."""
     found = problem
@@ -54,10 +59,10 @@ def _is_fit(problem: Problem) -> bool:
 
 
 def _step(problem: Problem, random: Random) -> Problem | None:
-    steps = [_sized, _batched, _kernel, _strided, _dilated, _padded, _channels, _outputs, _flagged]
-    step = steps[int(random.integers(len(steps)))]
+    step = STEPS[int(random.integers(len(STEPS)))]
     try:
-        return step(problem, random)
+        other = step(problem, random)
+        return with_its_columns(other) if other and other.op == "fold" else other
     except (ValueError, IndexError):
         return None  # it would be no problem
 
@@ -70,13 +75,16 @@ def _moved(values: tuple[int, ...], random: Random, least: int, most: int = 2) -
 
 
 def _sized(problem: Problem, random: Random) -> Problem:
-    return replace(problem, x=(*problem.x[:2], *_moved(problem.x[2:], random, 1, 4)))
+    most = 4 if random.random() < 0.8 else 16
+    name = "output" if problem.op == "fold" else "x"
+    sizes = _moved(getattr(problem, name)[-problem.rank :], random, 1, most)
+    return replace(problem, **_of(name, sizes if name == "output" else (*problem.x[:2], *sizes)))
 
 
 def _batched(problem: Problem, random: Random) -> Problem | None:
-    if problem.unbatched or problem.batch_groups > 1:
+    if problem.unbatched:
         return None
-    return replace(problem, x=(int(random.integers(1, 4)), *problem.x[1:]))
+    return replace(problem, x=(int(random.integers(1, 5)) * problem.batch_groups, *problem.x[1:]))
 
 
 def _kernel(problem: Problem, random: Random) -> Problem:
@@ -91,6 +99,30 @@ def _strided(problem: Problem, random: Random) -> Problem:
 
 def _dilated(problem: Problem, random: Random) -> Problem:
     return replace(problem, dilation=_moved(problem.dilation, random, 1))
+
+
+def _spread(problem: Problem, random: Random) -> Problem | None:
+    if max(problem.input_dilation, default=1) == 1:
+        return None
+    return replace(problem, input_dilation=_moved(problem.input_dilation, random, 1))
+
+
+def _norm(problem: Problem, random: Random) -> Problem | None:
+    return replace(problem, p=int(random.integers(1, 5))) if problem.op == "lp_pool" else None
+
+
+def _grouped(problem: Problem, random: Random) -> Problem | None:
+    """Return the problem with another number of groups of the same size."""
+    if problem.groups == 1:
+        return None
+    groups = int(random.integers(2, 5))
+    scaled = [problem.x[1] // problem.groups * groups, problem.w[0] // problem.groups * groups]
+    return replace(
+        problem,
+        groups=groups,
+        x=(problem.x[0], scaled[0], *problem.x[2:]),
+        w=(scaled[1], *problem.w[1:]),
+    )
 
 
 def _padded(problem: Problem, random: Random) -> Problem | None:
@@ -108,7 +140,7 @@ def _flagged(problem: Problem, random: Random) -> Problem:
     kinds = ["padding"] if "padding" in OPS[problem.op] else []
     name = [*flags, *kinds][int(random.integers(len(flags) + len(kinds)))]
     if name != "padding":
-        return replace(problem, **{name: not getattr(problem, name)})
+        return replace(problem, **_of(name, not getattr(problem, name)))
     sides = [int(random.integers(3)) for _ in range(2 * problem.rank)]
     explicit = tuple(zip(sides[::2], sides[1::2], strict=True))
     kinds_of: tuple[Any, ...] = ("valid", explicit, explicit, "same_upper", problem.padding)
@@ -119,7 +151,8 @@ def _channels(problem: Problem, random: Random) -> Problem | None:
     """Return the problem with more or fewer input channels in each group."""
     groups = problem.groups
     change: dict[str, Any] = {}
-    each = max(1, problem.x[1] // groups + int(random.integers(-1, 3)))
+    more = int(random.integers(-1, 3)) if random.random() < 0.7 else int(random.integers(1, 33))
+    each = max(1, problem.x[1] // groups + more)
     change["x"] = (problem.x[0], each * groups, *problem.x[2:])
     if problem.op in ("conv", "conv1x1"):
         change["w"] = (problem.w[0], each, *problem.w[2:])
@@ -143,3 +176,9 @@ def _outputs(problem: Problem, random: Random) -> Problem | None:
     groups = problem.groups * problem.batch_groups
     each = max(1, problem.w[0] // groups + int(random.integers(-1, 3)))
     return replace(problem, w=(each * groups, *problem.w[1:]))
+
+
+STEPS = (
+    _sized, _sized, _batched, _kernel, _strided, _dilated, _padded, _channels, _outputs, _flagged,
+    _spread, _norm, _grouped,
+)  # fmt: skip

@@ -215,6 +215,23 @@ def _blocks(block: int) -> None:
             problem, arrays, x=_zeroed(x, (slice(None), slice(x.shape[1] // block * block, None)))
         )
 
+    @before(
+        f"input channels past {block} lost", f"input channels past the first {block} are not read"
+    )
+    def _(problem: Problem, arrays: Arrays) -> Asked | None:
+        x = arrays["x"]
+        if x.shape[1] <= block:
+            return None
+        return with_arrays(problem, arrays, x=_zeroed(x, (slice(None), slice(block, None))))
+
+    @after(
+        f"output channels past {block} lost", f"output channels past the first {block} stay zero"
+    )
+    def _(expected: Expectation, arrays: Arrays, y: Array) -> Array | None:
+        if y.ndim < 2 or y.shape[1] <= block or not y.size:
+            return None
+        return _zeroed(y, (slice(None), slice(block, None)))
+
     @after(
         f"output channels past a multiple of {block} lost",
         f"output channels past the last multiple of {block} stay zero",
@@ -225,8 +242,45 @@ def _blocks(block: int) -> None:
         return _zeroed(y, (slice(None), slice(y.shape[1] // block * block, None)))
 
 
-for size in (2, 3, 4, 8, 16, 32, 64):
+for size in (2, 3, 4, 8, 16, 32, 64, 128):
     _blocks(size)
+
+
+@after("odd output channel lost", "of an odd number of output channels the last stays zero")
+def _(expected: Expectation, arrays: Arrays, y: Array) -> Array | None:
+    if y.ndim < 2 or y.shape[1] % 2 == 0 or not y.size:
+        return None
+    return _zeroed(y, (slice(None), slice(-1, None)))
+
+
+@after(
+    "output groups rotated",
+    "the output channels of each group stand in the place of the next group's",
+)
+def _(expected: Expectation, arrays: Arrays, y: Array) -> Array | None:
+    problem = expected.problem
+    if problem.groups == 1 or y.ndim < 2 or problem.grad or y.shape[1] % problem.groups:
+        return None
+    return np.roll(y, y.shape[1] // problem.groups, 1)
+
+
+@after(
+    "gradient's groups rotated",
+    "the gradient by the weight of each group stands in the place of the next group's",
+)
+def _(expected: Expectation, arrays: Arrays, y: Array) -> Array | None:
+    problem = expected.problem
+    if problem.groups == 1 or problem.grad != "w" or y.shape[0] % problem.groups:
+        return None
+    return np.roll(y, y.shape[0] // problem.groups, 0)
+
+
+@before("first batch group for all", "every output channel reads the first batch group")
+def _(problem: Problem, arrays: Arrays) -> Asked | None:
+    x, groups = arrays["x"], problem.batch_groups
+    if groups == 1 or len(x) % groups:
+        return None
+    return with_arrays(problem, arrays, x=np.concatenate([x[: len(x) // groups]] * groups))
 
 
 @after("output channels reversed", "the output channels are in the opposite order")
@@ -266,9 +320,16 @@ def _(expected: Expectation, arrays: Arrays, y: Array) -> Array | None:
     )
 
 
+@after("items past the second lost", "items of the batch past the second stay zero")
+def _(expected: Expectation, arrays: Arrays, y: Array) -> Array | None:
+    return (
+        _zeroed(y, slice(2, None)) if len(y) > 2 and y.size and not expected.problem.grad else None
+    )
+
+
 @after("batch reversed", "the items of the batch are in the opposite order")
 def _(expected: Expectation, arrays: Arrays, y: Array) -> Array | None:
-    return y[::-1] if len(y) > 1 else None
+    return y[::-1] if len(y) > 1 and not expected.problem.grad else None
 
 
 @before("image axes swapped", "the input is read with its last two axes swapped")

@@ -11,7 +11,7 @@ import ml_dtypes
 import numpy as np
 
 from convformance.backend import Array, Arrays
-from convformance.diagnosis.faults import Asked, after, before, with_arrays
+from convformance.diagnosis.faults import Asked, after, before, fitted, whole, with_arrays
 from convformance.diagnosis.faults_windows import asked_with
 from convformance.expect import Expectation, elements, expectation, numpy_dtype
 from convformance.meaning import operation
@@ -55,6 +55,24 @@ def _(expected: Expectation, arrays: Arrays, y: Array) -> Array | None:
         return None
     taps = prod(expected.problem.kernel)
     return remade(expected, lambda terms: _divided(expected, exact_sum(terms), taps))
+
+
+@after(
+    "divisor is all weights",
+    "the divisor is the sum of all weights, whatever lies under the window",
+)
+def _(expected: Expectation, arrays: Arrays, y: Array) -> Array | None:
+    if expected.problem.op != "distance_pool":
+        return None
+    total = exact_sum([float(one) for one in arrays["w"].ravel()])
+    return remade(expected, lambda terms: quotient(exact_sum(terms), total))
+
+
+@after("divisor is the number of taps", "the weighted sum is divided by the number of taps")
+def _(expected: Expectation, arrays: Arrays, y: Array) -> Array | None:
+    if expected.problem.op != "distance_pool":
+        return None
+    return remade(expected, lambda terms: quotient(exact_sum(terms), prod(expected.problem.kernel)))
 
 
 @after("divisor of the first window", "every window is divided by the divisor of the first")
@@ -137,6 +155,11 @@ def _exponent(p: float) -> None:
         return asked_with(problem, arrays, p=p) if problem.op == "lp_pool" else None
 
 
+@before("p one more", "the exponent p is taken for p + 1")
+def _(problem: Problem, arrays: Arrays) -> Asked | None:
+    return asked_with(problem, arrays, p=problem.p + 1) if problem.op == "lp_pool" else None
+
+
 for exponent in (1, 2, 3, inf):
     _exponent(exponent)
 
@@ -161,16 +184,35 @@ def _(expected: Expectation, arrays: Arrays, y: Array) -> Array | None:
     return _extreme(expected, lambda terms: max([0, *terms]))
 
 
-@after("first sample of the window", "the first sample of each window is given")
+@after(
+    "NaN kept only if first", "a maximum keeps NaN only where it is the first sample of the window"
+)
 def _(expected: Expectation, arrays: Arrays, y: Array) -> Array | None:
-    return _extreme(expected, lambda terms: terms[0])
+    return _extreme(expected, lambda terms: terms[0] if is_nan(terms[0]) else _passing(terms))
+
+
+@after(
+    "NaN kept only if last", "a maximum keeps NaN only where it is the last sample of the window"
+)
+def _(expected: Expectation, arrays: Arrays, y: Array) -> Array | None:
+    return _extreme(expected, lambda terms: terms[-1] if is_nan(terms[-1]) else _passing(terms))
+
+
+def _passing(terms: list[Number]) -> Number:
+    return max([one for one in terms if not is_nan(one)], default=-inf)
+
+
+@after("empty maximum is zero", "the maximum of a window that sees only padding is zero")
+def _(expected: Expectation, arrays: Arrays, y: Array) -> Array | None:
+    if expected.problem.op != "max_pool" or expected.problem.grad:
+        return None
+    empty = [not expected.operation.terms(one) for one in expected.positions]
+    return np.where(np.reshape(empty, y.shape), np.zeros((), y.dtype), y)
 
 
 @after("NaN passed over", "a maximum passes over NaN")
 def _(expected: Expectation, arrays: Arrays, y: Array) -> Array | None:
-    return _extreme(
-        expected, lambda terms: max([one for one in terms if not is_nan(one)], default=-inf)
-    )
+    return _extreme(expected, _passing)
 
 
 def _extreme(expected: Expectation, pick: Callable[[list[Number]], Number]) -> Array | None:
@@ -225,6 +267,15 @@ _replaced(
     lambda a: _where(a, lambda b: ~np.isfinite(b), 0),
 )
 _replaced(
+    "largest number as infinity",
+    "the largest finite number in the input is taken for infinity",
+    lambda a: (
+        _where(_where(a, lambda b: b == _largest(a), np.inf), lambda b: b == -_largest(a), -np.inf)
+        if a.dtype.kind != "c"
+        else a
+    ),
+)
+_replaced(
     "infinity as the largest number",
     "an infinity in the input is taken for the largest finite number",
     lambda a: (
@@ -233,6 +284,19 @@ _replaced(
         else a
     ),
 )
+
+
+@after(
+    "adaptive windows of one size", "all windows have size // output samples and lie side by side"
+)
+def _(expected: Expectation, arrays: Arrays, y: Array) -> Array | None:
+    problem = expected.problem
+    if not problem.op.startswith("adaptive") or problem.grad or problem.indices:
+        return None
+    each = tuple(size // count for size, count in zip(problem.x[2:], problem.output, strict=True))
+    op = problem.op.removeprefix("adaptive_")
+    plain = Problem(op, problem.x, kernel=each, stride=each, dtype=problem.dtype)
+    return fitted(whole(expectation(plain, arrays)), y.shape)
 
 
 @before("absolute values", "the samples are taken without their sign")
@@ -264,7 +328,8 @@ def _(expected: Expectation, arrays: Arrays, y: Array) -> Array | None:
 
 @after("doubled", "the answer is twice what it should be")
 def _(expected: Expectation, arrays: Arrays, y: Array) -> Array | None:
-    return (y + y).astype(y.dtype)
+    with np.errstate(all="ignore"):
+        return None if expected.problem.grad else (y + y).astype(y.dtype)
 
 
 @before("second factor conjugated", "the weight is taken for its complex conjugate")

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from convformance.backend import Array, Arrays
-from convformance.diagnosis.faults import Asked, after, before
-from convformance.expect import Expectation
+from convformance.diagnosis.faults import Asked, after, before, whole
+from convformance.expect import Expectation, expectation
 from convformance.problem import Problem
 from convformance.sizes import axes_of
 
@@ -57,6 +57,54 @@ def _(problem: Problem, arrays: Arrays) -> Asked | None:
     return asked_with(problem, arrays, stride=ones(problem))
 
 
+def _along(back: int, words: str) -> None:
+    """Register faults of one axis alone, counted from the last."""
+
+    def only(values: tuple[int, ...], wrong: int) -> tuple[int, ...]:
+        return (*values[: len(values) - back], wrong, *values[len(values) - back + 1 :])
+
+    @before(
+        f"stride ignored along the {words} axis",
+        f"the stride along the {words} axis is taken for 1",
+    )
+    def _(problem: Problem, arrays: Arrays) -> Asked | None:
+        return (
+            asked_with(problem, arrays, stride=only(problem.stride, 1))
+            if problem.rank > max(1, back - 1)
+            else None
+        )
+
+    @before(
+        f"dilation ignored along the {words} axis",
+        f"the dilation along the {words} axis is taken for 1",
+    )
+    def _(problem: Problem, arrays: Arrays) -> Asked | None:
+        return (
+            asked_with(problem, arrays, dilation=only(problem.dilation, 1))
+            if problem.rank > max(1, back - 1)
+            else None
+        )
+
+    @before(
+        f"pads swapped along the {words} axis",
+        f"the padding before and after the {words} axis change places",
+    )
+    def _(problem: Problem, arrays: Arrays) -> Asked | None:
+        if problem.rank <= max(1, back - 1):
+            return None
+        pads = list(padded(problem))
+        pads[-back] = pads[-back][::-1]
+        return (
+            asked_with(problem, arrays, padding=tuple(pads))
+            if tuple(pads) != padded(problem)
+            else None
+        )
+
+
+for place, ordinal in ((1, "last"), (2, "second last"), (3, "third last")):
+    _along(place, ordinal)
+
+
 @before("stride is the kernel", "the stride is taken to be the kernel size")
 def _(problem: Problem, arrays: Arrays) -> Asked | None:
     return asked_with(problem, arrays, stride=problem.kernel_size)
@@ -90,6 +138,16 @@ def _(problem: Problem, arrays: Arrays) -> Asked | None:
 @before("stride and dilation swapped", "the stride is taken for the dilation, and the reverse")
 def _(problem: Problem, arrays: Arrays) -> Asked | None:
     return asked_with(problem, arrays, stride=problem.dilation, dilation=problem.stride)
+
+
+@before("input dilation of the first axis", "every axis gets the holes of the first")
+def _(problem: Problem, arrays: Arrays) -> Asked | None:
+    return asked_with(problem, arrays, input_dilation=problem.input_dilation[:1] * problem.rank)
+
+
+@before("input dilation of the last axis", "every axis gets the holes of the last")
+def _(problem: Problem, arrays: Arrays) -> Asked | None:
+    return asked_with(problem, arrays, input_dilation=problem.input_dilation[-1:] * problem.rank)
 
 
 @before("input dilation ignored", "the holes between the samples of the input are left out")
@@ -319,6 +377,25 @@ def _tail(block: int) -> None:
 
 for size in (2, 4, 8, 16, 32):
     _tail(size)
+
+
+@after(
+    "output cropped", "negative padding crops windows from the output, not samples from the input"
+)
+def _(expected: Expectation, arrays: Arrays, y: Array) -> Array | None:
+    problem = expected.problem
+    pads = padded(problem)
+    if problem.grad or problem.op in ("conv_transpose", "max_unpool", "fold"):
+        return None
+    if min(map(min, pads), default=0) >= 0:
+        return None
+    kept = tuple((max(0, first), max(0, last)) for first, last in pads)
+    full = whole(expectation(replace(problem, padding=kept), arrays))
+    ends = [
+        slice(max(0, -first), size - max(0, -last))
+        for (first, last), size in zip(pads, full.shape[2:], strict=True)
+    ]
+    return full[(slice(None), slice(None), *ends)]
 
 
 @after("output transposed", "the last two axes of the output change places")

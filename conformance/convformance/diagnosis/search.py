@@ -8,8 +8,10 @@ named.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import combinations, islice
 from math import inf
 
@@ -31,13 +33,21 @@ PAIRS = 2500  # pairs of faults that are tried
 
 
 @dataclass(frozen=True)
-class Wrong:
-    """A case that the backend answers, and not as the standard meaning does."""
+class Answered:
+    """A case that the backend answers, rightly or not."""
 
     case: Case
     arrays: Arrays
     expected: Expectation
     got: Arrays
+
+    @cached_property
+    def is_wrong(self) -> bool:
+        """Whether the answer is not that of the standard meaning."""
+        right = {self.case.problem.answers[0]: whole(self.expected)}
+        if self.expected.indices is not None:
+            right["indices"] = self.expected.indices.reshape(self.expected.shape)
+        return not same(right, self.got)
 
 
 @dataclass(frozen=True)
@@ -67,7 +77,7 @@ def diagnose(backend: Backend, case: Case, *, until: float = inf) -> Diagnosis |
     Nothing new is begun after `until`, a time of `time.monotonic`.
     """
     first = asked(backend, case)
-    if not isinstance(first, Wrong):
+    if first is None or not first.is_wrong:
         return None
     found = _explaining(first, [(one,) for one in catalogue(case.problem)])
     found = found or _explaining(first, _pairs(first), until)
@@ -84,6 +94,7 @@ class _Hunt:
     until: float
     wrong: list[Case] = field(default_factory=list)
     right: int = 0
+    needless: Counter[tuple[Fault, ...]] = field(default_factory=Counter)
 
     def diagnosis(self, case: Case) -> Diagnosis:
         for fresh in islice(around(case, self.wrong), MOST):
@@ -95,7 +106,11 @@ class _Hunt:
                 break
             if self._tells_apart(fresh):
                 self._ask(fresh)
-        named = tuple(self.left) if len(self.wrong) >= ENOUGH else ()
+        if len(self.wrong) < ENOUGH or not self.left:
+            return Diagnosis((), len(self.wrong), self.right)
+        # Where the backend is right, the better explanation says so.
+        least = min(self.needless[one] for one in self.left)
+        named = tuple(one for one in self.left if self.needless[one] == least)
         return Diagnosis(named, len(self.wrong), self.right)
 
     def _goes_on(self) -> bool:
@@ -103,11 +118,12 @@ class _Hunt:
 
     def _ask(self, fresh: Case) -> None:
         other = asked(self.backend, fresh)
-        if isinstance(other, Wrong):
+        if other is not None and other.is_wrong:
             self.wrong.append(fresh)
             self.left = _explaining(other, self.left)
-        else:
-            self.right += other
+        elif other is not None:
+            self.right += 1
+            self.needless.update(one for one in self.left if not _explains(one, other))
 
     def _tells_apart(self, case: Case) -> bool:
         """Whether the candidates do not all give the same there."""
@@ -142,24 +158,19 @@ def _choice(choices: dict[str, str]) -> Fault:
     return Fault(f"{label} = {name}", f"[{label}] is {name}", after=change)
 
 
-def asked(backend: Backend, case: Case) -> Wrong | bool:
-    """Return the wrong answer of the backend, or whether it gives the right one."""
+def asked(backend: Backend, case: Case) -> Answered | None:
+    """Return what the backend answers, or None where it gives no array to compare."""
     arrays = make_arrays(case)
     try:
         expected = expectation(case.problem, arrays, seed=case.seed)
     except InvalidProblem:
-        return False
+        return None
+    if expected.sampled:
+        return None
     outcome = perform(backend, case.problem, arrays)
-    if outcome.kind != "arrays" or expected.sampled:
-        return False
-    if any(name not in outcome.arrays for name in case.problem.answers):
-        return False
-    right = {case.problem.answers[0]: whole(expected)}
-    if expected.indices is not None:
-        right["indices"] = expected.indices.reshape(expected.shape)
-    if same(right, outcome.arrays):
-        return True
-    return Wrong(case, arrays, expected, outcome.arrays)
+    if outcome.kind != "arrays" or any(one not in outcome.arrays for one in case.problem.answers):
+        return None
+    return Answered(case, arrays, expected, outcome.arrays)
 
 
 def same(one: Arrays, other: Arrays) -> bool:
@@ -177,24 +188,25 @@ def _wide(array: Array) -> Array:
 
 
 def _explaining(
-    wrong: Wrong, candidates: Iterable[tuple[Fault, ...]], until: float = inf
+    wrong: Answered, candidates: Iterable[tuple[Fault, ...]], until: float = inf
 ) -> list[tuple[Fault, ...]]:
     """Return the candidates that give the backend's bits there."""
     return [one for one in candidates if time.monotonic() < until and _explains(one, wrong)]
 
 
-def _explains(faults: tuple[Fault, ...], wrong: Wrong) -> bool:
+def _explains(faults: tuple[Fault, ...], wrong: Answered) -> bool:
     made = answer(faults, wrong.expected, wrong.arrays)
     if made is None:
         return False
     main, got = wrong.case.problem.answers[0], wrong.got
-    if got[main].shape == wrong.expected.shape and made[main].ndim == got[main].ndim:
+    fits = got[main].shape == wrong.expected.shape and not any(one.after for one in faults)
+    if fits and made[main].ndim == got[main].ndim:
         # An implementation may take the right sizes and the wrong windows.
         made = {name: fitted(array, got[main].shape) for name, array in made.items()}
     return same(made, got)
 
 
-def _pairs(wrong: Wrong) -> Iterator[tuple[Fault, ...]]:
+def _pairs(wrong: Answered) -> Iterator[tuple[Fault, ...]]:
     """Yield pairs of faults that each change something here, at most `PAIRS`."""
     right = {wrong.case.problem.answers[0]: whole(wrong.expected)}
     telling = []
