@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from convformance.attribute import clause_of, explain, refusal_choice, template
 from convformance.backend import Arrays, Backend
+from convformance.diagnosis import diagnose
 from convformance.evidence import finding
 from convformance.expect import Expectation, expectation
 from convformance.fills import make_arrays
@@ -19,6 +21,8 @@ from convformance.touched import touched
 from convformance.verdict import Kind, Verdict
 from convformance.worker import Isolated
 from convoracle import InvalidProblem
+
+EACH = 10.0  # seconds for one diagnosis
 
 
 @dataclass(frozen=True)
@@ -41,12 +45,14 @@ class Examined:
 class Bench:
     """A backend, its part of the ledger and the signatures that were seen.
 
-    `records` collects what goes into the run file; whoever writes it takes them away.
+    `records` collects what goes into the run file; whoever writes it takes them away. For the
+    diagnosis of what is new there are `seconds` in all, at most `EACH` for one discrepancy.
     """
 
     backend: Backend
     ledger: Sequence[Entry] = ()
     seed: int = 1
+    seconds: float = 0
     seen: dict[str, str] = field(default_factory=dict)  # signature -> smallest case line
     records: list[CaseRecord | Finding | Choice | LawRecord | Geometries] = field(
         default_factory=list
@@ -129,7 +135,18 @@ class Bench:
     def keep(self, examined: Examined) -> None:
         """Make the discrepancy a finding, by its ledger's case if it is known."""
         self.seen[examined.signature] = examined.case.line
-        self.records.append(finding(self.backend, examined))
+        self.records.append(finding(self.backend, examined, self.diagnosis(examined)))
+
+    def diagnosis(self, examined: Examined) -> tuple[str, ...]:
+        """Return why the answer differs, as sentences; none where it is known or no time is left."""
+        kinds = (Kind.VALUE, Kind.SHAPE, Kind.BOUND)
+        if examined.entry or examined.verdict.kind not in kinds or self.seconds <= 0:
+            return ()
+        started = time.monotonic()
+        until = started + min(self.seconds, EACH)
+        found = diagnose(self.backend, examined.case, until=until)
+        self.seconds -= time.monotonic() - started
+        return found.sentences if found else ()
 
 
 def signature(backend: Backend, case: Case, verdict: Verdict, entry: Entry | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ LARGEST_SHOWN = 400  # elements of an array that a report can show
 MOST_TERMS = 24
 
 
-def finding(backend: Backend, examined: Examined) -> Finding:
+def finding(backend: Backend, examined: Examined, diagnosis: Sequence[str] = ()) -> Finding:
     """Return the finding of an examined discrepancy."""
     trial, verdict, entry = examined.trial, examined.verdict, examined.entry
     expected = trial.expected
@@ -45,6 +46,7 @@ def finding(backend: Backend, examined: Examined) -> Finding:
         terms=terms_text(examined),
         script=script(backend, examined),
         entry=entry.to_json() if entry else None,
+        diagnosis=diagnosis,
     )
 
 

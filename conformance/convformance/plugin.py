@@ -42,6 +42,7 @@ from convformance.verdict import Kind
 from convformance.worker import Isolated
 
 DEFAULT_SEED = 1
+DIAGNOSING = 60.0  # seconds of a process for the diagnosis of what is new
 MORE = "test_z_more.py"  # the last file of the suite
 PROFILES = ("default", "exhaustive")
 DATABASE = Path(".hypothesis") / "convformance"
@@ -87,7 +88,7 @@ def pytest_configure(config: pytest.Config) -> None:
     backend = _backend(config, name)
     entries = () if config.getoption("no_ledger") else ledger.load(backend.name, backend.version)
     seed = config.getoption("convformance_seed")
-    config.stash[BENCH] = Bench(backend, entries, seed)
+    config.stash[BENCH] = Bench(backend, entries, seed, seconds=DIAGNOSING)
     config.stash[STARTED] = time.monotonic()
     if not hasattr(config, "workerinput"):  # the controller, or the only process
         config.stash[COLLECTOR] = Collector(_header(config, name), _run_file(config), entries)

@@ -93,6 +93,7 @@ class Finding:
     terms: str = ""  # the terms of the first differing element, and what they make
     script: str = ""
     entry: Mapping[str, Any] | None = None  # the ledger's entry, if it is known
+    diagnosis: Sequence[str] = ()  # sentences that say why; none where it was not sought
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -16,9 +16,10 @@ from convoracle import CLAUSES, VARIANTS, InvalidProblem
 MOST_ROWS = 24  # lines of an array that a terminal shows
 
 
-def case_text(bench: Bench, examined: Examined) -> str:
+def case_text(bench: Bench, examined: Examined, diagnosis: Sequence[str] = ()) -> str:
     """Return all that is known of an examined case."""
-    return "\n".join(_lines(bench, examined))
+    why = [f"{'why       ' if i == 0 else ' ' * 10}{one}" for i, one in enumerate(diagnosis)]
+    return "\n".join([*_lines(bench, examined), *why])
 
 
 def _lines(bench: Bench, examined: Examined) -> Iterator[str]:

@@ -41,6 +41,7 @@ from convreport.write import write_report
 RUNS = Path("reports") / "runs"
 FINE, RED, USAGE = 0, 1, 2
 MOST_MINUTES = 7 * 24 * 60  # a week
+DIAGNOSING = 10.0  # seconds
 LARGEST_CASE = 2**27  # elements of all inputs together: about a gigabyte of Python numbers
 
 
@@ -264,12 +265,13 @@ def _case(options: argparse.Namespace) -> int:
     case = Case.parse(options.line)
     _check_size(case)
     backend = Isolated(options.backend)
-    bench = Bench(backend, ledger.load(backend.name, backend.version))
+    bench = Bench(backend, ledger.load(backend.name, backend.version), seconds=DIAGNOSING)
     try:
         examined = bench.examine(case)
+        diagnosis = bench.diagnosis(examined)
     finally:
         backend.close()
-    print(case_text(bench, examined))
+    print(case_text(bench, examined, diagnosis))
     return RED if examined.signature and not examined.entry else FINE
 
 

@@ -56,6 +56,7 @@ class FindingView:
     line: str
     command: str
     message: Long
+    diagnosis: tuple[str, ...]
     sizes: tuple[str, ...]
     inputs: tuple[Grid, ...]
     outputs: tuple[Output, ...]
@@ -154,6 +155,7 @@ def _view(column: Column, finding: Finding, anchor: str) -> FindingView:
         line=finding.line,
         command=_command(finding, column.run.header.given or column.backend),
         message=clip(finding.message),
+        diagnosis=tuple(finding.diagnosis),
         sizes=tuple(finding.sizes),
         inputs=tuple(grid(name, text, finding.op) for name, text in finding.inputs.items()),
         outputs=tuple(_outputs(finding)),

@@ -90,9 +90,9 @@ def _along(back: int, words: str) -> None:
         f"the padding before and after the {words} axis change places",
     )
     def _(problem: Problem, arrays: Arrays) -> Asked | None:
-        if problem.rank <= max(1, back - 1):
-            return None
         pads = list(padded(problem))
+        if len(pads) <= max(1, back - 1):
+            return None
         pads[-back] = pads[-back][::-1]
         return (
             asked_with(problem, arrays, padding=tuple(pads))

@@ -30,6 +30,7 @@ from convoracle import InvalidProblem
 ENOUGH = 20  # fresh cases that are wrong too, of which a fault must explain every one
 MOST = 150  # fresh cases that are tried for so many
 PAIRS = 2500  # pairs of faults that are tried
+UNEXPLAINED = "unexplained: no fault of the catalogue gives these bits here and around"
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,12 @@ class Diagnosis:
     def sentences(self) -> tuple[str, ...]:
         """What is to be said of the backend."""
         if not self.faults:
-            return ()
-        told = tuple(", and ".join(one.says for one in some) for some in self.faults)
-        return (*told, f"to the bit, on this case and {self.confirmed} fresh ones around it")
+            return (UNEXPLAINED,)
+        told = tuple("; and ".join(one.says for one in some) for some in self.faults)
+        known = f"to the bit, on this case and on {self.confirmed} fresh ones around it"
+        if self.right:
+            known += f"; {self.right} others are right"
+        return (*told, known)
 
 
 def diagnose(backend: Backend, case: Case, *, until: float = inf) -> Diagnosis | None:
