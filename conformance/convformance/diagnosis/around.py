@@ -151,8 +151,7 @@ def _channels(problem: Problem, random: Random) -> Problem | None:
     """Return the problem with more or fewer input channels in each group."""
     groups = problem.groups
     change: dict[str, Any] = {}
-    more = int(random.integers(-1, 3)) if random.random() < 0.7 else int(random.integers(1, 33))
-    each = max(1, problem.x[1] // groups + more)
+    each = _more(problem.x[1] // groups, random)
     change["x"] = (problem.x[0], each * groups, *problem.x[2:])
     if problem.op in ("conv", "conv1x1"):
         change["w"] = (problem.w[0], each, *problem.w[2:])
@@ -169,12 +168,19 @@ def _channels(problem: Problem, random: Random) -> Problem | None:
     return replace(problem, **change)
 
 
+def _more(number: int, random: Random) -> int:
+    """Return a number near to it, or about twice it: a block of channels may end in between."""
+    if random.random() < 0.7:
+        return max(1, number + int(random.integers(-1, 3)))
+    return 2 * number + int(random.integers(-2, 9)) if number > 1 else int(random.integers(1, 33))
+
+
 def _outputs(problem: Problem, random: Random) -> Problem | None:
     """Return the problem with more or fewer output channels in each group."""
     if problem.op not in ("conv", "conv1x1") or not problem.w[0]:
         return None
     groups = problem.groups * problem.batch_groups
-    each = max(1, problem.w[0] // groups + int(random.integers(-1, 3)))
+    each = _more(problem.w[0] // groups, random)
     return replace(problem, w=(each * groups, *problem.w[1:]))
 
 

@@ -31,7 +31,7 @@ def _flipped(back: int, words: str) -> None:
     )
     def _(problem: Problem, arrays: Arrays) -> Asked | None:
         w = weight(problem, arrays)
-        if w is None or w.ndim < 3 + back:
+        if w is None or w.ndim < 2 + back:
             return None
         return with_arrays(problem, arrays, w=np.flip(w, w.ndim - back))
 
@@ -330,6 +330,24 @@ def _(expected: Expectation, arrays: Arrays, y: Array) -> Array | None:
 @after("batch reversed", "the items of the batch are in the opposite order")
 def _(expected: Expectation, arrays: Arrays, y: Array) -> Array | None:
     return y[::-1] if len(y) > 1 and not expected.problem.grad else None
+
+
+def _flat(block: int) -> None:
+    @before(
+        f"samples past a multiple of {block} lost",
+        f"the samples of the input past the last multiple of {block} in memory are not read",
+    )
+    def _(problem: Problem, arrays: Arrays) -> Asked | None:
+        x = arrays["x"]
+        if x.size % block == 0:
+            return None
+        flat = np.ascontiguousarray(x).ravel().copy()
+        flat[x.size // block * block :] = 0
+        return with_arrays(problem, arrays, x=flat.reshape(x.shape))
+
+
+for size in (4, 8, 16):
+    _flat(size)
 
 
 @before("image axes swapped", "the input is read with its last two axes swapped")

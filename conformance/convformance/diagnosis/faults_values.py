@@ -299,6 +299,15 @@ def _(expected: Expectation, arrays: Arrays, y: Array) -> Array | None:
     return fitted(whole(expectation(plain, arrays)), y.shape)
 
 
+@before("NaN in the last column as zero", "NaN in the last column of the input is taken for zero")
+def _(problem: Problem, arrays: Arrays) -> Asked | None:
+    x = arrays["x"]
+    if not problem.is_float or not problem.rank or not np.isnan(x[..., -1:]).any():
+        return None
+    tail = _where(x[..., -1:], np.isnan, 0)
+    return with_arrays(problem, arrays, x=np.concatenate([x[..., :-1], tail], axis=-1))
+
+
 @before("absolute values", "the samples are taken without their sign")
 def _(problem: Problem, arrays: Arrays) -> Asked | None:
     if problem.dtype.startswith("uint") or problem.is_complex:
@@ -383,7 +392,7 @@ _reread("unsigned as signed", "bytes past 127 are read as negative numbers", "in
 def _cut(name: str, says: str, bits: int) -> None:
     @before(name, says)
     def _(problem: Problem, arrays: Arrays) -> Asked | None:
-        if problem.dtype not in ("float32", "float64"):
+        if problem.dtype not in ("float32", "float64") or problem.op in (*MAXIMA, "max_unpool"):
             return None
         changed = {key: _rounded(a, bits) for key, a in arrays.items() if a.dtype.kind == "f"}
         if all(_alike(changed[key], arrays[key]) for key in changed):

@@ -273,6 +273,11 @@ def _(problem: Problem, arrays: Arrays) -> Asked | None:
     return asked_with(problem, arrays, output_padding=())
 
 
+@before("output size ignored", "the output has the least size, whatever size is asked for")
+def _(problem: Problem, arrays: Arrays) -> Asked | None:
+    return asked_with(problem, arrays, output=()) if problem.op == "max_unpool" else None
+
+
 @before("output padding before", "output_padding extends the output before its first element")
 def _(problem: Problem, arrays: Arrays) -> Asked | None:
     if not any(problem.output_padding):

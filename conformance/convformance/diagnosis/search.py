@@ -127,7 +127,7 @@ class _Hunt:
             self.left = _explaining(other, self.left)
         elif other is not None:
             self.right += 1
-            self.needless.update(one for one in self.left if not _explains(one, other))
+            self.needless.update(one for one in self.left if _refuted(one, other))
 
     def _tells_apart(self, case: Case) -> bool:
         """Whether the candidates do not all give the same there."""
@@ -208,6 +208,12 @@ def _explains(faults: tuple[Fault, ...], wrong: Answered) -> bool:
         # An implementation may take the right sizes and the wrong windows.
         made = {name: fitted(array, got[main].shape) for name, array in made.items()}
     return same(made, got)
+
+
+def _refuted(faults: tuple[Fault, ...], right: Answered) -> bool:
+    """Whether the faults would show in a case that the backend gets right."""
+    applies = answer(faults, right.expected, right.arrays) is not None
+    return applies and not _explains(faults, right)
 
 
 def _pairs(wrong: Answered) -> Iterator[tuple[Fault, ...]]:
