@@ -138,8 +138,8 @@ class Bench:
         self.records.append(finding(self.backend, examined, self.diagnosis(examined)))
 
     def diagnosis(self, examined: Examined) -> tuple[str, ...]:
-        """Return why the answer differs, as sentences; none where it is known or no time is left."""
-        kinds = (Kind.VALUE, Kind.SHAPE, Kind.BOUND)
+        """Return why the answer differs as sentences, of what is new and while there is time."""
+        kinds = (Kind.VALUE, Kind.SHAPE, Kind.BOUND, Kind.REFUSES)
         if examined.entry or examined.verdict.kind not in kinds or self.seconds <= 0:
             return ()
         started = time.monotonic()

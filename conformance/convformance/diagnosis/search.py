@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations, islice
 from math import inf
@@ -21,7 +21,8 @@ from convformance.attribute import alternatives
 from convformance.backend import Array, Arrays, Backend
 from convformance.diagnosis.around import around
 from convformance.diagnosis.faults import CATALOGUE, Fault, answer, fitted, whole
-from convformance.expect import Expectation, expectation
+from convformance.diagnosis.region import Region, Seen, region
+from convformance.expect import Expectation, broken_clause, expectation
 from convformance.fills import make_arrays
 from convformance.perform import perform
 from convformance.problem import Case, Problem
@@ -60,33 +61,74 @@ class Diagnosis:
     """
 
     faults: tuple[tuple[Fault, ...], ...]
-    confirmed: int
-    right: int
+    confirmed: int = 0
+    right: int = 0
+    where: Region | None = None
+    unexplained: tuple[str, ...] = (UNEXPLAINED,)
 
     @property
     def sentences(self) -> tuple[str, ...]:
         """What is to be said of the backend."""
+        where = (self.where.sentence,) if self.where else ()
         if not self.faults:
-            return (UNEXPLAINED,)
+            return (*self.unexplained, *where)
         told = tuple("; and ".join(one.says for one in some) for some in self.faults)
         known = f"to the bit, on this case and on {self.confirmed} fresh ones around it"
         if self.right:
             known += f"; {self.right} others are right"
-        return (*told, known)
+        return (*told, known, *where)
 
 
-def diagnose(backend: Backend, case: Case, *, until: float = inf) -> Diagnosis | None:
-    """Return which faults explain what the backend answers; None where it does not answer wrong.
+def diagnose(
+    backend: Backend, case: Case, *, pairs: int = PAIRS, until: float = inf
+) -> Diagnosis | None:
+    """Return why the backend's outcome differs, as far as that is proven.
 
-    Nothing new is begun after `until`, a time of `time.monotonic`.
+    Of a wrong answer the faults that explain it, and where it shows; of a refusal only where.
+    None of anything else. Nothing new is begun after `until`, a time of `time.monotonic`.
     """
     first = asked(backend, case)
-    if first is None or not first.is_wrong:
+    if first is None:
+        return _refused(backend, case, until)
+    if not first.is_wrong:
         return None
     found = _explaining(first, [(one,) for one in catalogue(case.problem)])
-    found = found or _explaining(first, _pairs(first), until)
+    found = found or _explaining(first, islice(_pairs(first), pairs), until)
     hunt = _Hunt(backend, found, until)
-    return hunt.diagnosis(case) if found else Diagnosis((), 0, 0)
+    told = hunt.diagnosis(case) if found else Diagnosis(())
+    return replace(told, where=region(case.problem, _answers(backend, case, until)))
+
+
+def _answers(backend: Backend, case: Case, until: float) -> Iterator[Seen]:
+    """Yield which problems around the case are answered wrong."""
+    for fresh in _others(case, until):
+        found = asked(backend, fresh)
+        if found is not None:
+            yield Seen(fresh.problem, found.is_wrong)
+
+
+def _refused(backend: Backend, case: Case, until: float) -> Diagnosis | None:
+    """Return where the backend refuses valid problems."""
+    if not _is_refused(backend, case):
+        return None
+    tried = (Seen(one.problem, _is_refused(backend, one)) for one in _others(case, until))
+    return Diagnosis((), where=region(case.problem, tried), unexplained=())
+
+
+def _others(case: Case, until: float) -> Iterator[Case]:
+    """Yield cases on different problems around the case."""
+    seen = {case.problem}
+    for fresh in islice(around(case), 3 * MOST):
+        if time.monotonic() >= until:
+            return
+        if fresh.problem not in seen:
+            seen.add(fresh.problem)
+            yield replace(fresh, fill=case.fill)
+
+
+def _is_refused(backend: Backend, case: Case) -> bool:
+    outcome = perform(backend, case.problem, make_arrays(case))
+    return outcome.kind == "refused" and broken_clause(case.problem) is None
 
 
 @dataclass
@@ -111,7 +153,7 @@ class _Hunt:
             if self._tells_apart(fresh):
                 self._ask(fresh)
         if len(self.wrong) < ENOUGH or not self.left:
-            return Diagnosis((), len(self.wrong), self.right)
+            return Diagnosis(())
         # Where the backend is right, the better explanation says so.
         least = min(self.needless[one] for one in self.left)
         named = tuple(one for one in self.left if self.needless[one] == least)
@@ -217,11 +259,11 @@ def _refuted(faults: tuple[Fault, ...], right: Answered) -> bool:
 
 
 def _pairs(wrong: Answered) -> Iterator[tuple[Fault, ...]]:
-    """Yield pairs of faults that each change something here, at most `PAIRS`."""
+    """Yield pairs of faults that each change something here."""
     right = {wrong.case.problem.answers[0]: whole(wrong.expected)}
     telling = []
     for one in catalogue(wrong.case.problem):
         made = answer((one,), wrong.expected, wrong.arrays)
         if made is not None and not same(right, made):
             telling.append(one)
-    yield from islice(combinations(telling, 2), PAIRS)
+    yield from combinations(telling, 2)

@@ -1,0 +1,220 @@
+"""Diagnosis: what is named is so, what is right is not accused, what nobody knows is unexplained."""
+
+import numpy as np
+import pytest
+
+from convformance.backend import Outcome
+from convformance.diagnosis import CATALOGUE, Diagnosis, Fault, diagnose
+from convformance.diagnosis.around import around
+from convformance.diagnosis.faults import answer, fitted, whole
+from convformance.diagnosis.region import Region, Seen, facts, region
+from convformance.diagnosis.search import ENOUGH, UNEXPLAINED, same
+from convformance.expect import broken_clause, expectation
+from convformance.fills import make_arrays
+from convformance.problem import EXTRAS, Case, Problem
+
+LINES = (
+    "conv x=2x4x7x7 w=6x2x3x3 stride=2x1 padding=1+2x0+1 dilation=1x2 groups=2 bias float32",
+    "conv x=3x3x9x9 w=3x3x3x3 stride=3x2 padding=same_upper dilation=1x2 float32",
+    "conv x=2x3x6x6x6 w=3x3x2x2x2 stride=1x2x2 padding=1+0x0+1x2+1 dilation=2x1x2 float32",
+    "conv x=1x2x7x7x7 w=2x2x2x2x2 stride=2x2x1 dilation=2x2x1 padding=1+0x1+1x0+0 float32",
+    "conv x=1x1x9x40 w=1x1x4x9 padding=1x3 float32",
+    "conv x=1x9x5x5 w=9x9x2x2 bias float32",
+    "conv x=1x2x6 w=4x2x3 padding=causal bias float32",
+    "conv x=1x2x6 w=4x2x3 padding=-1+2 float32",
+    "conv x=1x2x6x6 w=4x2x3x3 padding=-1+0x1+-1 float32",
+    "conv x=1x2x5x5 w=2x2x2x2 input_dilation=2x3 padding=0x0 float32",
+    "conv x=4x2x5 w=4x2x2 batch_groups=2 float32",
+    "conv x=1x3x4 w=2x3x2 complex64",
+    "conv x=1x2x4 w=2x2x2 int8",
+    "conv x=1x2x4 w=2x2x2 uint8",
+    "conv x=1x4x4 w=6x2x2 groups=2 grad=w float32",
+    "conv x=1x200x1 w=140x200x1 float32",
+    "depthwise_conv x=1x3x5 w=3x2x2 float32",
+    "separable_conv x=1x2x5 w=2x2x2 pointwise=4x4 float32",
+    "conv_transpose x=1x2x4x4 w=2x3x3x3 stride=3x2 output_padding=1x1 padding=1+0x0+1 float32",
+    "conv_transpose x=1x4x4 w=4x2x3 groups=2 float32",
+    "max_pool x=2x3x8x8 kernel=3x2 stride=3x2 padding=1+0x0+1 ceil_mode float32",
+    "max_pool x=1x2x8 kernel=3 stride=2 padding=1 float32",
+    "max_pool x=1x2x8 kernel=1 padding=1 float32",
+    "avg_pool x=2x3x8x8 kernel=3x2 stride=3x2 padding=1+0x0+1 ceil_mode float32",
+    "avg_pool x=1x2x8 kernel=3 stride=2 padding=1 count_include_pad float32",
+    "avg_pool x=1x2x8 kernel=3 padding=1 int32",
+    "avg_pool x=1x2x8 kernel=3 stride=4 dilation=2 float32",
+    "lp_pool x=1x2x8 kernel=3 p=3 float32",
+    "lp_pool x=1x2x8 kernel=2 p=1 float32",
+    "lp_pool x=1x2x8 kernel=2 p=2 float32",
+    "distance_pool x=1x2x8 kernel=3 padding=1 float32",
+    "adaptive_max_pool x=1x2x7 output=3 float32",
+    "adaptive_avg_pool x=1x2x7 output=3 float32",
+    "max_unpool x=1x2x3 kernel=2 output=7 float32",
+    "conv x=1x3x9 w=2x3x3 float64",
+    "conv x=1x40x9 w=2x40x3 float16",
+)
+FILLS = ("integers", "special", "real")
+
+
+class Faulty:
+    """A backend that has the faults, where the condition holds."""
+
+    name, version, knows = "faulty", "1", (*EXTRAS, "padding")
+
+    def __init__(self, *faults, where=lambda _: True):
+        self.faults, self.where = faults, where
+
+    def run(self, problem, arrays):
+        expected = expectation(problem, arrays)
+        right = whole(expected)
+        made = answer(self.faults, expected, arrays) if self.where(problem) else None
+        if made is None:
+            return right
+        y = made[problem.answers[0]]
+        fits = not any(one.after for one in self.faults)
+        return fitted(y, right.shape) if fits and y.ndim == right.ndim else y
+
+
+def shown(*faults):
+    """Yield the cases in which the faults show."""
+    for fill in FILLS:
+        for line in LINES:
+            case = Case.parse(f"{line} fill={fill}#1") if "int" not in line.split()[-1] else None
+            case = case or Case.parse(f"{line} fill=integers#1")
+            arrays = make_arrays(case)
+            with np.errstate(all="ignore"):
+                expected = expectation(case.problem, arrays)
+                made = answer(faults, expected, arrays)
+            if made is not None and not same(
+                {"y": whole(expected)}, {"y": made[case.problem.answers[0]]}
+            ):
+                yield case
+
+
+def named(found):
+    return {" + ".join(one.name for one in some) for some in found.faults}
+
+
+def test_the_catalogue_is_one_of_many_different_faults():
+    names = [one.name for one in CATALOGUE]
+    assert len(set(names)) == len(names) >= 40
+    assert len({one.says for one in CATALOGUE}) == len(names)
+    assert all((one.before is None) != (one.after is None) for one in CATALOGUE)
+
+
+@pytest.mark.parametrize("fault", CATALOGUE, ids=[one.name for one in CATALOGUE])
+def test_a_backend_with_a_fault_of_the_catalogue_is_told_so(fault):
+    case = next(shown(fault), None)
+    assert case is not None, "no line shows the fault"
+    with np.errstate(all="ignore"):
+        found = diagnose(Faulty(fault), case, pairs=0)
+    assert fault.name in named(found), (case.line, found.sentences)
+
+
+def test_two_faults_together_are_named_as_a_pair():
+    flipped, dropped = (
+        next(one for one in CATALOGUE if one.name == name)
+        for name in ("kernel flipped", "bias dropped")
+    )
+    case = Case.parse("conv x=1x2x6 w=2x2x3 bias float32 fill=integers#0")
+    found = diagnose(Faulty(flipped, dropped), case)
+    assert "kernel flipped + bias dropped" in named(found)
+    assert "; and " in found.sentences[0]
+
+
+def test_what_is_right_has_no_diagnosis():
+    assert diagnose(Faulty(), Case.parse("conv x=1x1x5 w=1x1x2 float32 fill=integers#0")) is None
+
+
+def test_what_no_fault_gives_is_unexplained():
+    def noise(expected, arrays, y):
+        return y + np.arange(y.size, dtype=y.dtype).reshape(y.shape) ** 2 + 1
+
+    backend = Faulty(Fault("noise", "noise", after=noise))
+    found = diagnose(backend, Case.parse("conv x=1x1x5 w=1x1x2 float32 fill=integers#0"))
+    assert found.sentences[0] == UNEXPLAINED
+    assert found.faults == ()
+
+
+def test_a_fault_that_explains_the_case_alone_is_not_named():
+    """On the one case it is a flip; around it, it is not."""
+    flip = next(one for one in CATALOGUE if one.name == "kernel flipped")
+    case = Case.parse("conv x=1x1x5 w=1x1x3 float32 fill=integers#0")
+
+    def unsteady(expected, arrays, y):
+        made = answer((flip,), expected, arrays)["y"]
+        return made if same(arrays, make_arrays(case)) else made + 1
+
+    found = diagnose(Faulty(Fault("unsteady", "unsteady", after=unsteady)), case, pairs=0)
+    assert found.faults == ()
+
+
+def test_the_sentences_count_the_cases_that_confirm_them():
+    dropped = next(one for one in CATALOGUE if one.name == "bias dropped")
+    case = Case.parse("conv x=1x2x6 w=2x2x3 bias float32 fill=integers#0")
+    found = diagnose(Faulty(dropped), case)
+    assert named(found) == {"bias dropped"}
+    assert found.confirmed >= ENOUGH
+    assert f"{found.confirmed} fresh ones" in found.sentences[1]
+
+
+def test_where_it_shows_is_told_with_the_cases_that_confirm_it():
+    dropped = next(one for one in CATALOGUE if one.name == "bias dropped")
+    case = Case.parse("conv x=3x2x6 w=2x2x3 bias float32 fill=integers#0")
+    found = diagnose(Faulty(dropped, where=lambda one: one.x[0] > 2), case)
+    assert named(found) == {"bias dropped"}
+    told = found.sentences[-1]
+    assert told.startswith("fails when ")
+    assert "batch > 2" in told
+
+
+class Refusing:
+    name, version, knows = "refusing", "1", (*EXTRAS, "padding")
+
+    def run(self, problem, arrays):
+        if max(problem.dilation) > 1:
+            raise ValueError("no dilation")
+        return whole(expectation(problem, arrays))
+
+
+def test_of_a_refusal_it_is_told_where():
+    case = Case.parse("conv x=1x1x9 w=1x1x2 dilation=2 float32 fill=integers#0")
+    found = diagnose(Refusing(), case)
+    assert found.faults == ()
+    assert [one.partition(":")[0] for one in found.sentences] == ["fails when some dilation > 1"]
+
+
+def test_no_condition_is_told_that_fresh_cases_refute():
+    """What fails by lot has no condition, though one may tell the first few apart."""
+    random = np.random.default_rng(0)
+    case = Case.parse("conv x=2x2x9 w=2x2x2 dilation=2 padding=1 float32 fill=integers#0")
+    tried = (Seen(one.problem, bool(random.integers(2))) for one in around(case))
+    assert region(case.problem, tried) is None
+
+
+def test_a_condition_of_two_facts_is_found():
+    case = Case.parse("max_pool x=2x2x9 kernel=3 stride=2 ceil_mode float32 fill=integers#0")
+    holds = dict(facts(case.problem))
+    both = ("ceil_mode", "batch > 1")
+    tried = (
+        Seen(one.problem, all(holds[name](one.problem) for name in both)) for one in around(case)
+    )
+    found = region(case.problem, tried)
+    assert isinstance(found, Region)
+    assert found.words in ("ceil_mode and batch > 1", "batch > 1 and ceil_mode")
+    assert min(found.failing, found.others) > 0
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_what_lies_around_a_case_is_valid_and_the_same_every_time(line):
+    case = Case.parse(f"{line} fill=integers#0")
+    few = [one for one, _ in zip(around(case), range(30), strict=False)]
+    assert few == [one for one, _ in zip(around(case), range(30), strict=False)]
+    assert all(broken_clause(one.problem) is None for one in few)
+    assert len({one.line for one in few}) == len(few)
+    assert len({one.problem for one in few}) > 5
+    assert {one.problem.op for one in few} == {case.problem.op}
+
+
+def test_a_diagnosis_of_nothing_says_that_it_is_unexplained():
+    assert Diagnosis(()).sentences == (UNEXPLAINED,)
+    assert Problem.parse(LINES[0]).rank == 2
+    assert Outcome("refused").kind == "refused"
