@@ -7,8 +7,10 @@ The honest part is our own kernel: mostly given wrong arguments, else its answer
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from forms import FORMS
 from convformance.backend import Array, Arrays
 from convformance.backends.numpy_backend import NumpyBackend
 from convformance.bench import Bench, Examined
+from convformance.diagnosis import diagnose
 from convformance.explore import first_news
 from convformance.kernel.geometry import Axis, axes_of
 from convformance.kernel.windows import taps, windows
@@ -47,6 +50,11 @@ class Liar:
     accumulators = HONEST.accumulators
     knows = (*EXTRAS, "padding")
 
+    @property
+    def slug(self) -> str:
+        """The lie's name, without the op's."""
+        return self.name.rpartition(" ")[2]
+
     def run(self, problem: Problem, arrays: Arrays) -> Any:
         with np.errstate(all="ignore"):
             if self.speaks_of(problem):
@@ -71,6 +79,9 @@ class Liar:
 
 
 LIARS: list[Liar] = []
+DIAGNOSES: dict[str, list[str]] = tomllib.loads(
+    Path(__file__).with_name("diagnoses.toml").read_text(encoding="utf-8")
+)
 
 
 def liar(
@@ -139,17 +150,36 @@ def refused_too_little(backend: Liar, bench: Bench, cases: int) -> Catch | None:
     return None
 
 
+def diagnosed(backend: Liar, catch: Catch) -> list[str]:
+    """Return the names of the faults that explain what was caught, sought one by one."""
+    with np.errstate(all="ignore"):
+        found = diagnose(backend, catch.examined.case, pairs=0, regions=False)
+    return [one.name for some in found.faults for one in some] if found else []
+
+
+def may_be(backend: Liar) -> set[str]:
+    """Return the faults that the liar may be said to have."""
+    return set(DIAGNOSES.get(backend.slug, ()))
+
+
 def table() -> str:
-    """Return a Markdown table of every liar: its lie, the verdict, the clause, the cases."""
-    rows = ["| liar | lie | verdict | clause | cases it took |", "|---|---|---|---|---:|"]
+    """Return a Markdown table of every liar: its lie, the verdict, the clause, the cases, why."""
+    rows = [
+        "| liar | lie | verdict | clause | cases it took | diagnosis |",
+        "|---|---|---|---|---:|---|",
+    ]
+    tally = {"right": 0, "unexplained": 0, "wrong": 0}
     for one in LIARS:
         catch = hunt(one)
-        told = ("not caught", "", "")
+        told = ("not caught", "", "", "")
         if catch:
-            verdict = catch.examined.verdict
-            told = (str(verdict.kind), f"[{verdict.clause}]", str(catch.cases))
+            verdict, names = catch.examined.verdict, diagnosed(one, catch)
+            how = "unexplained" if not names else "right" if set(names) <= may_be(one) else "wrong"
+            tally[how] += 1
+            told = (str(verdict.kind), f"[{verdict.clause}]", str(catch.cases), ", or ".join(names))
         rows.append(f"| {' | '.join((one.name, one.lie, *told))} |")
-    return "\n".join(rows)
+    counts = ", ".join(f"{many} {how}" for how, many in tally.items())
+    return "\n".join([f"Diagnoses: {counts}", "", *rows])
 
 
 # The honest part, and ways to spoil it.

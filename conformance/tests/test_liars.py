@@ -7,10 +7,11 @@ import liars_ops
 import pytest
 from all_liars import LIARS
 from forms import FORMS, LEAST
-from liars import ANY, hunt
+from liars import ANY, DIAGNOSES, diagnosed, hunt, may_be
 
 from convformance.backends.numpy_backend import NumpyBackend
 from convformance.bench import Bench
+from convformance.diagnosis import CATALOGUE
 from convformance.drawn_forms import WITH_GRADIENT
 from convformance.explore import explore
 from convformance.plan import EXPLORATIONS, LATER_OPS
@@ -29,9 +30,18 @@ def test_a_default_run_catches_the_liar(one):
     assert one.speaks_of(catch.examined.case.problem)
     told = f"{catch.examined.case.line}: {verdict.kind} [{verdict.clause}] {verdict.message}"
     if verdict.kind is Kind.BOUND and Kind.VALUE in one.kinds:
+        assert set(diagnosed(one, catch)) <= may_be(one)
         return  # met on real numbers first, where a wrong value is one beyond the bound
     assert verdict.kind in one.kinds, told
     assert verdict.clause in one.clauses, told
+    assert set(diagnosed(one, catch)) <= may_be(one)
+
+
+def test_what_a_liar_may_be_is_of_the_catalogue_and_of_a_liar():
+    names = {one.name for one in CATALOGUE}
+    slugs = {one.slug for one in LIARS}
+    assert set(DIAGNOSES) <= slugs
+    assert all(set(some) <= names for some in DIAGNOSES.values())
 
 
 def test_there_is_a_liar_for_every_op_and_every_kind_that_a_backend_can_earn():

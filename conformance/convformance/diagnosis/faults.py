@@ -76,8 +76,8 @@ def answer(faults: Sequence[Fault], expected: Expectation, arrays: Arrays) -> Ar
                 if made is None:
                     return None
                 y = made
-    except (InvalidProblem, ValueError):
-        return None  # an op that is not defined is no explanation
+    except (InvalidProblem, ValueError, OverflowError):
+        return None  # what is not defined, or no number of the format, is no explanation
     found = {expected.problem.answers[0]: y}
     if other.indices is not None:
         found["indices"] = other.indices.reshape(other.shape)

@@ -31,7 +31,7 @@ def _flipped(back: int, words: str) -> None:
     )
     def _(problem: Problem, arrays: Arrays) -> Asked | None:
         w = weight(problem, arrays)
-        if w is None or w.ndim < 2 + back:
+        if w is None or w.ndim < max(4, 2 + back):
             return None
         return with_arrays(problem, arrays, w=np.flip(w, w.ndim - back))
 

@@ -299,6 +299,14 @@ def _(expected: Expectation, arrays: Arrays, y: Array) -> Array | None:
     return fitted(whole(expectation(plain, arrays)), y.shape)
 
 
+@before("NaN sample as zero", "a NaN among the samples is taken for zero")
+def _(problem: Problem, arrays: Arrays) -> Asked | None:
+    x = arrays["x"]
+    if len(arrays) == 1 or not problem.is_float or not np.isnan(x).any():
+        return None  # without other inputs it is the fault of all of them
+    return with_arrays(problem, arrays, x=_where(x, np.isnan, 0))
+
+
 @before("NaN in the last column as zero", "NaN in the last column of the input is taken for zero")
 def _(problem: Problem, arrays: Arrays) -> Asked | None:
     x = arrays["x"]

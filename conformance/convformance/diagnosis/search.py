@@ -80,12 +80,18 @@ class Diagnosis:
 
 
 def diagnose(
-    backend: Backend, case: Case, *, pairs: int = PAIRS, until: float = inf
+    backend: Backend,
+    case: Case,
+    *,
+    pairs: int = PAIRS,
+    regions: bool = True,
+    until: float = inf,
 ) -> Diagnosis | None:
     """Return why the backend's outcome differs, as far as that is proven.
 
     Of a wrong answer the faults that explain it, and where it shows; of a refusal only where.
-    None of anything else. Nothing new is begun after `until`, a time of `time.monotonic`.
+    None of anything else. `pairs` is how many are tried, and without `regions` it is not sought
+    where the discrepancy shows. Nothing new is begun after `until`, a time of `time.monotonic`.
     """
     first = asked(backend, case)
     if first is None:
@@ -96,6 +102,8 @@ def diagnose(
     found = found or _explaining(first, islice(_pairs(first), pairs), until)
     hunt = _Hunt(backend, found, until)
     told = hunt.diagnosis(case) if found else Diagnosis(())
+    if not regions:
+        return told
     return replace(told, where=region(case.problem, _answers(backend, case, until)))
 
 
