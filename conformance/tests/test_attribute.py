@@ -275,6 +275,13 @@ def test_the_first_feature_without_which_a_value_is_right_names_the_clause(witho
     assert named(FULL, without) == clause
 
 
+def test_what_has_no_padding_has_features_too():
+    line = "conv1x1 x=1x2x3 w=2x2 bias float32"
+    assert named(line, lambda problem: not problem.bias) == "conv.bias"
+    line = "adaptive_max_pool x=1x1x4 output=2 indices float32"
+    assert named(line, lambda problem: not problem.indices) == "max.index"
+
+
 def test_every_other_verdict_brings_its_clause():
     for kind in set(Kind) - {Kind.VALUE, Kind.SHAPE, Kind.REFUSES}:
         assert named(FULL, lambda _: True, kind, clause="value.dtype") == "value.dtype"

@@ -252,6 +252,34 @@ def test_an_average_may_be_its_own_roundings_off_and_no_more():
     assert verdict(line, y=np.full_like(y, np.nan)).kind is Kind.VALUE
 
 
+def test_an_average_that_is_off_by_all_of_its_bound_is_within_it():
+    """253 of 256 samples are 1 and one is so small that 1 is exactly the bound away."""
+    line = "avg_pool x=1x1x256 kernel=256 bfloat16 fill=integers#0"
+    tiny = 2.0**-133  # the least subnormal
+    x = np.array([[[1.0] * 253 + [-253 * tiny, 0, 0]]]).astype(ml_dtypes.bfloat16)
+    case = Case.parse(line)
+    expected = expectation(case.problem, {"x": x})
+    bound = meaning_bound(case.problem, expected.operation, (0, 0, 0), expected.exact[0])
+    assert 1 - expected.exact[0] == bound
+
+    def judged(y):
+        outcome = Outcome("arrays", {"y": np.array([[[y]]]).astype(ml_dtypes.bfloat16)})
+        return judge(Trial(case, expected, outcome, {})).kind
+
+    assert judged(1.0) is Kind.AGREES
+    assert judged(1.0 + 2**-7) is Kind.VALUE  # the next number
+
+
+def test_whole_numbers_that_one_float64_stands_for_are_told_apart():
+    case = Case.parse("conv x=1x1x1 w=1x1x1 int64 fill=integers#0")
+    arrays = {"x": np.full((1, 1, 1), 2**53), "w": np.ones((1, 1, 1), np.int64)}
+    expected = expectation(case.problem, arrays)
+    for y, kind in ((2**53, Kind.AGREES), (2**53 + 1, Kind.VALUE)):
+        assert float(y) == 2**53
+        outcome = Outcome("arrays", {"y": np.full((1, 1, 1), y)})
+        assert judge(Trial(case, expected, outcome, {})).kind is kind
+
+
 def test_a_needless_nan_of_a_complex_answer_is_told():
     line = "conv x=1x1x2 w=1x1x1 complex64 fill=integers#0"
     y = right(line)["y"]

@@ -106,8 +106,11 @@ def _handed_back(
 
 
 def _times(given: Number, part: Number) -> Number:
-    if not is_finite(given) or not is_finite(part):
-        return float(given) * float(part)
+    """Return the product; of an infinity a share has the sign only, however small it is."""
+    if is_nan(part):
+        return part
+    if not is_finite(given):
+        return given if part > 0 else -given
     return lift(given) * lift(part)
 
 

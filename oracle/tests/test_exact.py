@@ -298,6 +298,20 @@ def test_a_root_beside_a_tie_falls_to_the_right_side():
     assert round_float(root(odd_tie**2 - grain, 2), form) == above
 
 
+@pytest.mark.parametrize("p", [2, 3, 5])
+def test_a_root_that_is_not_exact_has_80_bits_behind_the_first_and_a_last_one_that_is_set(p):
+    for number in range(3, 31, 2):  # odd and no p-th power but 9, 25 and 27: those are whole
+        found = root(number, p)
+        if found == int(found):
+            assert found**p == number
+            continue
+        bits = found * 2 ** (81 - floor_log2(found))
+        assert bits.denominator == 1
+        assert bits % 2 == 1
+        low, high = ((bits + side) / 2 ** (81 - floor_log2(found)) for side in (-1, 1))
+        assert low**p < number < high**p
+
+
 def test_the_first_root_and_the_root_of_what_is_not_finite_are_the_number():
     assert root(Fraction(1, 3), 1) == Fraction(1, 3)
     assert root(INF, 3) == INF

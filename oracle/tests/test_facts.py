@@ -509,6 +509,16 @@ def test_what_is_infinite_is_handed_back_with_the_sign_of_its_share():
     assert values(avg_pool_gradient(x, dy, [2], **ONE)) == [math.inf, math.inf]
     assert values(lp_pool_gradient(x, dy, [2], **ONE)) == [-math.inf, math.inf]
     assert values(lp_pool_gradient(x, dy, [2], p=1, **ONE)) == [-math.inf, math.inf]
+    tiny = Tensor((1, 1, 2), [-1e-200, 1e200])  # the share of the first is below every float
+    given = values(lp_pool_gradient(tiny, dy, [2], dtype="float64", **ONE))
+    assert given == [-math.inf, math.inf]
+
+
+def test_nan_is_handed_back_and_a_share_that_is_nan_hands_back_nan():
+    x, dy = Tensor((1, 1, 2), [-3.0, 4.0]), Tensor((1, 1, 1), [math.nan])
+    assert all(math.isnan(one) for one in values(lp_pool_gradient(x, dy, [2], **ONE)))
+    x, dy = Tensor((1, 1, 1), [math.inf]), Tensor((1, 1, 1), [-math.inf])
+    assert all(math.isnan(one) for one in values(lp_pool_gradient(x, dy, [1], **ONE)))
 
 
 def test_the_gradient_of_a_sum_of_magnitudes_does_not_ask_for_the_norm():

@@ -170,7 +170,8 @@ def test_each_axis_takes_its_own_entries():
     assert (second.stride, second.dilation, second.before, second.after) == (2, 1, 1, 1)
 
 
-def test_a_padding_word_that_is_no_padding_is_no_invalid_problem_but_a_mistake():
-    with pytest.raises(ValueError, match="'half' is none of valid") as caught:
-        slide([3], [1], stride=[1], padding="half", dilation=[1])
+@pytest.mark.parametrize("word", ["", "both", "half", "zero"])
+def test_a_padding_word_that_is_no_padding_is_no_invalid_problem_but_a_mistake(word):
+    with pytest.raises(ValueError, match=f"'{word}' is none of valid") as caught:
+        slide([3], [1], stride=[1], padding=word, dilation=[1])
     assert not isinstance(caught.value, InvalidProblem)

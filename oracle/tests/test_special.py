@@ -358,15 +358,15 @@ def test_distance_weight_is_one_for_each_tap_and_the_same_for_every_channel():
     assert distance_pool(x, w, **ONE).result().nested() == [[[2], [20]]]
 
 
-def test_distance_divisor_counts_samples_or_padding_too_and_never_the_overrun():
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_distance_divisor_counts_samples_or_padding_too_and_never_the_overrun(dtype):
     x, w = row(8.0, 8.0, 8.0), Tensor.of([1.0, 2.0, 5.0])
-    padding = [(1, 1)]
-    assert told(distance_pool(x, w, padding=padding, **ONE)) == [8, 8, 8]
-    counted = distance_pool(x, w, padding=padding, count_include_pad=True, **ONE)
-    assert told(counted) == [7, 8, 3]
+    padded = {"padding": [(1, 1)], "dtype": dtype, **ONE}
+    assert told(distance_pool(x, w, **padded)) == [8, 8, 8]
+    assert told(distance_pool(x, w, count_include_pad=True, **padded)) == [7, 8, 3]
     overrun = distance_pool(
         row(8.0, 8.0, 8.0), Tensor.of([1.0, 3.0, 4.0]), stride=[2], padding=[(1, 0)], dilation=[1],
-        ceil_mode=True, count_include_pad=True,
+        ceil_mode=True, count_include_pad=True, dtype=dtype,
     )  # fmt: skip
     assert told(overrun) == [7, 8]
 
