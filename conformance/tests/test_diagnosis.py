@@ -1,4 +1,4 @@
-"""Diagnosis: what is named is so, what is right is not accused, what nobody knows is unexplained."""
+"""Diagnosis: what is named is so, what is right is not accused, the rest is unexplained."""
 
 import numpy as np
 import pytest

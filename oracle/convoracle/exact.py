@@ -109,16 +109,21 @@ def exact_sum(terms: Sequence[Number]) -> Number:
 def quotient(total: Number, divisor: Number) -> Number:
     """Return total / divisor exactly; IEEE 754 for a zero or an infinite operand."""
     if not is_finite(total) or not is_finite(divisor):
-        return _ieee_quotient(float(total), float(divisor))
+        return _ieee_quotient(total, divisor)
     if divisor == 0:
         return math.nan if total == 0 else _infinity(total)
     return Fraction(total) / Fraction(divisor)
 
 
-def _ieee_quotient(total: float, divisor: float) -> float:
-    if divisor == 0:
-        return math.nan if math.isnan(total) else _infinity(total)
-    return total / divisor
+def _ieee_quotient(total: Number, divisor: Number) -> float:
+    """Return the quotient where one of the two is infinite or NaN; the other may be any size."""
+    if is_nan(total) or is_nan(divisor):
+        return math.nan
+    if is_finite(total):
+        return 0.0
+    if not is_finite(divisor):
+        return math.nan
+    return _infinity(total) if divisor >= 0 else -_infinity(total)
 
 
 def root(total: Number, p: int) -> Number:

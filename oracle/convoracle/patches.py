@@ -62,6 +62,8 @@ def fold(
     The adjoint of `unfold`. Raises `InvalidProblem`. Source: PyTorch documentation, Fold.
     """
     choices = choices or {}
+    if min(output, default=0) < 0:
+        raise InvalidProblem("fold.columns", f"the output {tuple(output)} has a negative size")
     axes = slide(output, kernel_size, stride=stride, padding=padding, dilation=dilation)
     counts, taps = [axis.count for axis in axes], prod(kernel_size)
     if len(x.shape) != 3 or x.shape[1] % taps or x.shape[2] != prod(counts):

@@ -73,6 +73,8 @@ REFUSED = {
     "adaptive_max_pool x=1x1x4x4 output=1x2x3 float32": ("problem.axes", "output has 3 entries"),
     "global_avg_pool x=2x3 float32": ("problem.rank", "(2, 3)"),
     "unfold x=2x3 kernel=2 float32": ("problem.rank", "(2, 3)"),
+    "max_unpool x=1x4x0 kernel=2 output=-1 float32": ("unpool.output", "(-1,) has a negative"),
+    "fold x=1x4x0 kernel=2 output=-1 float32": ("fold.columns", "(-1,) has a negative size"),
     "fold x=1x3x4 kernel=2 output=5 float32": ("fold.columns", "(N, C * 2 taps, 4 windows)"),
     "fold x=1x2x3 kernel=2 output=5 float32": ("fold.columns", "(1, 2, 3) is not"),
     "fold x=1x2 kernel=2 output=5 float32": ("fold.columns", "(1, 2) is not"),
