@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from convformance.attribute import clause_of, explain, refusal_choice, template
 from convformance.backend import Arrays, Backend
-from convformance.diagnosis import diagnose
+from convformance.diagnosis import Diagnosis, diagnose
 from convformance.evidence import finding
 from convformance.expect import Expectation, expectation
 from convformance.fills import make_arrays
@@ -137,16 +137,16 @@ class Bench:
         self.seen[examined.signature] = examined.case.line
         self.records.append(finding(self.backend, examined, self.diagnosis(examined)))
 
-    def diagnosis(self, examined: Examined) -> tuple[str, ...]:
-        """Return why the answer differs as sentences, of what is new and while there is time."""
+    def diagnosis(self, examined: Examined) -> Diagnosis | None:
+        """Return why the outcome differs, of what is new and while there is time."""
         kinds = (Kind.VALUE, Kind.SHAPE, Kind.BOUND, Kind.REFUSES)
         if examined.entry or examined.verdict.kind not in kinds or self.seconds <= 0:
-            return ()
+            return None
         started = time.monotonic()
         until = started + min(self.seconds, EACH)
         found = diagnose(self.backend, examined.case, until=until)
         self.seconds -= time.monotonic() - started
-        return found.sentences if found else ()
+        return found
 
 
 def signature(backend: Backend, case: Case, verdict: Verdict, entry: Entry | None) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from convformance.backend import Array, Backend
+from convformance.diagnosis import Diagnosis
 from convformance.expect import Expectation
 from convformance.perform import written_script
 from convformance.runfile import ArrayText, Finding
@@ -24,7 +24,7 @@ LARGEST_SHOWN = 400  # elements of an array that a report can show
 MOST_TERMS = 24
 
 
-def finding(backend: Backend, examined: Examined, diagnosis: Sequence[str] = ()) -> Finding:
+def finding(backend: Backend, examined: Examined, diagnosis: Diagnosis | None = None) -> Finding:
     """Return the finding of an examined discrepancy."""
     trial, verdict, entry = examined.trial, examined.verdict, examined.entry
     expected = trial.expected
@@ -46,7 +46,8 @@ def finding(backend: Backend, examined: Examined, diagnosis: Sequence[str] = ())
         terms=terms_text(examined),
         script=script(backend, examined),
         entry=entry.to_json() if entry else None,
-        diagnosis=diagnosis,
+        diagnosis=diagnosis.sentences if diagnosis else (),
+        connections=diagnosis.taps.drawn if diagnosis and diagnosis.taps else (),
     )
 
 

@@ -94,6 +94,9 @@ class Finding:
     script: str = ""
     entry: Mapping[str, Any] | None = None  # the ledger's entry, if it is known
     diagnosis: Sequence[str] = ()  # sentences that say why; none where it was not sought
+    # Of a linear op, output cells that are fed in another way: output, expected and got, these
+    # as [input cell, factor]; a cell is [channel, *spatial].
+    connections: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True)

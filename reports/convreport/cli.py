@@ -271,7 +271,7 @@ def _case(options: argparse.Namespace) -> int:
         diagnosis = bench.diagnosis(examined)
     finally:
         backend.close()
-    print(case_text(bench, examined, diagnosis))
+    print(case_text(bench, examined, diagnosis.sentences if diagnosis else ()))
     return RED if examined.signature and not examined.entry else FINE
 
 

@@ -3,13 +3,16 @@
 from convformance.diagnosis import faults_channels, faults_values, faults_windows
 from convformance.diagnosis.faults import CATALOGUE, Fault
 from convformance.diagnosis.search import Diagnosis, diagnose
+from convformance.diagnosis.tapmap import TapMap, tap_map
 
 __all__ = [
     "CATALOGUE",
     "Diagnosis",
     "Fault",
+    "TapMap",
     "diagnose",
     "faults_channels",
     "faults_values",
     "faults_windows",
+    "tap_map",
 ]

@@ -22,6 +22,7 @@ from convformance.backend import Array, Arrays, Backend
 from convformance.diagnosis.around import around
 from convformance.diagnosis.faults import CATALOGUE, Fault, answer, fitted, whole
 from convformance.diagnosis.region import Region, Seen, region
+from convformance.diagnosis.tapmap import TapMap, tap_map
 from convformance.expect import Expectation, broken_clause, expectation
 from convformance.fills import make_arrays
 from convformance.perform import perform
@@ -65,11 +66,12 @@ class Diagnosis:
     right: int = 0
     where: Region | None = None
     unexplained: tuple[str, ...] = (UNEXPLAINED,)
+    taps: TapMap | None = None
 
     @property
     def sentences(self) -> tuple[str, ...]:
         """What is to be said of the backend."""
-        where = (self.where.sentence,) if self.where else ()
+        where = (*(self.taps.sentences if self.taps else ()), *self._where)
         if not self.faults:
             return (*self.unexplained, *where)
         told = tuple("; and ".join(one.says for one in some) for some in self.faults)
@@ -77,6 +79,10 @@ class Diagnosis:
         if self.right:
             known += f"; {self.right} others are right"
         return (*told, known, *where)
+
+    @property
+    def _where(self) -> tuple[str, ...]:
+        return (self.where.sentence,) if self.where else ()
 
 
 def diagnose(
@@ -104,7 +110,8 @@ def diagnose(
     told = hunt.diagnosis(case) if found else Diagnosis(())
     if not regions:
         return told
-    return replace(told, where=region(case.problem, _answers(backend, case, until)))
+    taps = tap_map(backend, case.problem)
+    return replace(told, taps=taps, where=region(case.problem, _answers(backend, case, until)))
 
 
 def _answers(backend: Backend, case: Case, until: float) -> Iterator[Seen]:
