@@ -16,7 +16,7 @@ from convformance.judge import Trial, judge
 from convformance.ledger import Entry
 from convformance.perform import perform
 from convformance.problem import Case
-from convformance.runfile import CaseRecord, Choice, Finding, Geometries, LawRecord
+from convformance.runfile import Arithmetic, CaseRecord, Choice, Finding, Geometries, LawRecord
 from convformance.touched import touched
 from convformance.verdict import Kind, Verdict
 from convformance.worker import Isolated
@@ -54,7 +54,7 @@ class Bench:
     seed: int = 1
     seconds: float = 0
     seen: dict[str, str] = field(default_factory=dict)  # signature -> smallest case line
-    records: list[CaseRecord | Finding | Choice | LawRecord | Geometries] = field(
+    records: list[CaseRecord | Finding | Choice | LawRecord | Geometries | Arithmetic] = field(
         default_factory=list
     )
 

@@ -145,6 +145,17 @@ class Geometries:
 
 
 @dataclass(frozen=True)
+class Arithmetic:
+    """How an op computes with numbers of one dtype, in words; empty where it is not known."""
+
+    op: str
+    dtype: str
+    accumulator: str  # the width in which sums are kept
+    inputs: str = ""  # whole, or cut to what
+    products: str = ""  # rounded before they are added, fused with the sum, or exact
+
+
+@dataclass(frozen=True)
 class Footer:
     """The closing line: what a reader checks the rest against."""
 
@@ -166,6 +177,7 @@ _TYPES: dict[str, type[Any]] = {
     "choice": Choice,
     "law": LawRecord,
     "geometries": Geometries,
+    "arithmetic": Arithmetic,
     "footer": Footer,
 }
 _NAMES = {kind: name for name, kind in _TYPES.items()}
@@ -182,6 +194,7 @@ class Run:
     footer: Footer
     laws: Sequence[LawRecord] = ()
     geometries: Sequence[Geometries] = ()
+    arithmetic: Sequence[Arithmetic] = ()
 
     @property
     def is_red(self) -> bool:
@@ -276,6 +289,7 @@ def load(path: Path) -> Run:
         footer,
         [one for one in records if isinstance(one, LawRecord)],
         [one for one in records if isinstance(one, Geometries)],
+        [one for one in records if isinstance(one, Arithmetic)],
     )
     for name, counted, said in (
         ("cases", len(run.cases), footer.cases),

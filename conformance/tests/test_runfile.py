@@ -51,6 +51,8 @@ FINDING = Finding(
     got={"y": ArrayText([900], "float32", None)},
     wrong=[["y", [0, 0, 0]]],
     entry={"id": "one"},
+    diagnosis=["the padding before and after an axis change places"],
+    connections=[{"output": [0, 0], "expected": [[[0, 0], 1.0]], "got": []}],
 )
 FOOTER = Footer(cases=1, problems=1, findings=1, seconds=2.5, stale=[{"id": "two"}], failed=["t"])
 RECORDS = (HEADER, CASE, CHOICE, FINDING, FOOTER)

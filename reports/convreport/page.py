@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from convformance.runfile import FORMAT, Run
+from convreport.arithmetic import Computing, computing
 from convreport.columns import Column, columns
 from convreport.covered import covered
 from convreport.findings import FindingView, Stale, finding_views, stale_entries
@@ -80,6 +81,7 @@ class Page:
     sources: CountTable
     accuracy: Picture
     worst: tuple[WorstCases, ...]
+    computing: Computing
     laws: LawTable
     format: int = FORMAT
 
@@ -113,6 +115,7 @@ def make_page(runs: Iterable[Run]) -> Page:
         sources=source_table(shown),
         accuracy=picture(shown),
         worst=worst_cases(shown),
+        computing=computing(shown),
         laws=law_table(shown, findings),
     )
 
