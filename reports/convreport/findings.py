@@ -153,7 +153,7 @@ def _view(column: Column, finding: Finding, anchor: str) -> FindingView:
         verdict=finding.verdict,
         cases=len(signed),
         line=finding.line,
-        command=_command(finding, column.run.header.given or column.backend),
+        command=finding_command(finding, column.run.header.given or column.backend),
         message=clip(finding.message),
         diagnosis=tuple(finding.diagnosis),
         sizes=tuple(finding.sizes),
@@ -165,11 +165,12 @@ def _view(column: Column, finding: Finding, anchor: str) -> FindingView:
         entry=facts(finding.entry or {}),
         lines=tuple(lines[:MOST_LINES]),
         further=_further(len(lines)),
-        versions=_versions(column),
+        versions=versions(column),
     )
 
 
-def _command(finding: Finding, backend: str) -> str:
+def finding_command(finding: Finding, backend: str) -> str:
+    """Return the command that shows the finding again."""
     if finding.verdict == Kind.LAW:
         return law_command(finding.clause, finding.line, backend)
     return command(finding.line, backend)
@@ -204,7 +205,8 @@ def _marked(finding: Finding) -> str:
     return f"differs at {', '.join(places)}{dots}"
 
 
-def _versions(column: Column) -> str:
+def versions(column: Column) -> str:
+    """Return the versions of the framework, its libraries, Python and the system."""
     header = column.run.header
     libraries = [f"{name} {version}" for name, version in sorted(header.libraries.items())]
     named = [column.label, *libraries, f"python {header.python}", header.system]
