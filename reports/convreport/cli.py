@@ -32,6 +32,8 @@ from convformance.runfile import Run, RunFileError, load
 from convformance.worker import Isolated
 from convreport.casetext import case_text
 from convreport.commands_diff import add_diff
+from convreport.commands_history import add_history
+from convreport.history import History, HistoryError, read_history
 from convreport.lawtext import law_text
 from convreport.listing import WHAT, listing
 from convreport.progress import progress_plugins
@@ -49,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.work(options))
-    except (UsageError, BackendError, RunFileError, LineError, LedgerError) as error:
+    except (UsageError, BackendError, RunFileError, LineError, LedgerError, HistoryError) as error:
         print(f"convformance: error: {error}", file=sys.stderr)
         return USAGE
     except BrokenPipeError:  # the reader of a pipe went away
@@ -75,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_law(commands)
     _add_list(commands)
     add_diff(commands)
+    add_history(commands)
     return parser
 
 
@@ -123,6 +126,9 @@ def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     report.add_argument(
         "-o", "--output", type=Path, required=True, metavar="DIR", help="report folder"
+    )
+    report.add_argument(
+        "--history", type=Path, metavar="FILE", help="show when each finding was seen, by FILE"
     )
     report.set_defaults(work=_report)
 
@@ -218,17 +224,18 @@ def _seed(text: str) -> int:
     return int(text)
 
 
-def _tell(runs: Sequence[Run], folder: Path | None) -> int:
+def _tell(runs: Sequence[Run], folder: Path | None, history: History | None = None) -> int:
     page = None
     if folder:
         with writing(folder):
-            page = write_report(runs, folder)
+            page = write_report(runs, folder, history)
     print_summary(runs, Console(), page)
     return RED if any(run.is_red for run in runs) else FINE
 
 
 def _report(options: argparse.Namespace) -> int:
-    return _tell(load_runs(options.runs), options.output)
+    history = read_history(options.history) if options.history else None
+    return _tell(load_runs(options.runs), options.output, history)
 
 
 def _case(options: argparse.Namespace) -> int:

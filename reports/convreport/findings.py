@@ -12,6 +12,7 @@ from convformance.verdict import Kind
 from convoracle import CLAUSES
 from convreport.arrays import Grid, grid
 from convreport.columns import Column
+from convreport.history import History, told
 from convreport.text import LONGEST_SCRIPT, Long, clip, command, count, law_command
 
 MOST_LINES = 10
@@ -67,6 +68,7 @@ class FindingView:
     lines: tuple[str, ...]
     further: str
     versions: str
+    seen: str  # in which versions, by the history file if there is one
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,9 @@ class Stale:
     facts: tuple[Fact, ...]
 
 
-def finding_views(columns: Sequence[Column]) -> tuple[FindingView, ...]:
+def finding_views(
+    columns: Sequence[Column], history: History | None = None
+) -> tuple[FindingView, ...]:
     """Return the findings of all runs; each has an anchor of its own."""
     pairs = [(column, finding) for column in columns for finding in column.run.findings]
     order = {label: i for i, label in enumerate(CLAUSES)}
@@ -94,7 +98,9 @@ def finding_views(columns: Sequence[Column]) -> tuple[FindingView, ...]:
         )
     )
     taken: dict[str, int] = {}
-    return tuple(_view(column, finding, _anchor(finding, taken)) for column, finding in pairs)
+    return tuple(
+        _view(column, finding, _anchor(finding, taken), history) for column, finding in pairs
+    )
 
 
 def stale_entries(columns: Sequence[Column]) -> tuple[Stale, ...]:
@@ -133,7 +139,7 @@ def _anchor(finding: Finding, taken: dict[str, int]) -> str:
     return name if taken[name] == 1 else f"{name}-{taken[name]}"
 
 
-def _view(column: Column, finding: Finding, anchor: str) -> FindingView:
+def _view(column: Column, finding: Finding, anchor: str, history: History | None) -> FindingView:
     signed = [
         tried.record.line
         for tried in column.cases
@@ -166,7 +172,13 @@ def _view(column: Column, finding: Finding, anchor: str) -> FindingView:
         lines=tuple(lines[:MOST_LINES]),
         further=_further(len(lines)),
         versions=versions(column),
+        seen=_seen(column, finding, history) if history is not None else "",
     )
+
+
+def _seen(column: Column, finding: Finding, history: History) -> str:
+    known = history.of(column.backend, finding)
+    return told(known) if known else "not in the history file"
 
 
 def finding_command(finding: Finding, backend: str) -> str:

@@ -14,13 +14,14 @@ from markupsafe import Markup
 from convformance.runfile import Run
 from convreport.diff import Diff
 from convreport.files import write_whole
+from convreport.history import History
 from convreport.page import make_page
 from convreport.text import finalize
 
 
-def write_report(runs: Sequence[Run], folder: Path) -> Path:
+def write_report(runs: Sequence[Run], folder: Path, history: History | None = None) -> Path:
     """Write folder/index.html and return its path; on an error an older report stays."""
-    return _write(render(runs), folder)
+    return _write(render(runs, history), folder)
 
 
 def write_diff(diff: Diff, folder: Path) -> Path:
@@ -28,9 +29,9 @@ def write_diff(diff: Diff, folder: Path) -> Path:
     return _write(render_diff(diff), folder)
 
 
-def render(runs: Sequence[Run]) -> str:
+def render(runs: Sequence[Run], history: History | None = None) -> str:
     """Return the page's HTML; equal runs give equal text."""
-    return _rendered("index.html.jinja", page=make_page(runs))
+    return _rendered("index.html.jinja", page=make_page(runs, history))
 
 
 def render_diff(diff: Diff) -> str:

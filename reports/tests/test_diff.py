@@ -19,7 +19,6 @@ from convformance.runfile import (
     Finding,
     LawRecord,
     Run,
-    RunWriter,
 )
 from convreport.cli import main
 from convreport.diff import Diff, OtherBackendError, compare
@@ -27,6 +26,7 @@ from convreport.difftext import print_diff
 from convreport.write import render_diff
 
 MakeRun = Callable[..., Run]
+WriteRun = Callable[[Run, Path], Path]
 KNOWN_LINE = "max_pool x=1x1x1x4 kernel=1x2 float32 fill=special#3"
 NEW_LINE = "conv x=1x1x5 w=1x1x2 dilation=3 float32 fill=integers#4"
 OTHER_LINE = "conv x=1x1x6 w=1x1x2 dilation=3 float32 fill=integers#4"
@@ -66,16 +66,6 @@ def piped(diff: Diff) -> str:
     file = io.StringIO()
     print_diff(diff, Console(file=file, width=40))
     return file.getvalue()
-
-
-def write(run: Run, path: Path) -> Path:
-    laws = len(run.laws)
-    footer = replace(run.footer, cases=len(run.cases), findings=len(run.findings), laws=laws)
-    with RunWriter(path, run.header) as writer:
-        for one in (*run.cases, *run.choices, *run.laws, *run.findings):
-            writer.write(one)
-        writer.close(footer)
-    return path
 
 
 @pytest.fixture
@@ -393,10 +383,14 @@ def test_the_page_says_what_the_console_says(make_run: MakeRun, fixed: Run) -> N
 
 
 def test_the_command_has_a_status_a_page_and_json(
-    make_run: MakeRun, fixed: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    make_run: MakeRun,
+    write_run: WriteRun,
+    fixed: Run,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    old = write(make_run(with_new=True), tmp_path / "old.jsonl")
-    new = write(fixed, tmp_path / "new.jsonl")
+    old = write_run(make_run(with_new=True), tmp_path / "old.jsonl")
+    new = write_run(fixed, tmp_path / "new.jsonl")
     assert main(["diff", str(old), str(new), "-o", str(tmp_path / "out")]) == 0
     assert capsys.readouterr().out.endswith(f"page  {tmp_path / 'out' / 'index.html'}\n")
     assert (tmp_path / "out" / "index.html").read_text().startswith("<!doctype html>")
@@ -407,10 +401,10 @@ def test_the_command_has_a_status_a_page_and_json(
 
 
 def test_a_users_mistake_is_one_line_and_status_2(
-    make_run: MakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    make_run: MakeRun, write_run: WriteRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    one = write(make_run(), tmp_path / "one.jsonl")
-    other = write(make_run(backend="numpy"), tmp_path / "other.jsonl")
+    one = write_run(make_run(), tmp_path / "one.jsonl")
+    other = write_run(make_run(backend="numpy"), tmp_path / "other.jsonl")
     cut = tmp_path / "cut.jsonl"
     cut.write_text("".join(one.read_text().splitlines(keepends=True)[:-1]))
     for arguments, told in (
