@@ -31,6 +31,7 @@ from convformance.registry import BackendError
 from convformance.runfile import Run, RunFileError, load
 from convformance.worker import Isolated
 from convreport.casetext import case_text
+from convreport.commands_cite import add_cite
 from convreport.commands_diff import add_diff
 from convreport.commands_history import add_history
 from convreport.history import History, HistoryError, read_history
@@ -78,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_list(commands)
     add_diff(commands)
     add_history(commands)
+    add_cite(commands)
     return parser
 
 

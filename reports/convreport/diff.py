@@ -134,7 +134,9 @@ def _order(fate: Fate) -> tuple[object, ...]:
 def _headline(
     rows: dict[str, tuple[Row, ...]], same: int, shifts: Sequence[object], failed: Sequence[str]
 ) -> str:
-    parts = [f"{len(some):,} {name}" for name, some in rows.items() if some]
+    worse = sum(row.is_worse for row in rows["changed"])
+    more = {"changed": f" ({worse:,} for the worse)"} if worse else {}
+    parts = [f"{len(some):,} {name}{more.get(name, '')}" for name, some in rows.items() if some]
     parts = parts if rows["new"] else ["nothing new", *parts]
     parts.append(f"{same:,} as before")
     if shifts:

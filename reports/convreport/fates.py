@@ -193,8 +193,8 @@ def _fixed(old: Answers, new: Answers, finding: Finding) -> Fate | None:
     known = smallest == RIGHT or (smallest != SILENT and right and as_wide(new.run, old.run))
     if not known:
         return None
-    words = "the smallest among them" if smallest == RIGHT else "not the smallest"
-    return Fate(finding, f"{_of(right, keys)} asked again and right, {words}", mended=right)
+    words = "" if right == len(keys) else f", the smallest {'not ' * (smallest != RIGHT)}among them"
+    return Fate(finding, f"{_of(right, keys)} asked again and right{words}", mended=right)
 
 
 def _unasked(old: Answers, new: Answers, finding: Finding) -> Fate:
@@ -222,4 +222,6 @@ def _reasons(old: Answers, new: Answers, finding: Finding) -> Iterator[str]:
 
 
 def _of(right: int, keys: Sequence[str]) -> str:
-    return f"{right:,} of its {count(len(keys), 'case')}"
+    if right == len(keys):
+        return "its only case" if right == 1 else f"all its {right:,} cases"
+    return f"{right:,} of its {len(keys):,} cases"

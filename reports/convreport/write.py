@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from convformance.runfile import Run
+from convreport.cite import citation
 from convreport.diff import Diff
 from convreport.files import write_whole
 from convreport.history import History
@@ -31,7 +32,7 @@ def write_diff(diff: Diff, folder: Path) -> Path:
 
 def render(runs: Sequence[Run], history: History | None = None) -> str:
     """Return the page's HTML; equal runs give equal text."""
-    return _rendered("index.html.jinja", page=make_page(runs, history))
+    return _rendered("index.html.jinja", page=make_page(runs, history), citation=citation)
 
 
 def render_diff(diff: Diff) -> str:

@@ -233,7 +233,7 @@ def test_each_list_is_part_of_the_whole(tmp_path, what):
 
 
 @pytest.mark.parametrize(
-    "command", [(), ("run",), ("report",), ("case",), ("list",), ("diff",), ("history",)]
+    "command", [(), ("run",), ("report",), ("case",), ("list",), ("diff",), ("history",), ("cite",)]
 )
 def test_every_command_has_help(tmp_path, command):
     status, out, _ = convformance(tmp_path, *command, "--help")
