@@ -1,4 +1,4 @@
-"""The command line: run, report, case, law, list.
+"""The command line: run, report, case, law, list, and the commands of modules of their own.
 
 Exit status: 0 nothing new, 1 new discrepancies or ledger entries that no longer occur,
 2 wrong usage.
@@ -9,8 +9,7 @@ from __future__ import annotations
 import argparse
 import random
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 
@@ -32,30 +31,20 @@ from convformance.registry import BackendError
 from convformance.runfile import Run, RunFileError, load
 from convformance.worker import Isolated
 from convreport.casetext import case_text
+from convreport.commands_cite import add_cite
+from convreport.commands_diff import add_diff
+from convreport.commands_history import add_history
+from convreport.history import History, HistoryError, read_history
 from convreport.lawtext import law_text
 from convreport.listing import WHAT, listing
 from convreport.progress import progress_plugins
 from convreport.summary import print_summary
+from convreport.usage import FINE, RED, RUNS, USAGE, UsageError, load_runs, writing
 from convreport.write import write_report
 
-RUNS = Path("reports") / "runs"
-FINE, RED, USAGE = 0, 1, 2
 MOST_MINUTES = 7 * 24 * 60  # a week
 DIAGNOSING = 10.0  # seconds
 LARGEST_CASE = 2**27  # elements of all inputs together: about a gigabyte of Python numbers
-
-
-class UsageError(Exception):
-    """Raised for a user's mistake: its text is printed, without a traceback."""
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Tell an error of the file system as the user's: the place cannot be written to."""
-    try:
-        yield
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.work(options))
-    except (UsageError, BackendError, RunFileError, LineError, LedgerError) as error:
+    except (UsageError, BackendError, RunFileError, LineError, LedgerError, HistoryError) as error:
         print(f"convformance: error: {error}", file=sys.stderr)
         return USAGE
     except BrokenPipeError:  # the reader of a pipe went away
@@ -88,6 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_case(commands)
     _add_law(commands)
     _add_list(commands)
+    add_diff(commands)
+    add_history(commands)
+    add_cite(commands)
     return parser
 
 
@@ -136,6 +128,9 @@ def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     report.add_argument(
         "-o", "--output", type=Path, required=True, metavar="DIR", help="report folder"
+    )
+    report.add_argument(
+        "--history", type=Path, metavar="FILE", help="show when each finding was seen, by FILE"
     )
     report.set_defaults(work=_report)
 
@@ -200,7 +195,7 @@ def _run(options: argparse.Namespace) -> int:
     backend = Isolated(options.backend)  # a mistake in the name shows before pytest starts
     path: Path = options.output or RUNS / f"{backend.name}.jsonl"
     seed = _seed(options.seed)
-    with _writing(path.parent):  # before the run, not after it
+    with writing(path.parent):  # before the run, not after it
         path.parent.mkdir(parents=True, exist_ok=True)
     print(
         f"convformance {__version__} · {backend.name} {backend.version} · seed {seed}", flush=True
@@ -231,34 +226,18 @@ def _seed(text: str) -> int:
     return int(text)
 
 
-def _tell(runs: Sequence[Run], folder: Path | None) -> int:
+def _tell(runs: Sequence[Run], folder: Path | None, history: History | None = None) -> int:
     page = None
     if folder:
-        with _writing(folder):
-            page = write_report(runs, folder)
+        with writing(folder):
+            page = write_report(runs, folder, history)
     print_summary(runs, Console(), page)
     return RED if any(run.is_red for run in runs) else FINE
 
 
 def _report(options: argparse.Namespace) -> int:
-    paths = [path for given in options.runs for path in _run_files(given)]
-    runs = [load(path) for path in paths]
-    return _tell(runs, options.output)
-
-
-def _run_files(given: Path) -> list[Path]:
-    if not given.is_dir():
-        return [given]
-    found = sorted(given.glob("*.jsonl"))
-    unfinished = sorted(given.glob("*.jsonl.partial"))
-    if unfinished:
-        listed = ", ".join(path.name for path in unfinished)
-        raise UsageError(
-            f"{given}: a run did not finish: {listed}; run it again or delete the file"
-        )
-    if not found:
-        raise UsageError(f"{given}: no run file (*.jsonl) in this folder")
-    return found
+    history = read_history(options.history) if options.history else None
+    return _tell(load_runs(options.runs), options.output, history)
 
 
 def _case(options: argparse.Namespace) -> int:

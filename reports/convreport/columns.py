@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from convformance.problem import DTYPES
 from convformance.runfile import CaseRecord, LawRecord, Run
 from convformance.verdict import Kind
+from convreport.anchors import marks, safe
 
 STATUSES = ("agrees", "variant", "known", "new", "unsupported")
 _FINE = {Kind.AGREES: "agrees", Kind.VARIANT: "variant", Kind.UNSUPPORTED: "unsupported"}
@@ -38,6 +39,7 @@ class Column:
 
     run: Run
     label: str
+    mark: str  # tells the run apart in anchors: the backend, wherever that will do
     cases: tuple[Tried, ...]
 
     @property
@@ -49,6 +51,11 @@ class Column:
     def version(self) -> str:
         """What stands under the name in a heading: the version, and what tells runs apart."""
         return self.label.removeprefix(self.backend).strip()
+
+    @property
+    def is_further(self) -> bool:
+        """Whether the page has an earlier column of the same backend."""
+        return self.mark != safe(self.backend)
 
     @property
     def laws(self) -> Sequence[LawRecord]:
@@ -71,6 +78,18 @@ class Column:
         """The largest margin that kept the bound; one past it is a finding of its own."""
         return max((one for one in self.margins() if one <= 1), default=None)
 
+    @cached_property
+    def signed(self) -> Mapping[str, list[str]]:
+        """The lines of the discrepancies, by signature."""
+        lines = defaultdict(list)
+        for tried in self.cases:
+            if tried.is_discrepancy:
+                lines[tried.record.signature].append(tried.record.line)
+        for law in self.laws:
+            if law.signature:
+                lines[law.signature].append(law.line)
+        return lines
+
     def margins(self) -> list[float]:
         """Return the margins of the cases on real numbers."""
         return [one.record.margin for one in self.cases if one.record.margin is not None]
@@ -80,8 +99,10 @@ def columns(runs: Iterable[Run]) -> tuple[Column, ...]:
     """Return the runs as columns, by backend and version, whatever order they came in."""
     ordered = sorted(runs, key=_order)
     labels = _labels(ordered)
+    told = marks([(run.header.backend, label) for run, label in zip(ordered, labels, strict=True)])
     return tuple(
-        Column(run, label, _tried(run)) for run, label in zip(ordered, labels, strict=True)
+        Column(run, label, mark, _tried(run))
+        for run, label, mark in zip(ordered, labels, told, strict=True)
     )
 
 

@@ -10,8 +10,10 @@ from typing import Any
 from convformance.runfile import Finding
 from convformance.verdict import Kind
 from convoracle import CLAUSES
+from convreport.anchors import digest, safe, unique
 from convreport.arrays import Grid, grid
 from convreport.columns import Column
+from convreport.history import History, told
 from convreport.text import LONGEST_SCRIPT, Long, clip, command, count, law_command
 
 MOST_LINES = 10
@@ -40,10 +42,20 @@ class Output:
 
 
 @dataclass(frozen=True)
+class CaseLine:
+    """A line and its anchor; the smallest case has its own above."""
+
+    line: str
+    anchor: str
+
+
+@dataclass(frozen=True)
 class FindingView:
     """A finding and all that its reader needs to believe it."""
 
+    id: str
     anchor: str
+    case_anchor: str
     status: str  # new or known
     kind: str  # of the ledger's entry, if it is known
     label: str
@@ -64,9 +76,10 @@ class FindingView:
     terms: Long
     script: Long
     entry: tuple[Fact, ...]
-    lines: tuple[str, ...]
+    lines: tuple[CaseLine, ...]
     further: str
     versions: str
+    seen: str  # in which versions, by the history file if there is one
 
 
 @dataclass(frozen=True)
@@ -77,7 +90,9 @@ class Stale:
     facts: tuple[Fact, ...]
 
 
-def finding_views(columns: Sequence[Column]) -> tuple[FindingView, ...]:
+def finding_views(
+    columns: Sequence[Column], history: History | None = None
+) -> tuple[FindingView, ...]:
     """Return the findings of all runs; each has an anchor of its own."""
     pairs = [(column, finding) for column in columns for finding in column.run.findings]
     order = {label: i for i, label in enumerate(CLAUSES)}
@@ -94,7 +109,7 @@ def finding_views(columns: Sequence[Column]) -> tuple[FindingView, ...]:
         )
     )
     taken: dict[str, int] = {}
-    return tuple(_view(column, finding, _anchor(finding, taken)) for column, finding in pairs)
+    return tuple(_view(column, finding, taken, history) for column, finding in pairs)
 
 
 def stale_entries(columns: Sequence[Column]) -> tuple[Stale, ...]:
@@ -126,23 +141,28 @@ def _link(value: object) -> str:
     return value if isinstance(value, str) and re.fullmatch(r"https?://[!-~]+", value) else ""
 
 
-def _anchor(finding: Finding, taken: dict[str, int]) -> str:
-    """Return the finding's id; a second run with the same finding gets "-2" behind it."""
-    name = re.sub(r"[^A-Za-z0-9_.-]", "-", finding.id) or "d-"
-    taken[name] = taken.get(name, 0) + 1
-    return name if taken[name] == 1 else f"{name}-{taken[name]}"
+def _anchor(column: Column, finding: Finding, taken: dict[str, int]) -> str:
+    """Return the finding's id; a further run of its backend stands behind it."""
+    name = safe(finding.id) or "d-"
+    return unique(f"{name}-{column.mark}" if column.is_further else name, taken)
 
 
-def _view(column: Column, finding: Finding, anchor: str) -> FindingView:
-    signed = [
-        tried.record.line
-        for tried in column.cases
-        if tried.is_discrepancy and tried.record.signature == finding.signature
-    ]
-    signed += [one.line for one in column.laws if one.signature == finding.signature]
+def _case_anchor(column: Column, finding: Finding, line: str, taken: dict[str, int]) -> str:
+    """Return the id of the case and the run; a law speaks of a case in its own way."""
+    law = f"{safe(finding.clause)}-" if finding.verdict == Kind.LAW else ""
+    return unique(f"c-{law}{digest(line)}-{column.mark}", taken)
+
+
+def _view(
+    column: Column, finding: Finding, taken: dict[str, int], history: History | None
+) -> FindingView:
+    signed = column.signed.get(finding.signature, [])
     lines = sorted(set(signed), key=lambda line: (len(line), line))
+    case_anchor = _case_anchor(column, finding, finding.line, taken)
     return FindingView(
-        anchor=anchor,
+        id=finding.id,
+        anchor=_anchor(column, finding, taken),
+        case_anchor=case_anchor,
         status="new" if finding.status == "new" else "known",
         kind=str((finding.entry or {}).get("kind", "")),
         label=column.label,
@@ -153,7 +173,7 @@ def _view(column: Column, finding: Finding, anchor: str) -> FindingView:
         verdict=finding.verdict,
         cases=len(signed),
         line=finding.line,
-        command=_command(finding, column.run.header.given or column.backend),
+        command=finding_command(finding, column.run.header.given or column.backend),
         message=clip(finding.message),
         diagnosis=tuple(finding.diagnosis),
         sizes=tuple(finding.sizes),
@@ -163,13 +183,25 @@ def _view(column: Column, finding: Finding, anchor: str) -> FindingView:
         terms=clip(finding.terms),
         script=clip(finding.script, LONGEST_SCRIPT),
         entry=facts(finding.entry or {}),
-        lines=tuple(lines[:MOST_LINES]),
+        lines=tuple(
+            CaseLine(
+                line, "" if line == finding.line else _case_anchor(column, finding, line, taken)
+            )
+            for line in lines[:MOST_LINES]
+        ),
         further=_further(len(lines)),
-        versions=_versions(column),
+        versions=versions(column),
+        seen=_seen(column, finding, history) if history is not None else "",
     )
 
 
-def _command(finding: Finding, backend: str) -> str:
+def _seen(column: Column, finding: Finding, history: History) -> str:
+    known = history.of(column.backend, finding)
+    return told(known) if known else "not in the history file"
+
+
+def finding_command(finding: Finding, backend: str) -> str:
+    """Return the command that shows the finding again."""
     if finding.verdict == Kind.LAW:
         return law_command(finding.clause, finding.line, backend)
     return command(finding.line, backend)
@@ -204,8 +236,15 @@ def _marked(finding: Finding) -> str:
     return f"differs at {', '.join(places)}{dots}"
 
 
-def _versions(column: Column) -> str:
+def versions(column: Column) -> str:
+    """Return the versions of the framework, its libraries, Python and the system."""
     header = column.run.header
     libraries = [f"{name} {version}" for name, version in sorted(header.libraries.items())]
-    named = [column.label, *libraries, f"python {header.python}", header.system]
+    named = [
+        column.label,
+        *libraries,
+        f"python {header.python}",
+        header.system,
+        f"convformance {header.convformance}",
+    ]
     return ", ".join(dict.fromkeys(named))

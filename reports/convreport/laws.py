@@ -10,6 +10,7 @@ from math import prod
 from convformance.laws import LAWS
 from convformance.problem import Case, LineError
 from convformance.runfile import LawRecord
+from convreport.anchors import safe
 from convreport.columns import Column, law_status
 from convreport.findings import FindingView, sentence
 from convreport.text import count, law_command, one_line, sizes
@@ -96,7 +97,7 @@ def law_table(columns: Sequence[Column], findings: Sequence[FindingView]) -> Law
     ]
     return LawTable(
         tuple(_row(label, columns, cells, targets) for label, cells in by_law.items()),
-        tuple(_example(label, columns[rank], rank, records) for label, rank, records in shown),
+        tuple(_example(label, columns[rank], records) for label, rank, records in shown),
         tuple(one for label, rank, some in shown for one in _silences(label, columns[rank], some)),
         sum(len(column.laws) for column in columns),
     )
@@ -112,8 +113,8 @@ def _row(
     if label in LAWS:
         exact = LAWS[label].exact
     made = (
-        _cell(label, column, rank, records, targets)
-        for rank, (column, records) in enumerate(zip(columns, cells, strict=True))
+        _cell(label, column, records, targets)
+        for column, records in zip(columns, cells, strict=True)
     )
     return LawRow(label, sentence(label), exact, tuple(made))
 
@@ -121,7 +122,6 @@ def _row(
 def _cell(
     label: str,
     column: Column,
-    rank: int,
     records: Sequence[LawRecord],
     targets: dict[tuple[str, str], str],
 ) -> LawCell:
@@ -135,7 +135,7 @@ def _cell(
             anchors = (targets.get((column.label, one.line), "") for one in some)
             target = next(filter(None, anchors), "") if status in ("new", "known") else ""
             parts.append(LawPart(_words(status, some), CSS.get(status, status), _ops(some), target))
-    return LawCell(tuple(parts), _size(records, answered), _anchor(label, rank))
+    return LawCell(tuple(parts), _size(records, answered), _anchor(label, column))
 
 
 def _words(status: str, records: Sequence[LawRecord]) -> str:
@@ -172,14 +172,14 @@ def _input(record: LawRecord) -> tuple[int, ...]:
         return (0,)
 
 
-def _example(label: str, column: Column, rank: int, records: Sequence[LawRecord]) -> Example:
+def _example(label: str, column: Column, records: Sequence[LawRecord]) -> Example:
     """Return the record that tells most: broken, furthest from holding, else the largest."""
     best = max(records, key=lambda one: _telling(one, column))
     status = law_status(best, column.known)
     text = {"held": "held", "apart": one_line(best.message)}.get(status, one_line(best.message))
     given = column.run.header.given or column.backend
     return Example(
-        _anchor(label, rank),
+        _anchor(label, column),
         label,
         column.label,
         text,
@@ -201,5 +201,5 @@ def _silences(label: str, column: Column, records: Sequence[LawRecord]) -> list[
     ]
 
 
-def _anchor(label: str, rank: int) -> str:
-    return f"{label.replace('.', '-')}-{rank}"
+def _anchor(label: str, column: Column) -> str:
+    return f"{safe(label.replace('.', '-'))}-{column.mark}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from convformance.verdict import Kind
 from convoracle import CLAUSES
+from convreport.anchors import safe, unique
 from convreport.columns import Column, Tried, law_status
 from convreport.findings import FindingView, sentence
 
@@ -54,6 +55,7 @@ class Row:
     """A clause and its cells, one per column; a cell without parts was not tried."""
 
     clause: str
+    anchor: str
     sentence: str
     is_variant_point: bool
     cells: tuple[tuple[Part, ...], ...]
@@ -90,9 +92,11 @@ def matrix(columns: Sequence[Column], findings: Sequence[FindingView]) -> Matrix
             table[one.law][status, str(Kind.LAW) if status == "new" else ""] += 1
     foreign = sorted({label for table in tables for label in table} - set(CLAUSES))
     targets = _targets(findings)
+    taken: dict[str, int] = {}
     rows = [
         Row(
             label or NO_CLAUSE,
+            unique(f"clause-{safe(label)}", taken),
             sentence(label) if label else "A discrepancy that was traced to no single clause.",
             bool(label in CLAUSES and CLAUSES[label].choices),
             tuple(

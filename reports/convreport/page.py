@@ -12,6 +12,7 @@ from convreport.arithmetic import Computing, computing
 from convreport.columns import Column, columns
 from convreport.covered import covered
 from convreport.findings import FindingView, Stale, finding_views, stale_entries
+from convreport.history import History
 from convreport.laws import LawTable, law_table
 from convreport.matrix import Matrix, matrix
 from convreport.operations import OperationGroup, operations
@@ -91,12 +92,12 @@ class Page:
         return self.new + self.known
 
 
-def make_page(runs: Iterable[Run]) -> Page:
+def make_page(runs: Iterable[Run], history: History | None = None) -> Page:
     """Return the page of the runs; their order does not matter. Raise ValueError without any."""
     shown = columns(runs)
     if not shown:
         raise ValueError("a report needs at least one run")
-    findings = finding_views(shown)
+    findings = finding_views(shown, history)
     return Page(
         headline=headline(shown),
         is_red=any(column.run.is_red or column.statuses["new"] for column in shown),

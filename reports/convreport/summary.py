@@ -27,8 +27,8 @@ LEFT = ("backend", "version")
 def print_summary(runs: Sequence[Run], console: Console, report: Path | None = None) -> None:
     """Print the table, what is new, what is stale, and where the report is; no line is cut."""
     shown = columns(runs)
-    _say(console, _title(shown))
-    console.print(_Whole(_table(shown)), crop=False, no_wrap=True)
+    say(console, _title(shown))
+    console.print(Whole(_table(shown)), crop=False, no_wrap=True)
     for finding in finding_views(shown):
         if finding.status == "new":
             _new(console, finding)
@@ -36,16 +36,16 @@ def print_summary(runs: Sequence[Run], console: Console, report: Path | None = N
         _stale(console, entry)
     for column in shown:
         for text in column.run.footer.failed:
-            _say(console, "")
-            _say(console, f"FAILED  {column.label} · {one_line(text)}", "bold red")
-    _say(console, "")
-    _say(console, headline(shown), "bold red" if any(one.run.is_red for one in shown) else "green")
+            say(console, "")
+            say(console, f"FAILED  {column.label} · {one_line(text)}", "bold red")
+    say(console, "")
+    say(console, headline(shown), "bold red" if any(one.run.is_red for one in shown) else "green")
     if report is not None:
-        _say(console, f"report  {report}")
+        say(console, f"report  {report}")
 
 
 @dataclass(frozen=True)
-class _Whole:
+class Whole:
     """A table at its full width, however narrow the console is."""
 
     table: Table
@@ -56,7 +56,7 @@ class _Whole:
         yield from console.render(self.table, options.update(width=width))
 
 
-def _say(console: Console, text: str, style: str = "") -> None:
+def say(console: Console, text: str, style: str = "") -> None:
     """Print one line as it stands: no markup, no highlighting, no wrapping, no escapes run."""
     console.print(Text(visible(text), style=style), soft_wrap=True)
 
@@ -96,20 +96,20 @@ def _cells(column: Column) -> Iterator[Text]:
 
 
 def _new(console: Console, finding: FindingView) -> None:
-    _say(console, "")
-    _say(
+    say(console, "")
+    say(
         console,
         f"NEW  {finding.label} · {finding.op} · [{finding.clause}] · {finding.verdict}",
         "bold red",
     )
-    _say(console, f"     {finding.line}")
+    say(console, f"     {finding.line}")
     if finding.message.text:
-        _say(console, f"     {one_line(finding.message.text)}")
-    _say(console, f"     {finding.command}")
+        say(console, f"     {one_line(finding.message.text)}")
+    say(console, f"     {finding.command}")
 
 
 def _stale(console: Console, entry: Stale) -> None:
-    _say(console, "")
-    _say(console, f"STALE  {entry.label} · known, but no longer occurs", "bold yellow")
+    say(console, "")
+    say(console, f"STALE  {entry.label} · known, but no longer occurs", "bold yellow")
     for fact in entry.facts:
-        _say(console, f"     {fact.name}: {one_line(fact.text)}")
+        say(console, f"     {fact.name}: {one_line(fact.text)}")

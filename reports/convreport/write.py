@@ -1,10 +1,9 @@
-"""Render the page as one HTML file that loads nothing."""
+"""Render a page as one HTML file that loads nothing."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import os
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
@@ -13,26 +12,41 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from convformance.runfile import Run
+from convreport.cite import citation
+from convreport.diff import Diff
+from convreport.files import write_whole
+from convreport.history import History
 from convreport.page import make_page
 from convreport.text import finalize
 
 
-def write_report(runs: Sequence[Run], folder: Path) -> Path:
+def write_report(runs: Sequence[Run], folder: Path, history: History | None = None) -> Path:
     """Write folder/index.html and return its path; on an error an older report stays."""
-    text = render(runs)
-    folder.mkdir(parents=True, exist_ok=True)
+    return _write(render(runs, history), folder)
+
+
+def write_diff(diff: Diff, folder: Path) -> Path:
+    """Write the page of a comparison as folder/index.html and return its path."""
+    return _write(render_diff(diff), folder)
+
+
+def render(runs: Sequence[Run], history: History | None = None) -> str:
+    """Return the page's HTML; equal runs give equal text."""
+    return _rendered("index.html.jinja", page=make_page(runs, history), citation=citation)
+
+
+def render_diff(diff: Diff) -> str:
+    """Return the HTML of a comparison."""
+    return _rendered("diff.html.jinja", diff=diff)
+
+
+def _write(text: str, folder: Path) -> Path:
     path = folder / "index.html"
-    partial = folder / f"index.html.{os.getpid()}.partial"
-    try:
-        partial.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_whole(path, text)
     return path
 
 
-def render(runs: Sequence[Run]) -> str:
-    """Return the page's HTML; equal runs give equal text."""
+def _rendered(template: str, **values: object) -> str:
     environment = Environment(
         loader=PackageLoader("convreport"),
         autoescape=True,
@@ -43,8 +57,8 @@ def render(runs: Sequence[Run]) -> str:
         keep_trailing_newline=True,
     )
     style, script = _own("style.css"), _own("copy.js")
-    return environment.get_template("index.html.jinja").render(
-        page=make_page(runs),
+    return environment.get_template(template).render(
+        **values,
         style=Markup(style),  # our own file, no text of others in it
         script=Markup(script),  # our own file, no text of others in it
         # Whatever a backend says, the browser runs this script and style and no other.

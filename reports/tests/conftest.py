@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from convformance.runfile import ArrayText, CaseRecord, Choice, Finding, Footer, Header, Run
+from convformance.runfile import (
+    ArrayText,
+    CaseRecord,
+    Choice,
+    Finding,
+    Footer,
+    Header,
+    Run,
+    RunWriter,
+)
 
 MakeRun = Callable[..., Run]
 KNOWN_LINE = "max_pool x=1x1x1x4 kernel=1x2 float32 fill=special#3"
@@ -156,3 +167,18 @@ def make_run() -> MakeRun:
 def make_finding() -> Callable[..., Finding]:
     """Return a function that builds the known finding with other values."""
     return known
+
+
+@pytest.fixture
+def write_run() -> Callable[[Run, Path], Path]:
+    """Return a function that writes a run as a file with a true footer."""
+
+    def write(run: Run, path: Path) -> Path:
+        counts = {"cases": len(run.cases), "findings": len(run.findings), "laws": len(run.laws)}
+        with RunWriter(path, run.header) as writer:
+            for one in (*run.cases, *run.choices, *run.laws, *run.findings):
+                writer.write(one)
+            writer.close(replace(run.footer, **counts))
+        return path
+
+    return write

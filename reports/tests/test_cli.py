@@ -232,7 +232,9 @@ def test_each_list_is_part_of_the_whole(tmp_path, what):
     assert part.strip() in convformance(tmp_path, "list")[1]
 
 
-@pytest.mark.parametrize("command", [(), ("run",), ("report",), ("case",), ("list",)])
+@pytest.mark.parametrize(
+    "command", [(), ("run",), ("report",), ("case",), ("list",), ("diff",), ("history",), ("cite",)]
+)
 def test_every_command_has_help(tmp_path, command):
     status, out, _ = convformance(tmp_path, *command, "--help")
     assert status == 0

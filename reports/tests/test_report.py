@@ -12,7 +12,7 @@ import pytest
 from convformance import covering
 from convformance.runfile import ArrayText, CaseRecord, Finding, Geometries, Run
 from convformance.verdict import Kind
-from convreport import write
+from convreport import files
 from convreport.columns import columns
 from convreport.matrix import matrix
 from convreport.page import Page, make_page
@@ -269,7 +269,7 @@ def test_a_failing_render_leaves_the_old_report_in_place(
     before = path.read_bytes()
     with pytest.raises(ValueError, match="at least one run"):
         write_report([], tmp_path)
-    monkeypatch.setattr(write.os, "replace", _fail)
+    monkeypatch.setattr(files.os, "replace", _fail)
     with pytest.raises(OSError, match="disk"):
         write_report([make_run(with_new=True)], tmp_path)
     assert path.read_bytes() == before

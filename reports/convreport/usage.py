@@ -1,0 +1,46 @@
+"""What every command shares: exit statuses, the errors of a user, where run files are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from convformance.runfile import Run, load
+
+RUNS = Path("reports") / "runs"
+FINE, RED, USAGE = 0, 1, 2
+
+
+class UsageError(Exception):
+    """Raised for a user's mistake: its text is printed, without a traceback."""
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Tell an error of the file system as the user's: the place cannot be written to."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from None
+
+
+def load_runs(given: Iterable[Path]) -> Sequence[Run]:
+    """Read the run files, and those in the folders among them."""
+    return [load(path) for one in given for path in run_files(one)]
+
+
+def run_files(given: Path) -> list[Path]:
+    """Return the file, or the run files in the folder; raise `UsageError` if there is none."""
+    if not given.is_dir():
+        return [given]
+    found = sorted(given.glob("*.jsonl"))
+    unfinished = sorted(given.glob("*.jsonl.partial"))
+    if unfinished:
+        listed = ", ".join(path.name for path in unfinished)
+        raise UsageError(
+            f"{given}: a run did not finish: {listed}; run it again or delete the file"
+        )
+    if not found:
+        raise UsageError(f"{given}: no run file (*.jsonl) in this folder")
+    return found
