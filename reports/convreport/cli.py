@@ -32,6 +32,7 @@ from convformance.registry import BackendError
 from convformance.runfile import Run, RunFileError, load
 from convformance.worker import Isolated
 from convreport.casetext import case_text
+from convreport.explain_command import add_explain
 from convreport.lawtext import law_text
 from convreport.listing import WHAT, listing
 from convreport.progress import progress_plugins
@@ -86,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_report(commands)
     _add_case(commands)
     _add_law(commands)
+    add_explain(commands)
     _add_list(commands)
     return parser
 

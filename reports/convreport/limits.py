@@ -109,6 +109,9 @@ LIMITS: dict[str, Passes] = {
     "an extent past the input without its padding": lambda problem: (
         _slides(problem) and any(axis.extent > axis.size for axis in axes_of(problem))
     ),
+    "one sample or one window along the last axis": lambda problem: (
+        problem.op == "adaptive_max_pool" and 1 in (problem.x[-1], problem.output[-1])
+    ),
     "more cropped than there is": lambda problem: (
         problem.op == "conv_transpose" and _cropped_away(problem)
     ),
@@ -128,11 +131,12 @@ def plain(op: str, rank: int) -> Problem | None:
     spatial, kernel = (7, 8, 9)[:rank], (3, 3, 3)[:rank]
     values: dict[str, Any] = {"x": (1, 2, *spatial), "kernel": kernel, "output": (3,) * rank}
     values["w"] = {
-        "conv1x1": (2, 2),
-        "depthwise_conv": (2, 1, *kernel),
-        "separable_conv": (2, 1, *kernel),
-    }.get(op, (2, 2, *kernel))
-    values["pointwise"] = (2, 2)
+        "conv1x1": (3, 2),
+        "conv_transpose": (2, 3, *kernel),
+        "depthwise_conv": (2, 2, *kernel),
+        "separable_conv": (2, 2, *kernel),
+    }.get(op, (3, 2, *kernel))
+    values["pointwise"] = (3, 4)
     if op == "max_unpool":
         values |= {"kernel": (2,) * rank, "stride": (2,) * rank}
         values["output"] = tuple(2 * size for size in spatial)
@@ -148,9 +152,9 @@ def _changes(problem: Problem) -> Iterator[dict[str, Any]]:
     spatial, w = problem.x[2:], problem.w
     twos, ones = (2,) * rank, ((1, 1),) * rank
     yield {"x": (0, C, *spatial)}
-    yield {"x": (N, 0, *spatial)} | ({"w": (w[0], 0, *w[2:])} if problem.op == "conv" else {})
+    yield {"x": (N, 0, *spatial)} | ({"w": (w[0], 0, *w[2:])} if problem.op == "conv" else {"w": (w[0], 0)} if problem.op == "conv1x1" else {})
     yield {"x": (N, 0, *spatial), "w": (0, *w[1:])}
-    yield {"w": (0, *w[1:])} if problem.op == "conv" else {"w": (*w[:1], 0, *w[2:])}
+    yield {"w": (0, *w[1:])} if problem.op in ("conv", "conv1x1") else {"w": (*w[:1], 0, *w[2:])}
     yield {"x": (N, C, *spatial[:-1], 0)}
     yield {"x": (N, C, *spatial[:-1], 0), "padding": tuple((2, 2) for _ in spatial)}
     yield {"x": (N, 4, *spatial), "w": (4, 2, *w[2:]), "groups": 2}
@@ -177,6 +181,8 @@ def _changes(problem: Problem) -> Iterator[dict[str, Any]]:
     yield {"output_padding": (1,) * rank, "stride": twos, "padding": "same"}
     yield {"ceil_mode": True}
     yield {"ceil_mode": True, "stride": twos}
+    if problem.op.startswith("adaptive"):
+        yield {"output": (1,) * rank}
     small = (*spatial[:-1], 2)
     yield {"x": (N, C, *small)}
     yield {"x": (N, C, *small), "padding": ones}

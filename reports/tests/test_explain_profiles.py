@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import re
 from importlib.util import find_spec
 from typing import Any
@@ -34,7 +33,7 @@ from convreport.profiles import (
 MEASURING = tuple(name for name in FRAMEWORKS if name != "onnx")
 ADAPTERS = {"keras": "convformance.backends.keras_backend:KerasBackend"}
 FROM = {"keras": "tensorflow"}  # keras runs on it
-DRAWN = 30  # problems of each op, which the four frameworks are asked
+DRAWN = 150  # problems of each op, which the four frameworks are asked
 KINDS = {"arrays": COMPUTES, "refused": REFUSES, "crashed": CRASHES, "unsupported": UNSAYABLE}
 
 
@@ -136,11 +135,11 @@ def test_a_profile_predicts_what_is_drawn(asked: Isolated, op: str) -> None:
 def wrongly_told(backend: Isolated, problem: Problem) -> str:
     """Return how the backend differs from what its profile says, or nothing."""
     told = predict(load_profiles()[backend.name], problem)
-    outcome = perform(backend, problem, make_arrays(Case(problem, seed=random.Random(1).randrange(9))))
+    outcome = perform(backend, problem, make_arrays(Case(problem)))
     does, shape = _done(problem, outcome)
     if does == told.does and (does != COMPUTES or shape == told.shape):
         return ""
-    if told.does == STRAYS and does == COMPUTES:  # what it gives there is not foretold
+    if told.does == STRAYS and does in (COMPUTES, REFUSES):  # what comes of it is not foretold
         return ""
     return (
         f"{problem.line}: told {told.does} {told.shape} {told.limit}; "
