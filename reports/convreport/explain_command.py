@@ -63,7 +63,7 @@ def run_explain(options: argparse.Namespace) -> int:
     told = explain(problem, notes)
     if options.html:
         try:
-            write_page(problem, told, options.html)
+            write_page(told, options.html)
         except OSError as error:
             return _refuse(f"error: {options.html}: {error.strerror or error}")
     print(as_json(told) if options.json else as_text(told))

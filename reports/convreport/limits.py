@@ -64,6 +64,10 @@ def _cropped_away(problem: Problem) -> bool:
 
 
 LIMITS: dict[str, Passes] = {
+    "an empty batch and a multiplier": lambda problem: (
+        problem.x[0] == 0 and problem.op == "separable_conv" and problem.w[1] > 1
+    ),
+    "an empty batch and indices": lambda problem: problem.x[0] == 0 and problem.indices,
     "an empty batch": lambda problem: problem.x[0] == 0,
     "no input channels": lambda problem: problem.x[1] == 0,
     "no output channels": lambda problem: (
@@ -75,6 +79,9 @@ LIMITS: dict[str, Passes] = {
     ),
     "an axis without a sample under valid padding": lambda problem: (
         problem.op != "fold" and 0 in problem.x[2:] and problem.padding == "valid"
+    ),
+    "an axis without a sample under same padding": lambda problem: (
+        problem.op != "fold" and 0 in problem.x[2:] and _same(problem)
     ),
     "groups": lambda problem: problem.groups > 1,
     "a stride": _strided,
@@ -104,7 +111,7 @@ LIMITS: dict[str, Passes] = {
         _same(problem) and max(problem.output_padding, default=0) > 0
     ),
     "no window along an axis": lambda problem: (
-        _slides(problem) and any(axis.count == 0 for axis in axes_of(problem))
+        _slides(problem) and any(axis.size and axis.count == 0 for axis in axes_of(problem))
     ),
     "an extent past the input without its padding": lambda problem: (
         _slides(problem) and any(axis.extent > axis.size for axis in axes_of(problem))
@@ -115,6 +122,7 @@ LIMITS: dict[str, Passes] = {
     "more cropped than there is": lambda problem: (
         problem.op == "conv_transpose" and _cropped_away(problem)
     ),
+    "no column to fold": lambda problem: problem.op == "fold" and problem.x[2] == 0,
     "no element along an axis": lambda problem: (
         problem.op == "conv_transpose" and any(axis.size == 0 for axis in axes_of(problem))
     ),
@@ -152,11 +160,15 @@ def _changes(problem: Problem) -> Iterator[dict[str, Any]]:
     spatial, w = problem.x[2:], problem.w
     twos, ones = (2,) * rank, ((1, 1),) * rank
     yield {"x": (0, C, *spatial)}
+    if problem.op == "separable_conv":
+        yield {"x": (0, C, *spatial), "w": (C, 1, *w[2:]), "pointwise": (3, C)}
+    yield {"x": (0, C, *spatial), "indices": True}
     yield {"x": (N, 0, *spatial)} | ({"w": (w[0], 0, *w[2:])} if problem.op == "conv" else {"w": (w[0], 0)} if problem.op == "conv1x1" else {})
     yield {"x": (N, 0, *spatial), "w": (0, *w[1:])}
     yield {"w": (0, *w[1:])} if problem.op in ("conv", "conv1x1") else {"w": (*w[:1], 0, *w[2:])}
     yield {"x": (N, C, *spatial[:-1], 0)}
     yield {"x": (N, C, *spatial[:-1], 0), "padding": tuple((2, 2) for _ in spatial)}
+    yield {"x": (N, C, *spatial[:-1], 0), "padding": "same"}
     yield {"x": (N, 4, *spatial), "w": (4, 2, *w[2:]), "groups": 2}
     yield {"stride": twos}
     yield {"stride": (1,) * (rank - 1) + (2,)}
@@ -181,7 +193,7 @@ def _changes(problem: Problem) -> Iterator[dict[str, Any]]:
     yield {"output_padding": (1,) * rank, "stride": twos, "padding": "same"}
     yield {"ceil_mode": True}
     yield {"ceil_mode": True, "stride": twos}
-    if problem.op.startswith("adaptive"):
+    if problem.op.startswith("adaptive") or problem.op == "fold":
         yield {"output": (1,) * rank}
     small = (*spatial[:-1], 2)
     yield {"x": (N, C, *small)}

@@ -84,7 +84,8 @@ def predict(profile: Profile, problem: Problem) -> Prediction:
     if untaken:
         return Prediction(does=REFUSES, reason=untaken[0].message, limit=problem.dtype, **known)
     choices = choices_for(profile, problem.op)
-    if "valid" not in known["call"].lower():  # the choice is that of the word, not of numbers
+    # The choice is that of the word alone: pads in numbers and output padding are exact.
+    if "valid" not in known["call"].lower() or any(problem.output_padding):
         choices.pop("transpose.valid", None)
     shape, axes = shape_under(problem, choices), axes_under(problem, choices)
     pads = tuple((axis.before, axis.after) for axis in axes)

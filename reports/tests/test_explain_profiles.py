@@ -33,7 +33,7 @@ from convreport.profiles import (
 MEASURING = tuple(name for name in FRAMEWORKS if name != "onnx")
 ADAPTERS = {"keras": "convformance.backends.keras_backend:KerasBackend"}
 FROM = {"keras": "tensorflow"}  # keras runs on it
-DRAWN = 150  # problems of each op, which the four frameworks are asked
+DRAWN = 25  # problems of each op, which the four frameworks are asked
 KINDS = {"arrays": COMPUTES, "refused": REFUSES, "crashed": CRASHES, "unsupported": UNSAYABLE}
 
 
