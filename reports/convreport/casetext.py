@@ -84,15 +84,17 @@ ABOUT = {
 
 
 def _broken(examined: Examined, broken: InvalidProblem) -> Iterator[str]:
-    """Yield what is wrong with the problem, with marks under the words it is about."""
-    problem = examined.case.problem
-    about = ABOUT.get(broken.label, (problem.dtype,))
-    marks = [
-        ("^" if word.partition("=")[0] in about else " ") * len(word)
-        for word in examined.case.line.split(" ")
-    ]
     yield f"invalid [{broken.label}]: {broken.message}"
-    yield f"  {examined.case.line}"
+    yield from marked(examined.case.line, examined.case.problem.dtype, broken)
+
+
+def marked(line: str, dtype: str, broken: InvalidProblem) -> Iterator[str]:
+    """Yield the line, and marks under the words that the broken clause is about."""
+    about = ABOUT.get(broken.label, (dtype,))
+    marks = [
+        ("^" if word.partition("=")[0] in about else " ") * len(word) for word in line.split(" ")
+    ]
+    yield f"  {line}"
     yield f"  {' '.join(marks)}".rstrip()
 
 

@@ -34,6 +34,7 @@ from convreport.casetext import case_text
 from convreport.commands_cite import add_cite
 from convreport.commands_diff import add_diff
 from convreport.commands_history import add_history
+from convreport.explain_command import add_explain
 from convreport.history import History, HistoryError, read_history
 from convreport.lawtext import law_text
 from convreport.listing import WHAT, listing
@@ -76,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_report(commands)
     _add_case(commands)
     _add_law(commands)
+    add_explain(commands)
     _add_list(commands)
     add_diff(commands)
     add_history(commands)

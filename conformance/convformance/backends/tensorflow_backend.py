@@ -54,10 +54,10 @@ class TensorFlowBackend:
         """Return NCHW arrays in the dtype that TensorFlow gave."""
         call, problem = written(problem), full_in_numbers(problem)
         self._check_layers(call.lines)
-        inputs = {name: self._tf.constant(one) for name, one in _moved(problem, arrays).items()}
+        inputs = {name: self._tf.constant(one) for name, one in moved(problem, arrays).items()}
         scope = execute("\n".join(call.lines), {"tf": self._tf, **inputs})
         how = f"{_how(call.lines)}, oneDNN {'on' if self._onednn else 'off'}"
-        return Result(_outputs(problem, scope), how, call.recipe, "channels last")
+        return Result(outputs(problem, scope), how, call.recipe, "channels last")
 
     def _check_layers(self, lines: Sequence[str]) -> None:
         """Raise `Unsupported` for a layer that this Keras has not: adaptive pools are new."""
@@ -70,7 +70,7 @@ class TensorFlowBackend:
         lines, problem = written(problem).lines, full_in_numbers(problem)
         constants = [
             f"{name} = tf.constant({_values(one)}, tf.{one.dtype.name}, shape={one.shape})"
-            for name, one in _moved(problem, arrays).items()
+            for name, one in moved(problem, arrays).items()
         ]
         prints = [f"print({name})" for name in problem.answers]
         head = [f"# {problem.line}", "from math import inf, nan", "", "import tensorflow as tf", ""]
@@ -98,7 +98,7 @@ def _silent_stderr() -> Iterator[None]:
         os.close(sink)
 
 
-def _moved(problem: Problem, arrays: Arrays) -> dict[str, Array]:
+def moved(problem: Problem, arrays: Arrays) -> dict[str, Array]:
     """Return the arrays in TensorFlow's axes: x (N, *spatial, C), w (*kernel, C/groups, M)."""
     moved = dict(arrays)
     for name in ("x", "dy", "indices"):
@@ -133,7 +133,7 @@ def _with_batch_and_channel(problem: Problem, indices: Array) -> Array:
     return flat
 
 
-def _outputs(problem: Problem, scope: dict[str, Any]) -> dict[str, Array]:
+def outputs(problem: Problem, scope: dict[str, Any]) -> dict[str, Array]:
     """Return the answers in the problem's own axes."""
     none = [name for name in problem.answers if scope[name] is None]
     if none:  # with a warning alone: the tape's way to say that there is no such gradient

@@ -1,0 +1,157 @@
+"""Problems written as nodes of ONNX, by its operator documentation; nothing here is measured.
+
+`Unsupported` where one node has no way to say the problem. The operators are those of opset 22;
+https://onnx.ai/onnx/operators/ has a page for each.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from convformance.backend import Unsupported
+from convformance.backends.source import call, full_in_numbers
+from convformance.problem import Problem, default_of
+
+LACKING = {
+    "input_dilation": "holes in the input",
+    "batch_groups": "batch groups",
+    "output_dtype": "an output dtype of its own",
+    "padding_mode": "a padding mode: a node Pad stands before it",
+    "flip": "a kernel that is turned around",
+    "grad": "a gradient",
+}
+
+
+@dataclass(frozen=True)
+class Call:
+    """The nodes that say the problem, as calls of `onnx.helper.make_node`."""
+
+    lines: tuple[str, ...]
+    recipe: bool = False
+
+
+def written(problem: Problem) -> Call:
+    """Write the node that says the problem; raise `Unsupported` where there is none."""
+    if problem.op not in _NODES:
+        raise Unsupported(f"ONNX has no operator for {problem.op}")
+    if problem.unbatched or problem.layout != "channels_first":
+        raise Unsupported("a node of ONNX takes (N, C, *spatial) and nothing else")
+    for name, words in LACKING.items():
+        if getattr(problem, name) != default_of(name, problem.rank):
+            raise Unsupported(f"a node of ONNX has no {words}")
+    lines = _NODES[problem.op](full_in_numbers(problem))
+    return Call(tuple(lines), recipe=len(lines) > 1)
+
+
+def _node(kind: str, *inputs: str, output: str = "y", **options: object) -> str:
+    outputs = [output] if isinstance(output, str) else output
+    names = [repr(kind), repr(list(inputs)), repr(outputs)]
+    return call("onnx.helper.make_node", *names, **options)
+
+
+def _sliding(problem: Problem) -> dict[str, object]:
+    return {
+        "kernel_shape": list(problem.kernel_size),
+        "strides": list(problem.stride),
+        **_padding(problem),
+        "dilations": list(problem.dilation),
+    }
+
+
+def _padding(problem: Problem) -> dict[str, object]:
+    padding = problem.padding
+    if padding == "valid":
+        return {"pads": [0] * (2 * problem.rank)}
+    if padding in ("same", "same_upper", "same_lower"):
+        return {"auto_pad": "SAME_LOWER" if padding == "same_lower" else "SAME_UPPER"}
+    pairs = padding
+    if isinstance(pairs, str):  # causal
+        axes = zip(problem.dilation, problem.kernel_size, strict=False)
+        pairs = tuple((step * (k - 1), 0) for step, k in axes)
+    if any(side < 0 for pair in pairs for side in pair):
+        raise Unsupported("pads of ONNX are at least 0")
+    return {"pads": [*(before for before, _ in pairs), *(after for _, after in pairs)]}
+
+
+def _given(problem: Problem) -> list[str]:
+    return ["x", "w", *["bias"] * problem.bias]
+
+
+def _conv(problem: Problem) -> list[str]:
+    return [_node("Conv", *_given(problem), **_sliding(problem), group=problem.groups)]
+
+
+def _depthwise(problem: Problem) -> list[str]:
+    return [_node("Conv", "x", "w", **_sliding(problem), group=problem.x[1])]
+
+
+def _separable(problem: Problem) -> list[str]:
+    between = _node("Conv", "x", "w", output="between", **_sliding(problem), group=problem.x[1])
+    return [between, _node("Conv", "between", "pointwise", kernel_shape=[1] * problem.rank)]
+
+
+def _conv_transpose(problem: Problem) -> list[str]:
+    same = isinstance(problem.padding, str) and problem.padding.startswith("same")
+    if same and any(problem.output_padding):
+        raise Unsupported(
+            "beside auto_pad SAME_* the output has size * stride elements, and output_padding "
+            "only widens what is cropped"
+        )
+    options = _sliding(problem) | {"output_padding": list(problem.output_padding)}
+    return [_node("ConvTranspose", *_given(problem), **options, group=problem.groups)]
+
+
+def _pool(kind: str, **own: str) -> Callable[[Problem], list[str]]:
+    def written_node(problem: Problem) -> list[str]:
+        options = _sliding(problem) | {"ceil_mode": int(problem.ceil_mode)}
+        options |= {name: _number(getattr(problem, one)) for name, one in own.items()}
+        if problem.indices:
+            return [_node(kind, "x", output="y, indices", **options)]
+        return [_node(kind, "x", **options)]
+
+    return written_node
+
+
+def _number(value: float) -> int:
+    if value == math.inf:
+        raise Unsupported(f"p of LpPool is a whole number, not {value}")
+    return int(value)
+
+
+def _global(kind: str) -> Callable[[Problem], list[str]]:
+    return lambda problem: [_node(kind, "x")]
+
+
+def _max_unpool(problem: Problem) -> list[str]:
+    options = _sliding(problem)
+    if "auto_pad" in options:
+        raise Unsupported("MaxUnpool has pads in numbers alone")
+    del options["dilations"]
+    given = ["x", "indices", *["output_shape"] * bool(problem.output)]
+    return [_node("MaxUnpool", *given, **options)]
+
+
+def _fold(problem: Problem) -> list[str]:
+    options = _sliding(problem)
+    if "auto_pad" in options:
+        raise Unsupported("Col2Im has pads in numbers alone")
+    del options["kernel_shape"]
+    return [_node("Col2Im", "x", "image_shape", "block_shape", **options)]
+
+
+_NODES: dict[str, Callable[[Problem], list[str]]] = {
+    "conv": _conv,
+    "conv1x1": _conv,
+    "conv_transpose": _conv_transpose,
+    "depthwise_conv": _depthwise,
+    "separable_conv": _separable,
+    "max_pool": _pool("MaxPool"),
+    "avg_pool": _pool("AveragePool", count_include_pad="count_include_pad"),
+    "lp_pool": _pool("LpPool", p="p"),
+    "max_unpool": _max_unpool,
+    "global_max_pool": _global("GlobalMaxPool"),
+    "global_avg_pool": _global("GlobalAveragePool"),
+    "fold": _fold,
+}

@@ -1,0 +1,67 @@
+"""An explanation as one HTML file that loads nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from importlib import resources
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from convformance import __version__
+from convreport.explain import Explanation, way
+from convreport.explain_text import (
+    agreement_lines,
+    border_lines,
+    cost_lines,
+    pads_text,
+    parting_lines,
+)
+from convreport.text import finalize, sizes
+from convreport.windows import drawings
+
+
+def write_page(told: Explanation, path: Path) -> None:
+    """Write the page; on an error an older one stays."""
+    text = render_page(told)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8", newline="\n")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def render_page(told: Explanation) -> str:
+    """Return the page's HTML; equal explanations give equal text."""
+    environment = Environment(
+        loader=PackageLoader("convreport"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"sizes": sizes, "pads": pads_text, "way": way}
+    style = _own("style.css") + _own("explain.css")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return environment.get_template("explain.html.jinja").render(
+        told=told,
+        version=__version__,
+        style=Markup(style),  # our own files, no text of others in them
+        policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; "
+        "form-action 'none'",
+        agreement=list(agreement_lines(told)),
+        partings=list(parting_lines(told)),
+        drawings=drawings(told.axes, told.over_output),
+        borders=list(border_lines(told)),
+        costs=list(cost_lines(told)),
+    )
+
+
+def _own(name: str) -> str:
+    return resources.files("convreport").joinpath("templates", name).read_text(encoding="utf-8")
