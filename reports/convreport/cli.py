@@ -166,8 +166,8 @@ def _add_law(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def _add_list(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     lists = commands.add_parser(
         "list",
-        help="list ops, clauses, variant points, fills or backends",
-        description="List ops, clauses, variant points, fills or backends.",
+        help="list ops, clauses, variant points, fills, faults or backends",
+        description="List ops, clauses, variant points, fills, faults or backends.",
     )
     lists.add_argument("what", nargs="?", choices=WHAT, help="what to list (default: everything)")
     lists.set_defaults(work=_list)

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from convformance import registry
+from convformance.diagnosis import CATALOGUE
 from convformance.named import BOUNDED, NAMED
 from convformance.probes import probes
 from convformance.problem import DTYPES, OPS
 from convoracle import CLAUSES, VARIANTS
 
-WHAT = ("ops", "clauses", "variants", "fills", "backends")
+WHAT = ("ops", "clauses", "variants", "fills", "faults", "backends")
 
 
 def listing(what: str) -> str:
     """Return the list as text."""
     kinds = {
         "ops": _ops, "clauses": _clauses, "variants": _variants, "fills": _fills,
-        "backends": _backends,
+        "faults": _faults, "backends": _backends,
     }  # fmt: skip
     return "\n".join(kinds[what]())
 
@@ -55,6 +56,11 @@ def _fills() -> Iterator[str]:
     for name, reason in (drawn | named).items():
         bounded = "" if name not in BOUNDED or name == "real" else "  (judged by the bound)"
         yield f"{name:14} {reason}{bounded}"
+
+
+def _faults() -> Iterator[str]:
+    for fault in CATALOGUE:
+        yield f"{fault.name:38} {fault.says}"
 
 
 def _backends() -> Iterator[str]:
