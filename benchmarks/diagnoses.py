@@ -11,6 +11,7 @@ from collections import Counter
 
 from convformance import ledger
 from convformance.diagnosis import diagnose
+from convformance.problem import Case
 from convformance.verdict import Kind
 from convformance.worker import Isolated
 
@@ -24,11 +25,11 @@ for name in sys.argv[1:]:
         if entry.verdict not in DIAGNOSED:
             tally["not sought: it accepts, dies, or gives another dtype"] += 1
             continue
-        found = diagnose(backend, entry.case, until=time.monotonic() + SECONDS)
+        found = diagnose(backend, Case.parse(entry.case), until=time.monotonic() + SECONDS)
         how = "not shown here" if found is None else "named" if found.faults else "unexplained"
         how = "refused: where is told" if found and not found.unexplained and found.where else how
         tally[how] += 1
-        print(f"{entry.id}: {entry.verdict}\n  reason  {entry.reason}\n  {entry.case.line}")
+        print(f"{entry.id}: {entry.verdict}\n  reason  {entry.reason}\n  {entry.case}")
         for sentence in found.sentences if found else ():
             print(f"  why     {sentence}")
         sys.stdout.flush()
