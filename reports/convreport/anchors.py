@@ -6,10 +6,13 @@ import hashlib
 import re
 from collections.abc import Sequence
 
+LONGEST = 80
+
 
 def safe(name: str) -> str:
-    """Return the name in letters that stand in an address as they are."""
-    return re.sub(r"[^A-Za-z0-9_.-]", "-", name)
+    """Return the name in letters that stand in an address as they are; a long one cut."""
+    short = name if len(name) <= LONGEST else f"{name[:LONGEST]}-{digest(name)}"
+    return re.sub(r"[^A-Za-z0-9_.-]", "-", short)
 
 
 def unique(name: str, taken: dict[str, int]) -> str:

@@ -33,6 +33,7 @@ from convformance.worker import Isolated
 from convreport.casetext import case_text
 from convreport.commands_cite import add_cite
 from convreport.commands_diff import add_diff
+from convreport.commands_export import add_export
 from convreport.commands_history import add_history
 from convreport.explain_command import add_explain
 from convreport.history import History, HistoryError, read_history
@@ -82,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     add_diff(commands)
     add_history(commands)
     add_cite(commands)
+    add_export(commands)
     return parser
 
 

@@ -13,10 +13,11 @@ LONGEST_MESSAGE = 2_000
 LONGEST_SCRIPT = 20_000
 LONGEST_REASON = 300
 
-# Controls but for tab and newline, surrogates, and what turns or hides the text around it.
+# Controls but for tab and newline, surrogates and what else XML cannot write, and what turns or
+# hides the text around it.
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
-    "\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
+    "\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e0fff]"
 )
 
 

@@ -233,7 +233,18 @@ def test_each_list_is_part_of_the_whole(tmp_path, what):
 
 
 @pytest.mark.parametrize(
-    "command", [(), ("run",), ("report",), ("case",), ("list",), ("diff",), ("history",), ("cite",)]
+    "command",
+    [
+        (),
+        ("run",),
+        ("report",),
+        ("case",),
+        ("list",),
+        ("diff",),
+        ("history",),
+        ("cite",),
+        ("export",),
+    ],
 )
 def test_every_command_has_help(tmp_path, command):
     status, out, _ = convformance(tmp_path, *command, "--help")
