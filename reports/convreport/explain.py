@@ -157,7 +157,7 @@ def _views(problem: Problem) -> Iterator[AxisView]:
 
 def view(name: str, axis: Axis, count: int) -> AxisView:
     """Return what is told of an axis with so many windows."""
-    ends = sorted({0, 1, count - 2, count - 1} & set(range(count)))
+    ends = sorted({o for o in (0, 1, count - 2, count - 1) if 0 <= o < count})
     # Window o touches the padding after if its last tap, o * stride + extent - 1 - before, does.
     inside = -(-(axis.spread + axis.before - axis.extent + 1) // axis.stride)
     unread, unread_at = _unread(axis, count)
@@ -319,8 +319,10 @@ def _clauses(problem: Problem) -> Iterator[str]:
         if problem.padding == "same":
             yield "padding.same_side"
     elif isinstance(problem.padding, str):
-        yield "transpose.valid" if spreads and problem.padding == "valid" else (
-            f"padding.{problem.padding}"
+        yield (
+            "transpose.valid"
+            if spreads and problem.padding == "valid"
+            else (f"padding.{problem.padding}")
         )
     else:
         yield "padding.explicit"

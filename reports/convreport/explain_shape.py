@@ -71,7 +71,7 @@ def explain_shape(problem: Problem, wanted: Shape) -> ShapeAnswer:
 
 
 def _searched(problem: Problem, wanted: Shape) -> list[Answer]:
-    singles = [_unchanged(), *_changes(problem, wanted)]
+    singles = [_unchanged(), *sorted(_changes(problem, wanted), key=lambda one: one.cost)]
     met: set[Any] = set()
     found = [one for change in singles if (one := _tried(problem, (change,), wanted, met))]
     if len(found) < ENOUGH:
@@ -147,26 +147,22 @@ def _set(**values: Any) -> Alter:
 
 
 def _of_channels(problem: Problem, wanted: Shape) -> Iterator[Change]:
-    """The batch and the channels that the wanted shape has."""
-    if len(wanted) != len(problem.x):
+    """The batch and the channels that the wanted shape has, in one change."""
+    if len(wanted) != len(problem.x) or min(wanted[:2]) < 1:
         return
     N, M = wanted[:2]
-    if N != problem.x[0] and N > 0:
-        alter = _set(x=(N, *problem.x[1:]))
-        yield Change(f"a batch of {N}", frozenset({"batch"}), alter, 1)
-    if M <= 0:
-        return
-    if problem.op in ("conv", "conv1x1") and problem.w and M != problem.w[0]:
-        alter = _set(w=(M, *problem.w[1:]))
-        yield Change(f"{M} output channels", frozenset({"channels"}), alter, 1)
-    elif problem.op == "conv_transpose" and M % max(1, problem.groups) == 0:
-        width = M // max(1, problem.groups)
-        if width != problem.w[1]:
-            alter = _set(w=(problem.w[0], width, *problem.w[2:]))
-            yield Change(f"{M} output channels", frozenset({"channels"}), alter, 1)
-    elif not problem.w and M != problem.x[1]:
-        alter = _set(x=(problem.x[0], M, *problem.x[2:]))
-        yield Change(f"{M} channels", frozenset({"channels"}), alter, 1)
+    x, w = (N, *problem.x[1:]), problem.w
+    words = [f"a batch of {N}"] if x != problem.x else []
+    if problem.op in ("conv", "conv1x1") and w[0] != M:
+        w = (M, *w[1:])
+    elif problem.op == "conv_transpose" and w[1] * problem.groups != M:
+        w = (w[0], M // max(1, problem.groups), *w[2:])
+    elif not problem.w and problem.op not in ("fold", "unfold"):
+        x = (N, M, *x[2:])
+    if w != problem.w or x[1] != problem.x[1]:
+        words.append(f"{M} {'output ' if problem.w else ''}channels")
+    if words:
+        yield Change(", ".join(words), frozenset({"channels"}), _set(x=x, w=w), 1)
 
 
 WORDS = {
@@ -336,7 +332,9 @@ def _lines(told: ShapeAnswer) -> Iterator[str]:
         return
     yield f"{wanted} comes of"
     for one in told.answers:
-        names = f"   {', '.join(one.frameworks)}" if one.frameworks else "   no framework as it stands"
+        names = (
+            f"   {', '.join(one.frameworks)}" if one.frameworks else "   no framework as it stands"
+        )
         convention = f" ({one.convention})" if one.convention else ""
         yield f"  {one.words}{convention}{names}"
 

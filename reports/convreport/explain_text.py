@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from convreport.explain import AxisView, Border, Explanation, way
 from convreport.predict import COMPUTES, Prediction
-from convreport.profiles import SPECIFIED
+from convreport.profiles import CRASHES, OPEN, REFUSES, SPECIFIED, STRAYS
 from convreport.text import count, one_line, sizes
 
 LONGEST_MESSAGE = 150
@@ -72,7 +72,9 @@ def does_words(one: Prediction) -> str:
     """Return in words what a framework does: pads and size, or why not."""
     if one.does != COMPUTES:
         reason = one_line(one.reason, LONGEST_MESSAGE)
-        return f"{one.does}: {reason}" if reason else one.does
+        does = f"{one.does} {one.limit}" if one.does == REFUSES else one.does
+        does = f"{does} at {one.limit}" if one.does in (CRASHES, STRAYS, OPEN) else does
+        return f"{does}: {reason}" if reason else does
     pads = f"pads {pads_text(one.pads)}  " if one.pads else ""
     recipe = "  (by more than one call)" if one.recipe else ""
     return f"{pads}{sizes(one.shape)}{recipe}"
@@ -101,7 +103,9 @@ def border_lines(told: Explanation) -> Iterator[str]:
     for axis in told.axes:
         rows.setdefault(tuple(_axis_lines(axis, told)), []).append(axis.name)
     for lines, names in rows.items():
-        yield from (f"{', '.join(names) + ':' if not i else '':<9}{line}" for i, line in enumerate(lines))
+        yield from (
+            f"{', '.join(names) + ':' if not i else '':<9}{line}" for i, line in enumerate(lines)
+        )
 
 
 def _axis_lines(axis: AxisView, told: Explanation) -> Iterator[str]:
@@ -122,7 +126,9 @@ def _axis_lines(axis: AxisView, told: Explanation) -> Iterator[str]:
         over = "reach past the output" if told.over_output else "touch padding"
         yield f"of {count(axis.count, one)} {over}: {', '.join(words)}"
     if axis.unread > 0:
-        at = ", ".join(map(str, axis.unread_at)) + ("" if axis.unread == len(axis.unread_at) else " ...")
+        at = ", ".join(map(str, axis.unread_at)) + (
+            "" if axis.unread == len(axis.unread_at) else " ..."
+        )
         what = "element that no input feeds" if told.over_output else "sample that no window reads"
         yield f"{axis.unread:,} {what.replace(' that', 's that', 1) if axis.unread > 1 else what}: {at}"
 
@@ -140,7 +146,9 @@ def tap_words(border: Border) -> str:
 def cost_lines(told: Explanation) -> Iterator[str]:
     """Yield receptive field, multiply-adds and parameters."""
     if told.axes and not told.over_output:
-        field, jump = (sizes([getattr(axis, name) for axis in told.axes]) for name in ("extent", "stride"))
+        field, jump = (
+            sizes([getattr(axis, name) for axis in told.axes]) for name in ("extent", "stride")
+        )
         start = ", ".join(str(-axis.before) for axis in told.axes)
         yield f"receptive field {field}, jump {jump}, first window starts at {start}"
     cost = told.cost

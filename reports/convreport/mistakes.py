@@ -9,7 +9,10 @@ from convreport.casetext import marked
 
 def mistake_text(problem: Problem, broken: InvalidProblem) -> str:
     """Return the text for a problem that breaks a clause."""
-    lines = [f"error [{broken.label}]: {broken.message}", *marked(problem.line, problem.dtype, broken)]
+    lines = [
+        f"error [{broken.label}]: {broken.message}",
+        *marked(problem.line, problem.dtype, broken),
+    ]
     hint = suggestion(problem, broken.label)
     return "\n".join([*lines, f"  {hint}"] if hint else lines)
 
@@ -38,7 +41,7 @@ def _of_weight(problem: Problem) -> str:
         return ""
     C, M, depth, groups = problem.x[1], *problem.w[:2], problem.groups
     last = problem.x[-1]
-    if groups and last == depth * groups and C != last:
+    if groups and last == depth * groups and last != C:
         turned = "x".join(map(str, (problem.x[0], last, *problem.x[1:-1])))
         return f"the input looks like channels last (NHWC): written channels first it is x={turned}"
     if depth and C % depth == 0 and M % (C // depth) == 0:

@@ -93,12 +93,14 @@ def predict(profile: Profile, problem: Problem) -> Prediction:
 
 
 def met_limit(profile: Profile, problem: Problem) -> Limit | None:
-    """Return the first limit of the framework that the problem passes."""
-    for one in profile.limits:
-        asked = (one.op, one.rank) == (problem.op, problem.rank)
-        if asked and LIMITS[one.limit](problem):
-            return one
-    return None
+    """Return the limit of the framework that the problem passes: of several the narrowest."""
+    found = {
+        one.limit: one
+        for one in profile.limits
+        if one.op == problem.op and one.rank == problem.rank
+    }
+    met = [name for name, passes in LIMITS.items() if name in found and passes(problem)]
+    return found[met[-1]] if met else None
 
 
 def _is_of(one: Any, problem: Problem) -> bool:
