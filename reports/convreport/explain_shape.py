@@ -48,7 +48,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class ShapeAnswer:
-    """What `--expect-shape` tells; `shape` is empty for an invalid problem, and `error` says why."""
+    """What `--expect-shape` tells; of an invalid problem `error` says why it has no `shape`."""
 
     line: str
     shape: Shape
@@ -60,13 +60,14 @@ class ShapeAnswer:
 def explain_shape(problem: Problem, wanted: Shape) -> ShapeAnswer:
     """Search for what gives the wanted shape, in the order (N, M, *output)."""
     problem = replace(problem, grad="") if problem.grad else problem
-    error, shape = "", ()
+    error: str = ""
+    shape: Shape = ()
     try:
         shape = output_shape(problem)
     except InvalidProblem as broken:
         error = str(broken)
     found = _searched(problem, wanted)
-    kept = [one for one in sorted(found, key=lambda one: one.cost)][:MOST]
+    kept = sorted(found, key=lambda one: one.cost)[:MOST]
     return ShapeAnswer(problem.line, shape, wanted, tuple(kept), error)
 
 
@@ -286,7 +287,7 @@ def _of_kind(problem: Problem) -> Iterator[Change]:
 
 
 def _by_padding(problem: Problem, wanted: Shape) -> Answer | None:
-    """Return the padding of each axis on its own that gives the size, where nothing simpler does."""
+    """Return the padding of each axis on its own that gives the size."""
     if "padding" not in OPS[problem.op] or len(wanted) != len(problem.x):
         return None
 

@@ -129,8 +129,9 @@ def _axis_lines(axis: AxisView, told: Explanation) -> Iterator[str]:
         at = ", ".join(map(str, axis.unread_at)) + (
             "" if axis.unread == len(axis.unread_at) else " ..."
         )
-        what = "element that no input feeds" if told.over_output else "sample that no window reads"
-        yield f"{axis.unread:,} {what.replace(' that', 's that', 1) if axis.unread > 1 else what}: {at}"
+        what = "that no input feeds" if told.over_output else "that no window reads"
+        noun = "element" if told.over_output else "sample"
+        yield f"{count(axis.unread, noun)} {what}: {at}"
 
 
 def tap_words(border: Border) -> str:

@@ -78,11 +78,12 @@ def predict(profile: Profile, problem: Problem) -> Prediction:
         return Prediction(does=UNSAYABLE, reason=str(reason), **known)
     limit = met_limit(profile, problem)
     if limit:
-        told = {"reason": limit.message, "limit": limit.limit, "line": limit.line}
-        return Prediction(does=limit.does, **known, **told)
+        known |= {"reason": limit.message, "limit": limit.limit, "line": limit.line}
+        return Prediction(does=limit.does, **known)
     untaken = [one for one in profile.dtypes if _is_of(one, problem)]
     if untaken:
-        return Prediction(does=REFUSES, reason=untaken[0].message, limit=problem.dtype, **known)
+        known |= {"reason": untaken[0].message, "limit": problem.dtype}
+        return Prediction(does=REFUSES, **known)
     choices = choices_for(profile, problem.op)
     # The choice is that of the word alone: pads in numbers and output padding are exact.
     if "valid" not in known["call"].lower() or any(problem.output_padding):

@@ -139,7 +139,7 @@ def test_a_huge_axis_is_told_at_once() -> None:
 
 
 def test_the_size_of_a_transposed_convolution_under_valid_padding_parts_the_frameworks() -> None:
-    """(8 - 1) * 3 + 2 = 23 by the sum of its windows; 8 * 3 = 24 where each takes a whole stride."""
+    """(8 - 1) * 3 + 2 = 23 by its windows; 8 * 3 = 24 where each has a whole stride."""
     line = "conv_transpose x=1x4x8x8 w=4x2x2x2 stride=3x3 float32"
     exact, wide = (1, 2, 23, 23), (1, 2, 24, 24)
     assert shapes(line) == {
