@@ -1,4 +1,4 @@
-"""The command line: run, report, case, law, list.
+"""The command line: run, report, case, law, explain, list.
 
 Exit status: 0 nothing new, 1 new discrepancies or ledger entries that no longer occur,
 2 wrong usage.
