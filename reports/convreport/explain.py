@@ -109,6 +109,8 @@ def explain(problem: Problem, notes: Sequence[str] = ()) -> Explanation:
     if problem.grad:
         problem = replace(problem, grad="")
         notes = (*notes, "the sizes are those of the forward op; the gradient has its input's")
+    if max(problem.input_dilation, default=1) > 1:
+        notes = (*notes, "positions count the holes between samples")
     shape = output_shape(problem)
     profiles = load_profiles()
     predictions = tuple(told for one in profiles.values() for told in _ways(one, problem))

@@ -66,6 +66,8 @@ def framework_lines(predictions: Sequence[Prediction]) -> Iterator[str]:
         yield f"{name:<{longest}}  {word}{does_words(one)}"
     if any(one.how == SPECIFIED for one in predictions):
         yield f"* {SPECIFIED}"
+    if any(one.line for one in predictions):
+        yield "in the words that a small case met: --json names it"
 
 
 def does_words(one: Prediction) -> str:
@@ -85,7 +87,8 @@ def agreement_lines(told: Explanation) -> Iterator[str]:
     for group in told.groups:
         words = f": {group.words}" if group.words else ""
         pads = f", pads {pads_text(group.pads)}" if group.pads else ""
-        yield f"{', '.join(group.names)} give {sizes(group.shape)}{pads}{words}"
+        verb = "give" if len(group.names) > 1 else "gives"
+        yield f"{', '.join(group.names)} {verb} {sizes(group.shape)}{pads}{words}"
     if not told.groups:
         yield "no framework computes it as it stands"
 

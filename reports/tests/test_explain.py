@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from convformance.problem import OPS, Problem
+from convformance.expect import expectation
+from convformance.fills import make_arrays
+from convformance.problem import OPS, Case, Problem
+from convformance.sizes import axes_of
 from convreport.cli import main
 from convreport.explain import explain
 from convreport.explain_flags import op_of
@@ -170,6 +175,36 @@ def test_padding_past_half_the_kernel_is_refused_by_torch_and_not_by_jax() -> No
 
 def test_what_a_specification_leaves_open_is_not_predicted() -> None:
     assert does("conv x=1x1x2 w=1x1x3 float32")["onnx"] == "leaves it open"
+
+
+def test_inputs_without_an_element_are_not_foretold_where_they_go_wrong() -> None:
+    found = does("conv x=0x1x8 w=1x1x3 float32")
+    assert (found["tensorflow"], found["jax"]) == ("is not foretold", "computes")
+
+
+@pytest.mark.parametrize("kind", ["conv", "depthwise_conv", "max_pool"])
+def test_to_pad_first_as_advised_computes_the_same(kind: str) -> None:
+    """By the oracle: same padding against an input that was padded before."""
+    rest = "kernel=4x3" if kind == "max_pool" else "w=2x1x4x3"
+    x = "1x1x7x6" if kind == "conv" else "1x2x7x6"
+    problem = Problem.parse(f"{kind} x={x} {rest} stride=2x3 padding=same float32")
+    arrays = make_arrays(Case(problem))
+    pads = tuple((axis.before, axis.after) for axis in axes_of(problem))
+    assert f"the padding {pads[0]}, {pads[1]}: F.pad(x, {(*pads[1], *pads[0])}" in told(
+        problem.line
+    )
+    lowest = -np.inf if kind == "max_pool" else 0
+    padded = np.pad(arrays["x"], ((0, 0), (0, 0), *pads), constant_values=lowest)
+    first = replace(problem, x=padded.shape, padding="valid")
+    whole = expectation(problem, arrays).y
+    np.testing.assert_array_equal(expectation(first, arrays | {"x": padded}).y, whole)
+
+
+def test_one_number_for_both_sides_may_move_the_windows_or_not() -> None:
+    """For 1+0 and stride 2, one sample more behind an even input is read by no window."""
+    assert "padding=1 gives the same size, and here the same windows" in told(
+        "conv x=1x1x224x224 w=1x1x3x3 stride=2x2 padding=1+0x1+0 float32"
+    )
 
 
 def test_a_gradient_is_told_as_its_forward_op() -> None:
