@@ -91,23 +91,25 @@ def measured(backend: Isolated, choices: tuple[Choice, ...]) -> Profile:
 def _limits(backend: Isolated, profile: Profile, op: str, rank: int) -> Iterator[Limit]:
     """Yield a limit for each probe that fails and passes no limit that was found already.
 
-    It is named by the last limit that it passes which no answered probe passes.
+    It is named by the first limit that it passes, which no answered probe passes; one that was
+    found with another fate leaves the name to the next.
     """
     outcomes = [(one, _outcome(backend, one)) for one in limits.probes(op, rank)]
     choices = choices_for(profile, op)
     fates = [(one, *_fate(one, outcome, choices)) for one, outcome in outcomes]
     innocent = {name for one, does, _ in fates if does == "" for name in limits.passed(one)}
-    known: set[str] = set()
-    for problem, does, message in fates:
+    known: dict[str, str] = {}
+    for problem, does, message in sorted(fates, key=lambda fate: len(limits.passed(fate[0]))):
         names = [name for name in limits.passed(problem) if name not in innocent]
-        if does in ("", "unsupported") or known & set(names):
+        found = [known[name] for name in names if name in known]
+        if does in ("", "unsupported") or found[-1:] == [does]:
             continue
-        if not names:
-            raise SystemExit(
-                f"{backend.name}: {does} {problem.line}: {message}, and no limit says why"
-            )
-        known.add(names[0])
-        yield Limit(op, rank, names[0], does, message, problem.line)
+        free = [name for name in names if name not in known]
+        if not free:
+            text = f"{backend.name}: {does} {problem.line}: {message}, and no limit says why"
+            raise SystemExit(text)
+        known[free[0]] = does
+        yield Limit(op, rank, free[0], does, message, problem.line)
 
 
 def _outcome(backend: Isolated, problem: Problem) -> Outcome:

@@ -39,19 +39,24 @@ def _instead(problem: Problem, profile: Profile) -> str:
         return ""
     if isinstance(problem.padding, str) and _computes(profile, replace(problem, padding=pads)):
         return f"the padding in numbers says the same: {pairs(pads)}"
+    if not any(map(any, pads)) or problem.padding_mode != "zeros" or not _pads_before(problem):
+        return ""
     padded = tuple(size + sum(pair) for size, pair in zip(problem.x[2:], pads, strict=True))
     first = replace(problem, x=(*problem.x[:2], *padded), padding="valid")
-    if not any(map(any, pads)) or problem.padding_mode != "zeros":
-        return ""
     if not _computes(profile, first):
         return ""
-    if problem.op in ZERO_PADDED:
-        return f"{_pad_first(profile.framework, pads)}, then no padding"
-    if problem.op == "max_pool":
-        return f"{_pad_first(profile.framework, pads, lowest=True)}, then no padding"
-    if problem.count_include_pad and not problem.ceil_mode:
-        return f"{_pad_first(profile.framework, pads)}, then no padding: every tap counts"
-    return ""
+    return f"{_pad_first(profile.framework, pads, problem.op == 'max_pool')}, then no padding"
+
+
+def _pads_before(problem: Problem) -> bool:
+    """Whether a pad of zeros, or of minus infinity for a maximum, does what the padding does.
+
+    An average does not count its padding unless it is told to; and what ceil_mode lets overrun is
+    decided by the padding.
+    """
+    if problem.op == "avg_pool":
+        return problem.count_include_pad and not problem.ceil_mode
+    return problem.op in ZERO_PADDED or not problem.ceil_mode
 
 
 def _computes(profile: Profile, problem: Problem) -> bool:
@@ -65,17 +70,15 @@ def pairs(pads: Pads) -> str:
     return ", ".join(map(str, pads))
 
 
-def _pad_first(framework: str, pads: Pads, lowest: bool = False) -> str:
-    flat = tuple(side for pair in reversed(pads) for side in pair)
-    whole = ", ".join(f"({before}, {after})" for before, after in pads)
-    value = {"torch": ', value=float("-inf")', "onnx": " by -inf"}.get(framework, " by -inf")
-    tail = value if lowest else ""
+def _pad_first(framework: str, pads: Pads, lowest: bool) -> str:
+    """Say how the framework pads an input, by zeros or by the lowest number."""
+    each = ", ".join(f"({before}, {after})" for before, after in pads)
+    by = " of minus infinity" if lowest else ""
     if framework == "torch":
-        return f"pad first with the padding {pairs(pads)}: F.pad(x, {flat}{tail})"
-    tail = f", constant_values={'-inf' if lowest else 0}"
-    if framework == "onnx":
-        return f"a node Pad with the padding {whole}{' of -inf' if lowest else ''} before it"
-    return f"pad first with the padding {pairs(pads)} (tf.pad takes {whole}{tail})"
+        flat = tuple(side for pair in reversed(pads) for side in pair)  # the last axis comes first
+        value = ", value=float('-inf')" if lowest else ""
+        return f"pad first with the padding {pairs(pads)}: F.pad(x, {flat}{value})"
+    return f"pad first with the padding {each}{by}"
 
 
 def _near(
@@ -86,18 +89,17 @@ def _near(
     pads = tuple((axis.before, axis.after) for axis in axes_of(problem))
     if torch is None or torch.does == COMPUTES or all(before == after for before, after in pads):
         return ""
+    wanted = next((one.shape for one in predictions if one.does == COMPUTES), None)
     for side in (max, min):
         alike = tuple((side(pair), side(pair)) for pair in pads)
         told = predict(profiles["torch"], replace(problem, padding=alike))
-        wanted = next((one.shape for one in predictions if one.does == COMPUTES), None)
-        if told.does == COMPUTES and told.shape == wanted:
+        moved = {one[0] - pair[0] for one, pair in zip(alike, pads, strict=True)} - {0}
+        if told.does == COMPUTES and told.shape == wanted and len(moved) < 2:
             number = alike[0][0] if len(set(alike)) == 1 else tuple(one for one, _ in alike)
-            moved = alike[0][0] - pads[0][0]
-            starts = f"{abs(moved)} sample earlier" if moved > 0 else "where SAME has them"
-            if moved == 0:
-                return f"torch: padding={number} gives the same size and, at this size, the same windows"
-            return (
-                f"torch: padding={number} gives the same size, but every window starts {starts}: "
-                "other numbers"
-            )
+            same = f"torch: padding={number} gives the same size"
+            if not moved:
+                return f"{same}, and here the same windows"
+            by = moved.pop()
+            samples = f"{by} sample{'s'[: by > 1]}"
+            return f"{same}, but every window starts {samples} earlier: other numbers"
     return ""

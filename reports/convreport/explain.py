@@ -109,6 +109,8 @@ def explain(problem: Problem, notes: Sequence[str] = ()) -> Explanation:
     if problem.grad:
         problem = replace(problem, grad="")
         notes = (*notes, "the sizes are those of the forward op; the gradient has its input's")
+    if max(problem.input_dilation, default=1) > 1:
+        notes = (*notes, "positions count the holes between samples")
     shape = output_shape(problem)
     profiles = load_profiles()
     predictions = tuple(told for one in profiles.values() for told in _ways(one, problem))
@@ -157,7 +159,7 @@ def _views(problem: Problem) -> Iterator[AxisView]:
 
 def view(name: str, axis: Axis, count: int) -> AxisView:
     """Return what is told of an axis with so many windows."""
-    ends = sorted({0, 1, count - 2, count - 1} & set(range(count)))
+    ends = sorted({o for o in (0, 1, count - 2, count - 1) if 0 <= o < count})
     # Window o touches the padding after if its last tap, o * stride + extent - 1 - before, does.
     inside = -(-(axis.spread + axis.before - axis.extent + 1) // axis.stride)
     unread, unread_at = _unread(axis, count)

@@ -47,6 +47,12 @@ NAMES = {
     "fold": "fold",
 }
 POOLS = ("max_pool", "avg_pool", "lp_pool", "distance_pool", "max_unpool")
+EACH_AXIS = {  # attributes with an entry for each axis, and their flags
+    "stride": "stride",
+    "dilation": "dilation",
+    "output_padding": "output_padding",
+    "output": "output_size",
+}
 CAPITALS = {"NOTSET": "valid", "VALID": "valid", "SAME": "same"}
 LAST = ("channels_last", "NHWC", "NWC", "NDHWC")
 FIRST = ("channels_first", "NCHW", "NCW", "NCDHW")
@@ -108,52 +114,73 @@ def given_flags(options: argparse.Namespace) -> list[str]:
 
 def problem_of(op: str, rank: int, options: argparse.Namespace) -> tuple[Problem, list[str]]:
     """Return the problem that the flags say, and notes on what they left open."""
-    if not options.input:
-        raise FlagError(f"{op} needs --input, such as --input 1x3x224x224")
-    shape = _sizes("--input", options.input)
-    last = options.layout in LAST
-    x = (shape[0], shape[-1], *shape[1:-1]) if last and len(shape) > 2 else shape
-    if rank and len(x) != rank + 2:
-        axes = "N, C and " + " ".join("DHW"[-rank:])
-        raise FlagError(f"--input {options.input} has {len(x)} axes; {op} in {rank}-D has {axes}")
-    rank = len(x) - 2
+    x = _input(op, rank, options)
     values: dict[str, Any] = {"x": x, "dtype": options.dtype or DEFAULT_DTYPE}
-    if last:
-        values["layout"] = "channels_last"
-    values |= dict(_weights(op, rank, x, options))
-    for name, flag in (("stride", "stride"), ("dilation", "dilation"),
-                       ("output_padding", "output_padding"), ("output", "output_size")):  # fmt: skip
-        text = getattr(options, flag)
-        if text is not None:
-            values[name] = _each(f"--{flag.replace('_', '-')}", text, rank)
-    if options.padding is not None:
-        values["padding"] = padding_of(options.padding, rank)
-    if options.groups is not None and op not in ("depthwise_conv", "separable_conv"):
-        values["groups"] = options.groups
-    if options.padding_mode:
-        values["padding_mode"] = options.padding_mode
-    for name in ("bias", "ceil_mode", "count_include_pad", "indices"):
-        if getattr(options, name):
-            values[name] = True
-    if options.p is not None:
-        values["p"] = float("inf") if options.p == "inf" else _number("--norm-type", options.p)
+    values |= dict(_weights(op, len(x) - 2, x, options))
+    values |= dict(_attributes(len(x) - 2, options))
+    if op in ("depthwise_conv", "separable_conv"):
+        values.pop("groups", None)  # as many as channels, however they are written
     notes = []
-    if op in POOLS and "stride" not in values and "kernel" in values:
+    if op in POOLS and "stride" not in values:
         values["stride"] = values["kernel"]
         notes.append(
-            "no --stride: a pool's is its kernel in PyTorch and Keras; tf.nn, JAX and ONNX have 1 "
-            "or no default"
+            "no --stride: a pool's is its kernel in PyTorch and Keras; ONNX has 1, tf.nn and JAX "
+            "no default"
         )
-    if op == "avg_pool" and values.get("padding", "valid") != "valid":
-        if not options.count_include_pad:
-            notes.append("padding is not counted here; PyTorch's default is --count-include-pad")
-    untaken = [name for name in values if name not in (*OPS[op], "dtype")]
-    if untaken:
-        raise FlagError(f"{op} takes no {', '.join(untaken)}; it takes {', '.join(OPS[op])}")
+    padded = values.get("padding", "valid") != "valid"
+    if op == "avg_pool" and padded and not options.count_include_pad:
+        notes.append("padding is not counted here; PyTorch's default is --count-include-pad")
+    _check_taken(op, values, options)
     try:
         return Problem(op, **values), notes
     except ValueError as error:
         raise FlagError(str(error)) from None
+
+
+def _input(op: str, rank: int, options: argparse.Namespace) -> tuple[int, ...]:
+    """Return the shape of the input, channels second."""
+    if not options.input:
+        raise FlagError(f"{op} needs --input, such as --input 1x3x224x224")
+    shape = _sizes("--input", options.input)
+    if rank and len(shape) != rank + 2:
+        axes = "N, C and " + ", ".join("DHW"[-rank:])
+        text = f"--input {options.input} has {len(shape)} axes; {op} in {rank}-D has {axes}"
+        raise FlagError(text)
+    if options.layout in LAST and len(shape) > 2:
+        return (shape[0], shape[-1], *shape[1:-1])
+    return shape
+
+
+def _attributes(rank: int, options: argparse.Namespace) -> Iterator[tuple[str, Any]]:
+    """Yield the attributes that were given, under the names of a line."""
+    if options.layout in LAST:
+        yield "layout", "channels_last"
+    for name, flag in EACH_AXIS.items():
+        text = getattr(options, flag)
+        if text is not None:
+            yield name, _each(f"--{flag.replace('_', '-')}", text, rank)
+    if options.padding is not None:
+        yield "padding", padding_of(options.padding, rank)
+    for name in ("groups", "padding_mode", "bias", "ceil_mode", "count_include_pad", "indices"):
+        value = getattr(options, name)
+        if value not in (None, False):
+            yield name, value
+    if options.p is not None:
+        yield "p", float("inf") if options.p == "inf" else _number("--norm-type", options.p)
+
+
+def _check_taken(op: str, values: dict[str, Any], options: argparse.Namespace) -> None:
+    """Raise `FlagError` for what the op has no use for."""
+    untaken = [name for name in values if name not in (*OPS[op], "dtype")]
+    takes_weights = "w" in OPS[op]
+    if options.out_channels is not None and (not takes_weights or op == "depthwise_conv"):
+        untaken.append("out_channels")
+    if options.kernel and not takes_weights and "kernel" not in OPS[op]:
+        untaken.append("kernel")
+    if options.multiplier is not None and op not in ("depthwise_conv", "separable_conv"):
+        untaken.append("multiplier")
+    if untaken:
+        raise FlagError(f"{op} takes no {', '.join(untaken)}; it takes {', '.join(OPS[op])}")
 
 
 def _weights(

@@ -48,7 +48,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class ShapeAnswer:
-    """What `--expect-shape` tells; `shape` is empty for an invalid problem, and `error` says why."""
+    """What `--expect-shape` tells; of an invalid problem `error` says why it has no `shape`."""
 
     line: str
     shape: Shape
@@ -60,18 +60,19 @@ class ShapeAnswer:
 def explain_shape(problem: Problem, wanted: Shape) -> ShapeAnswer:
     """Search for what gives the wanted shape, in the order (N, M, *output)."""
     problem = replace(problem, grad="") if problem.grad else problem
-    error, shape = "", ()
+    error: str = ""
+    shape: Shape = ()
     try:
         shape = output_shape(problem)
     except InvalidProblem as broken:
         error = str(broken)
     found = _searched(problem, wanted)
-    kept = [one for one in sorted(found, key=lambda one: one.cost)][:MOST]
+    kept = sorted(found, key=lambda one: one.cost)[:MOST]
     return ShapeAnswer(problem.line, shape, wanted, tuple(kept), error)
 
 
 def _searched(problem: Problem, wanted: Shape) -> list[Answer]:
-    singles = [_unchanged(), *_changes(problem, wanted)]
+    singles = [_unchanged(), *sorted(_changes(problem, wanted), key=lambda one: one.cost)]
     met: set[Any] = set()
     found = [one for change in singles if (one := _tried(problem, (change,), wanted, met))]
     if len(found) < ENOUGH:
@@ -147,26 +148,22 @@ def _set(**values: Any) -> Alter:
 
 
 def _of_channels(problem: Problem, wanted: Shape) -> Iterator[Change]:
-    """The batch and the channels that the wanted shape has."""
-    if len(wanted) != len(problem.x):
+    """The batch and the channels that the wanted shape has, in one change."""
+    if len(wanted) != len(problem.x) or min(wanted[:2]) < 1:
         return
     N, M = wanted[:2]
-    if problem.x[0] != N and N > 0:
-        alter = _set(x=(N, *problem.x[1:]))
-        yield Change(f"a batch of {N}", frozenset({"batch"}), alter, 1)
-    if M <= 0:
-        return
-    if problem.op in ("conv", "conv1x1") and problem.w and problem.w[0] != M:
-        alter = _set(w=(M, *problem.w[1:]))
-        yield Change(f"{M} output channels", frozenset({"channels"}), alter, 1)
-    elif problem.op == "conv_transpose" and M % max(1, problem.groups) == 0:
-        width = M // max(1, problem.groups)
-        if width != problem.w[1]:
-            alter = _set(w=(problem.w[0], width, *problem.w[2:]))
-            yield Change(f"{M} output channels", frozenset({"channels"}), alter, 1)
-    elif not problem.w and problem.x[1] != M:
-        alter = _set(x=(problem.x[0], M, *problem.x[2:]))
-        yield Change(f"{M} channels", frozenset({"channels"}), alter, 1)
+    x, w = (N, *problem.x[1:]), problem.w
+    words = [f"a batch of {N}"] if x != problem.x else []
+    if problem.op in ("conv", "conv1x1") and w[0] != M:
+        w = (M, *w[1:])
+    elif problem.op == "conv_transpose" and w[1] * problem.groups != M:
+        w = (w[0], M // max(1, problem.groups), *w[2:])
+    elif not problem.w and problem.op not in ("fold", "unfold"):
+        x = (N, M, *x[2:])
+    if w != problem.w or x[1] != problem.x[1]:
+        words.append(f"{M} {'output ' if problem.w else ''}channels")
+    if words:
+        yield Change(", ".join(words), frozenset({"channels"}), _set(x=x, w=w), 1)
 
 
 WORDS = {
@@ -290,7 +287,7 @@ def _of_kind(problem: Problem) -> Iterator[Change]:
 
 
 def _by_padding(problem: Problem, wanted: Shape) -> Answer | None:
-    """Return the padding of each axis on its own that gives the size, where nothing simpler does."""
+    """Return the padding of each axis on its own that gives the size."""
     if "padding" not in OPS[problem.op] or len(wanted) != len(problem.x):
         return None
 

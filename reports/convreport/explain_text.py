@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from convreport.explain import AxisView, Border, Explanation, way
 from convreport.predict import COMPUTES, Prediction
-from convreport.profiles import SPECIFIED
+from convreport.profiles import CRASHES, OPEN, REFUSES, SPECIFIED, STRAYS
 from convreport.text import count, one_line, sizes
 
 LONGEST_MESSAGE = 150
@@ -66,13 +66,17 @@ def framework_lines(predictions: Sequence[Prediction]) -> Iterator[str]:
         yield f"{name:<{longest}}  {word}{does_words(one)}"
     if any(one.how == SPECIFIED for one in predictions):
         yield f"* {SPECIFIED}"
+    if any(one.line for one in predictions):
+        yield "in the words that a small case met: --json names it"
 
 
 def does_words(one: Prediction) -> str:
     """Return in words what a framework does: pads and size, or why not."""
     if one.does != COMPUTES:
         reason = one_line(one.reason, LONGEST_MESSAGE)
-        return f"{one.does}: {reason}" if reason else one.does
+        does = f"{one.does} {one.limit}" if one.does == REFUSES else one.does
+        does = f"{does} at {one.limit}" if one.does in (CRASHES, STRAYS, OPEN) else does
+        return f"{does}: {reason}" if reason else does
     pads = f"pads {pads_text(one.pads)}  " if one.pads else ""
     recipe = "  (by more than one call)" if one.recipe else ""
     return f"{pads}{sizes(one.shape)}{recipe}"
@@ -83,7 +87,8 @@ def agreement_lines(told: Explanation) -> Iterator[str]:
     for group in told.groups:
         words = f": {group.words}" if group.words else ""
         pads = f", pads {pads_text(group.pads)}" if group.pads else ""
-        yield f"{', '.join(group.names)} give {sizes(group.shape)}{pads}{words}"
+        verb = "give" if len(group.names) > 1 else "gives"
+        yield f"{', '.join(group.names)} {verb} {sizes(group.shape)}{pads}{words}"
     if not told.groups:
         yield "no framework computes it as it stands"
 
@@ -127,8 +132,9 @@ def _axis_lines(axis: AxisView, told: Explanation) -> Iterator[str]:
         at = ", ".join(map(str, axis.unread_at)) + (
             "" if axis.unread == len(axis.unread_at) else " ..."
         )
-        what = "element that no input feeds" if told.over_output else "sample that no window reads"
-        yield f"{axis.unread:,} {what.replace(' that', 's that', 1) if axis.unread > 1 else what}: {at}"
+        what = "that no input feeds" if told.over_output else "that no window reads"
+        noun = "element" if told.over_output else "sample"
+        yield f"{count(axis.unread, noun)} {what}: {at}"
 
 
 def tap_words(border: Border) -> str:

@@ -1,6 +1,8 @@
-"""An invalid problem told: the clause, the numbers, the place in the line, and what may be meant."""
+"""An invalid problem told: the clause, the numbers, the place, and what may be meant."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from convformance.problem import Problem
 from convoracle import InvalidProblem
@@ -19,20 +21,25 @@ def mistake_text(problem: Problem, broken: InvalidProblem) -> str:
 
 def suggestion(problem: Problem, label: str) -> str:
     """Return what was likely meant, or nothing."""
-    if label in ("conv.groups", "conv.weight"):
-        return _of_weight(problem)
-    if label == "transpose.weight":
-        return _of_transposed(problem)
-    if label == "transpose.output_padding":
-        most = [max(s, d) - 1 for s, d in zip(problem.stride, problem.dilation, strict=True)]
-        return f"at most {' and '.join(map(str, sorted(set(most))))}: below the stride"
-    if label == "problem.axes":
-        return f"give one entry for all axes, or one for each of the {problem.rank}"
-    if label == "problem.rank":
-        return "an input is batch x channels x spatial axes, such as x=1x3x224x224"
-    if label in ("window.stride", "window.dilation", "window.kernel"):
-        return "the least is 1"
-    return ""
+    hint = HINTS.get(label)
+    return hint(problem) if hint else ""
+
+
+def _of_output_padding(problem: Problem) -> str:
+    most = {max(pair) - 1 for pair in zip(problem.stride, problem.dilation, strict=True)}
+    return f"at most {' and '.join(map(str, sorted(most)))}: below the stride or the dilation"
+
+
+def _of_axes(problem: Problem) -> str:
+    return f"give one entry for all axes, or one for each of the {problem.rank}"
+
+
+def _of_rank(_problem: Problem) -> str:
+    return "an input is batch x channels x spatial axes, such as x=1x3x224x224"
+
+
+def _of_least(_problem: Problem) -> str:
+    return "the least is 1"
 
 
 def _of_weight(problem: Problem) -> str:
@@ -58,3 +65,16 @@ def _of_transposed(problem: Problem) -> str:
         turned = "x".join(map(str, (problem.w[1], problem.w[0], *problem.w[2:])))
         return f"a transposed convolution has w=(C, M / groups, *kernel): w={turned} fits"
     return ""
+
+
+HINTS: dict[str, Callable[[Problem], str]] = {
+    "conv.groups": _of_weight,
+    "conv.weight": _of_weight,
+    "transpose.weight": _of_transposed,
+    "transpose.output_padding": _of_output_padding,
+    "problem.axes": _of_axes,
+    "problem.rank": _of_rank,
+    "window.stride": _of_least,
+    "window.dilation": _of_least,
+    "window.kernel": _of_least,
+}

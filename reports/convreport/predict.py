@@ -20,10 +20,11 @@ from convformance.problem import Problem
 from convformance.sizes import UNWINDOWED, axes_of
 from convoracle import Axis, Tensor
 from convoracle.transpose import spread_axes
-from convreport.limits import LIMITS
-from convreport.profiles import CRASHES, REFUSES, STRAYS, Limit, Profile
+from convreport.limits import EMPTY, LIMITS
+from convreport.profiles import REFUSES, Limit, Profile
 
 COMPUTES, UNSAYABLE = "computes", "cannot say it"
+UNFORETOLD = "is not foretold"
 # Where an op was not asked at a variant point, the one that stands for it.
 STANDS_FOR = {
     "conv1x1": "conv",
@@ -42,11 +43,17 @@ STANDS_FOR = {
 SIZE_POINTS = ("padding.same_side", "transpose.valid", "transpose.same_odd")
 
 
+ERRATIC = (
+    "an input without an element is refused, answered in another shape or fatal here, by rules "
+    "that were not measured"
+)
+
+
 @dataclass(frozen=True)
 class Prediction:
     """What a framework does: `pads` are (before, after) of each axis where it has windows.
 
-    `does` is "computes", "refuses", "crashes", "strays" or "cannot say it"; `reason` is the
+    `does` is "computes", "cannot say it", "is not foretold", or a fate of a limit; `reason` is the
     framework's own message or why its API has no way, `line` the case that measured it.
     """
 
@@ -76,13 +83,16 @@ def predict(profile: Profile, problem: Problem) -> Prediction:
         known["call"], known["recipe"] = WRITTEN[profile.framework](problem)
     except Unsupported as reason:
         return Prediction(does=UNSAYABLE, reason=str(reason), **known)
+    if 0 in problem.x and any(_is_erratic(one, problem) for one in profile.limits):
+        return Prediction(does=UNFORETOLD, reason=ERRATIC, **known)
     limit = met_limit(profile, problem)
     if limit:
-        told = {"reason": limit.message, "limit": limit.limit, "line": limit.line}
-        return Prediction(does=limit.does, **known, **told)
+        known |= {"reason": limit.message, "limit": limit.limit, "line": limit.line}
+        return Prediction(does=limit.does, **known)
     untaken = [one for one in profile.dtypes if _is_of(one, problem)]
     if untaken:
-        return Prediction(does=REFUSES, reason=untaken[0].message, limit=problem.dtype, **known)
+        known |= {"reason": untaken[0].message, "limit": problem.dtype}
+        return Prediction(does=REFUSES, **known)
     choices = choices_for(profile, problem.op)
     # The choice is that of the word alone: pads in numbers and output padding are exact.
     if "valid" not in known["call"].lower() or any(problem.output_padding):
@@ -92,13 +102,20 @@ def predict(profile: Profile, problem: Problem) -> Prediction:
     return Prediction(does=COMPUTES, shape=shape, pads=pads, **known)
 
 
+def _is_erratic(limit: Limit, problem: Problem) -> bool:
+    """Whether the limit shows that the framework does not take every empty input of the op."""
+    return limit.op == problem.op and limit.limit in EMPTY
+
+
 def met_limit(profile: Profile, problem: Problem) -> Limit | None:
-    """Return the first limit of the framework that the problem passes."""
-    for one in profile.limits:
-        asked = (one.op, one.rank) == (problem.op, problem.rank)
-        if asked and LIMITS[one.limit](problem):
-            return one
-    return None
+    """Return the limit of the framework that the problem passes: of several the narrowest."""
+    found = {
+        one.limit: one
+        for one in profile.limits
+        if one.op == problem.op and one.rank == problem.rank
+    }
+    met = [name for name, passes in LIMITS.items() if name in found and passes(problem)]
+    return found[met[-1]] if met else None
 
 
 def _is_of(one: Any, problem: Problem) -> bool:
@@ -176,4 +193,3 @@ WRITTEN: dict[str, Callable[[Problem], tuple[str, bool]]] = {
     "jax": _jax,
     "onnx": _onnx,
 }
-__all__ = ["COMPUTES", "CRASHES", "REFUSES", "STRAYS", "UNSAYABLE", "Prediction", "predict"]

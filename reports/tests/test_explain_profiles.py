@@ -18,7 +18,7 @@ from convformance.strategies import problems
 from convformance.worker import Isolated
 from convoracle import VARIANTS
 from convreport.limits import LIMITS, RANKS, passed, probes
-from convreport.predict import COMPUTES, UNSAYABLE, predict
+from convreport.predict import COMPUTES, UNFORETOLD, UNSAYABLE, predict
 from convreport.profiles import (
     CRASHES,
     FATES,
@@ -137,6 +137,8 @@ def wrongly_told(backend: Isolated, problem: Problem) -> str:
     told = predict(load_profiles()[backend.name], problem)
     outcome = perform(backend, problem, make_arrays(Case(problem)))
     does, shape = _done(problem, outcome)
+    if told.does == UNFORETOLD:
+        return "" if 0 in problem.x else f"{problem.line}: it has elements and is not foretold"
     if does == told.does and (does != COMPUTES or shape == told.shape):
         return ""
     if told.does == STRAYS and does in (COMPUTES, REFUSES):  # what comes of it is not foretold

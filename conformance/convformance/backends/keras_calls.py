@@ -69,8 +69,8 @@ def _padding(problem: Problem, layer: str, causal: bool = False) -> str:
     words = ("valid", "same", "same_upper", *["causal"] * causal)
     if problem.padding not in words:
         given = problem.padding if isinstance(problem.padding, str) else "numbers"
-        raise Unsupported(f"{layer} has padding {' and '.join(sorted({*words} - {words[2]}))} only, "
-                          f"never {given}")  # fmt: skip
+        known = " and ".join(word for word in words if word != "same_upper")
+        raise Unsupported(f"{layer} has padding {known} only, never {given}")
     return "same" if problem.padding == "same_upper" else str(problem.padding)
 
 

@@ -7,8 +7,9 @@ https://onnx.ai/onnx/operators/ has a page for each.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from convformance.backend import Unsupported
 from convformance.backends.source import call, full_in_numbers
@@ -45,13 +46,12 @@ def written(problem: Problem) -> Call:
     return Call(tuple(lines), recipe=len(lines) > 1)
 
 
-def _node(kind: str, *inputs: str, output: str = "y", **options: object) -> str:
-    outputs = [output] if isinstance(output, str) else output
-    names = [repr(kind), repr(list(inputs)), repr(outputs)]
+def _node(kind: str, inputs: Sequence[str], outputs: Sequence[str] = ("y",), **options: Any) -> str:
+    names = [repr(kind), repr(list(inputs)), repr(list(outputs))]
     return call("onnx.helper.make_node", *names, **options)
 
 
-def _sliding(problem: Problem) -> dict[str, object]:
+def _sliding(problem: Problem) -> dict[str, Any]:
     return {
         "kernel_shape": list(problem.kernel_size),
         "strides": list(problem.stride),
@@ -60,7 +60,7 @@ def _sliding(problem: Problem) -> dict[str, object]:
     }
 
 
-def _padding(problem: Problem) -> dict[str, object]:
+def _padding(problem: Problem) -> dict[str, Any]:
     padding = problem.padding
     if padding == "valid":
         return {"pads": [0] * (2 * problem.rank)}
@@ -80,16 +80,16 @@ def _given(problem: Problem) -> list[str]:
 
 
 def _conv(problem: Problem) -> list[str]:
-    return [_node("Conv", *_given(problem), **_sliding(problem), group=problem.groups)]
+    return [_node("Conv", _given(problem), **_sliding(problem), group=problem.groups)]
 
 
 def _depthwise(problem: Problem) -> list[str]:
-    return [_node("Conv", "x", "w", **_sliding(problem), group=problem.x[1])]
+    return [_node("Conv", ["x", "w"], **_sliding(problem), group=problem.x[1])]
 
 
 def _separable(problem: Problem) -> list[str]:
-    between = _node("Conv", "x", "w", output="between", **_sliding(problem), group=problem.x[1])
-    return [between, _node("Conv", "between", "pointwise", kernel_shape=[1] * problem.rank)]
+    between = _node("Conv", ["x", "w"], ["between"], **_sliding(problem), group=problem.x[1])
+    return [between, _node("Conv", ["between", "pointwise"], kernel_shape=[1] * problem.rank)]
 
 
 def _conv_transpose(problem: Problem) -> list[str]:
@@ -100,16 +100,14 @@ def _conv_transpose(problem: Problem) -> list[str]:
             "only widens what is cropped"
         )
     options = _sliding(problem) | {"output_padding": list(problem.output_padding)}
-    return [_node("ConvTranspose", *_given(problem), **options, group=problem.groups)]
+    return [_node("ConvTranspose", _given(problem), **options, group=problem.groups)]
 
 
 def _pool(kind: str, **own: str) -> Callable[[Problem], list[str]]:
     def written_node(problem: Problem) -> list[str]:
         options = _sliding(problem) | {"ceil_mode": int(problem.ceil_mode)}
         options |= {name: _number(getattr(problem, one)) for name, one in own.items()}
-        if problem.indices:
-            return [_node(kind, "x", output="y, indices", **options)]
-        return [_node(kind, "x", **options)]
+        return [_node(kind, ["x"], problem.answers, **options)]
 
     return written_node
 
@@ -121,7 +119,7 @@ def _number(value: float) -> int:
 
 
 def _global(kind: str) -> Callable[[Problem], list[str]]:
-    return lambda problem: [_node(kind, "x")]
+    return lambda problem: [_node(kind, ["x"])]
 
 
 def _max_unpool(problem: Problem) -> list[str]:
@@ -130,7 +128,7 @@ def _max_unpool(problem: Problem) -> list[str]:
         raise Unsupported("MaxUnpool has pads in numbers alone")
     del options["dilations"]
     given = ["x", "indices", *["output_shape"] * bool(problem.output)]
-    return [_node("MaxUnpool", *given, **options)]
+    return [_node("MaxUnpool", given, **options)]
 
 
 def _fold(problem: Problem) -> list[str]:
@@ -138,7 +136,7 @@ def _fold(problem: Problem) -> list[str]:
     if "auto_pad" in options:
         raise Unsupported("Col2Im has pads in numbers alone")
     del options["kernel_shape"]
-    return [_node("Col2Im", "x", "image_shape", "block_shape", **options)]
+    return [_node("Col2Im", ["x", "image_shape", "block_shape"], **options)]
 
 
 _NODES: dict[str, Callable[[Problem], list[str]]] = {
