@@ -114,6 +114,19 @@ def test_a_backend_with_a_fault_of_the_catalogue_is_told_so(fault):
     assert fault.name in named(found), (case.line, found.sentences)
 
 
+def test_a_fault_that_shows_in_whole_numbers_too_is_sought_there():
+    """In real numbers a backend's own roundings would hide it."""
+    ignored = next(one for one in CATALOGUE if one.name == "dilation ignored")
+
+    class Rounding(Faulty):
+        def run(self, problem, arrays):
+            y = super().run(problem, arrays)
+            return np.where(y == np.rint(y), y, np.nextafter(y, np.float32(np.inf)))
+
+    case = Case.parse("conv x=1x1x9 w=1x1x3 dilation=2 float32 fill=real#0")
+    assert "dilation ignored" in named(diagnose(Rounding(ignored), case, pairs=0))
+
+
 def test_two_faults_together_are_named_as_a_pair():
     flipped, dropped = (
         next(one for one in CATALOGUE if one.name == name)

@@ -104,6 +104,9 @@ def diagnose(
         return _refused(backend, case, until)
     if not first.is_wrong:
         return None
+    plain = None if case.fill == "integers" else asked(backend, replace(case, fill="integers"))
+    if plain is not None and plain.is_wrong:  # whole numbers leave no room for roundings
+        first, case = plain, plain.case
     found = _explaining(first, [(one,) for one in catalogue(case.problem)])
     found = found or _explaining(first, islice(_pairs(first), pairs), until)
     hunt = _Hunt(backend, found, until)
