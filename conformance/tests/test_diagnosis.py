@@ -1,8 +1,11 @@
 """Diagnosis: what is named is so, what is right is not accused, the rest is unexplained."""
 
+import zlib
+
 import numpy as np
 import pytest
 
+from convformance.backend import Unsupported
 from convformance.diagnosis import CATALOGUE, Diagnosis, Fault, diagnose
 from convformance.diagnosis.around import around
 from convformance.diagnosis.faults import answer, fitted, whole
@@ -205,6 +208,38 @@ def test_of_a_refusal_it_is_told_where():
     found = diagnose(Refusing(), case)
     assert found.faults == ()
     assert [one.partition(":")[0] for one in found.sentences] == ["fails when some dilation > 1"]
+
+
+class Halting(Refusing):
+    """It refuses every batch but one, for another reason, and does not support a stride."""
+
+    def run(self, problem, arrays):
+        if max(problem.stride) > 1:
+            raise Unsupported("no stride")
+        if problem.x[0] > 1:
+            raise ValueError("one item at a time")
+        return super().run(problem, arrays)
+
+
+def test_what_is_refused_for_another_reason_or_not_supported_tells_nothing():
+    case = Case.parse("conv x=1x1x9 w=1x1x2 dilation=2 float32 fill=integers#0")
+    found = diagnose(Halting(), case)
+    assert [one.partition(":")[0] for one in found.sentences] == ["fails when some dilation > 1"]
+
+
+def test_a_fault_that_would_show_where_the_backend_is_right_needs_a_condition():
+    """It is wrong by lot: then nothing tells where the fault is made."""
+    dropped = next(one for one in CATALOGUE if one.name == "bias dropped")
+    case = Case.parse("conv x=1x2x6 w=2x2x3 bias float32 fill=integers#0")
+
+    def by_lot(problem):
+        return problem == case.problem or zlib.crc32(problem.line.encode()) % 2 == 0
+
+    found = diagnose(Faulty(dropped, where=by_lot), case, pairs=0)
+    assert found.sentences[0] == UNEXPLAINED
+    found = diagnose(Faulty(dropped, where=by_lot), case, pairs=0, regions=False)
+    assert found.refuted > 0
+    assert "though it would show in" in found.sentences[-1]
 
 
 def test_no_condition_is_told_that_fresh_cases_refute():

@@ -1,5 +1,7 @@
 """Tap maps: what feeds which output cell, and in words what moved."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -55,6 +57,15 @@ def test_a_shift_is_told_with_its_axis_and_its_length(step, axis, words):
     assert told("avg_pool x=1x1x6x7 kernel=2 float32", before=moved(step, axis)) == (words,)
 
 
+def test_windows_of_another_stride_are_no_shift():
+    class StepsByOne(Spoilt):
+        def run(self, problem, arrays):
+            return super().run(replace(problem, stride=(1,)), arrays)[..., :2]
+
+    found = tap_map(StepsByOne(), Problem.parse("conv x=1x1x4 w=1x1x1 stride=3 float32"))
+    assert found.sentences[1:] == ("y[0, 1] reads 1 x[0, 1], and should read 1 x[0, 3]",)
+
+
 def test_a_flip_is_told_with_its_axes():
     line = "conv x=1x1x4x5 w=1x1x2x3 float32"
     both = {"before": lambda arrays: {**arrays, "w": arrays["w"][:, :, ::-1, ::-1]}}
@@ -69,8 +80,6 @@ def test_another_divisor_is_told_with_both_numbers():
 
     class CountsPadding(Spoilt):
         def run(self, problem, arrays):
-            from dataclasses import replace
-
             return super().run(replace(problem, count_include_pad=True), arrays)
 
     found = tap_map(CountsPadding(), Problem.parse(line))

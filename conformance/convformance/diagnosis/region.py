@@ -61,6 +61,9 @@ def facts(problem: Problem) -> Iterator[Fact]:
 
 
 def _attributes(problem: Problem) -> Iterator[Fact]:
+    yield "input channels = 0", lambda one: one.x[1] == 0
+    yield "batch = 0", lambda one: one.x[0] == 0
+    yield "some input size = 0", lambda one: 0 in one.x[2:]
     yield "ceil_mode", lambda one: one.ceil_mode
     yield "count_include_pad", lambda one: one.count_include_pad
     yield "there is a bias", lambda one: one.bias

@@ -17,7 +17,7 @@ from math import inf
 
 import numpy as np
 
-from convformance.attribute import alternatives
+from convformance.attribute import alternatives, template
 from convformance.backend import Array, Arrays, Backend
 from convformance.diagnosis.around import around
 from convformance.diagnosis.faults import CATALOGUE, Fault, answer, fitted, whole
@@ -64,6 +64,7 @@ class Diagnosis:
     faults: tuple[tuple[Fault, ...], ...]
     confirmed: int = 0
     right: int = 0
+    refuted: int = 0  # of those that are right, in how many the faults would show
     where: Region | None = None
     unexplained: tuple[str, ...] = (UNEXPLAINED,)
     taps: TapMap | None = None
@@ -78,6 +79,8 @@ class Diagnosis:
         known = f"to the bit, on this case and on {self.confirmed} fresh ones around it"
         if self.right:
             known += f"; {self.right} others are right"
+        if self.refuted:
+            known += f", though it would show in {self.refuted} of them"
         return (*told, known, *where)
 
     @property
@@ -113,8 +116,11 @@ def diagnose(
     told = hunt.diagnosis(case) if found else Diagnosis(())
     if not regions:
         return told
-    taps = tap_map(backend, case.problem)
-    return replace(told, taps=taps, where=region(case.problem, _answers(backend, case, until)))
+    where = region(case.problem, _answers(backend, case, until))
+    if told.refuted and where is None:
+        # It would show in what the backend gets right, and nothing tells the one from the other.
+        told = Diagnosis(())
+    return replace(told, taps=tap_map(backend, case.problem), where=where)
 
 
 def _answers(backend: Backend, case: Case, until: float) -> Iterator[Seen]:
@@ -126,11 +132,23 @@ def _answers(backend: Backend, case: Case, until: float) -> Iterator[Seen]:
 
 
 def _refused(backend: Backend, case: Case, until: float) -> Diagnosis | None:
-    """Return where the backend refuses valid problems."""
-    if not _is_refused(backend, case):
+    """Return where the backend refuses valid problems for the reason that it gives here.
+
+    What it refuses for another reason, or does not support, tells nothing.
+    """
+    outcome = perform(backend, case.problem, make_arrays(case))
+    if outcome.kind != "refused" or broken_clause(case.problem) is not None:
         return None
-    tried = (Seen(one.problem, _is_refused(backend, one)) for one in _others(case, until))
-    return Diagnosis((), where=region(case.problem, tried), unexplained=())
+    reason = template(outcome.message)
+
+    def tried() -> Iterator[Seen]:
+        for one in _others(case, until):
+            other = perform(backend, one.problem, make_arrays(one))
+            is_refused = other.kind == "refused" and template(other.message) == reason
+            if is_refused or other.kind == "arrays":
+                yield Seen(one.problem, is_refused)
+
+    return Diagnosis((), where=region(case.problem, tried()), unexplained=())
 
 
 def _others(case: Case, until: float) -> Iterator[Case]:
@@ -142,11 +160,6 @@ def _others(case: Case, until: float) -> Iterator[Case]:
         if fresh.problem not in seen:
             seen.add(fresh.problem)
             yield replace(fresh, fill=case.fill)
-
-
-def _is_refused(backend: Backend, case: Case) -> bool:
-    outcome = perform(backend, case.problem, make_arrays(case))
-    return outcome.kind == "refused" and broken_clause(case.problem) is None
 
 
 @dataclass
@@ -175,7 +188,7 @@ class _Hunt:
         # Where the backend is right, the better explanation says so.
         least = min(self.needless[one] for one in self.left)
         named = tuple(one for one in self.left if self.needless[one] == least)
-        return Diagnosis(named, len(self.wrong), self.right)
+        return Diagnosis(named, len(self.wrong), self.right, least)
 
     def _goes_on(self) -> bool:
         return bool(self.left) and time.monotonic() < self.until

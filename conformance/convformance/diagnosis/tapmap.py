@@ -7,10 +7,10 @@ weights that are all different, so that the answer shows every connection and it
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cached_property, partial
+from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -43,7 +43,12 @@ class TapMap:
 
     expected: Wires
     actual: Wires
-    rank: int
+    sizes: tuple[int, ...]  # of the input's spatial axes
+
+    @property
+    def rank(self) -> int:
+        """Number of spatial axes."""
+        return len(self.sizes)
 
     @cached_property
     def differing(self) -> tuple[Cell, ...]:
@@ -66,28 +71,36 @@ class TapMap:
         """Whether every window reads the expected cells, moved by one distance along one axis."""
         for axis, name in enumerate(_names(self.rank)):
             for step in (1, -1, 2, -2, 3, -3):
-                if self._fits(partial(_shifted, axis=axis, step=step)):
+                if self._fits(axis, step):
                     many = f"{abs(step)} sample{'s' if abs(step) > 1 else ''}"
                     when = "later" if step > 0 else "earlier"
                     return f"each window starts {many} {when} on axis {name}"
         return ""
 
-    def _fits(self, move: Callable[[Cell], Cell]) -> bool:
+    def _fits(self, axis: int, step: int) -> bool:
         """Whether moving the expected inputs gives the actual ones, but for those at the ends.
 
         A cell that is moved out of the input is lost, and one that was padding may come in.
         """
-        inputs = {cell for fed in (*self.expected.values(), *self.actual.values()) for cell in fed}
-        came = {move(cell) for cell in inputs}
         some = False
         for o in {*self.expected, *self.actual}:
-            moved = {move(cell): factor for cell, factor in self.expected.get(o, {}).items()}
-            moved = {cell: factor for cell, factor in moved.items() if cell in inputs}
-            got = {cell: f for cell, f in self.actual.get(o, {}).items() if cell in came}
+            moved = {
+                _shifted(cell, axis, step): factor
+                for cell, factor in self.expected.get(o, {}).items()
+            }
+            moved = {cell: factor for cell, factor in moved.items() if self._is_inside(cell)}
+            got = {
+                cell: factor
+                for cell, factor in self.actual.get(o, {}).items()
+                if self._is_inside(_shifted(cell, axis, -step))
+            }
             if not _alike(moved, got):
                 return False
             some = some or bool(moved)
         return some
+
+    def _is_inside(self, cell: Cell) -> bool:
+        return all(0 <= i < size for i, size in zip(cell[1:], self.sizes, strict=True))
 
     def _turned(self) -> str:
         """Whether every window reads the same cells, with its factors in the opposite order."""
@@ -179,7 +192,7 @@ def _names(rank: int) -> tuple[str, ...]:
     return AXIS_NAMES.get(rank) or tuple(str(a) for a in range(rank))
 
 
-def _shifted(cell: Cell, *, axis: int, step: int) -> Cell:
+def _shifted(cell: Cell, axis: int, step: int) -> Cell:
     place = 1 + axis
     return (*cell[:place], cell[place] + step, *cell[place + 1 :])
 
@@ -204,7 +217,7 @@ def tap_map(backend: Backend, problem: Problem) -> TapMap | None:
     expected, got = _expected(plain, arrays), outcome.arrays["y"]
     if got.ndim != expected.ndim or len(got) != cells:
         return None
-    return TapMap(_wires(expected, plain), _wires(got, plain), problem.rank)
+    return TapMap(_wires(expected, plain), _wires(got, plain), problem.x[2:])
 
 
 def _expected(problem: Problem, arrays: Arrays) -> Array:
