@@ -15,6 +15,7 @@ import pytest
 from rich.console import Console
 
 from convformance.runfile import (
+    Arithmetic,
     CaseRecord,
     Choice,
     Finding,
@@ -483,3 +484,27 @@ def test_a_choice_that_was_measured_at_a_flaky_case_says_nothing(make_run: MakeR
     assert compare(run, replace(run, choices=moved)).choices.changed
     new = replace(old, choices=moved)
     assert compare(old, new).choices.changed == ()
+
+
+def test_another_arithmetic_is_a_fact_and_not_for_the_worse(make_run: MakeRun) -> None:
+    wide = Arithmetic("conv", "float16", "float32", products="fused with the sum")
+    narrow = replace(wide, accumulator="float16", products="")
+    lost = Arithmetic("conv", "bfloat16", "float32")
+    old = replace(make_run(), arithmetic=[wide, lost])
+    diff = compare(old, replace(old, arithmetic=[narrow]))
+    (shift,) = diff.arithmetic.changed
+    assert (shift.name, shift.op, shift.before, shift.after) == (
+        "float16", "conv", "sums in float32; fused with the sum", "sums in float16",
+    )  # fmt: skip
+    assert [(one.name, one.after) for one in diff.arithmetic.unasked] == [("bfloat16", "not asked")]
+    assert not diff.is_red
+    assert "CHANGED  arithmetic · conv · float16: sums in float32" in piped(diff)
+    assert "sums in float16" in render_diff(diff)
+
+
+def test_the_diagnosis_of_a_new_finding_is_told(make_run: MakeRun) -> None:
+    new = make_run(with_new=True)
+    new = with_finding(new, finding(new, "new"), diagnosis=["dilation ignored on the last axis"])
+    diff = compare(make_run(), new)
+    assert "     why: dilation ignored on the last axis" in piped(diff).splitlines()
+    assert "<li>dilation ignored on the last axis</li>" in render_diff(diff)
