@@ -10,7 +10,14 @@ from convreport.answers import Answers
 from convreport.columns import columns
 from convreport.fates import Fate, Moved, fates
 from convreport.findings import finding_command, sentence, versions
-from convreport.shifts import Shifts, Support, choice_shifts, law_shifts, support_shifts
+from convreport.shifts import (
+    Shifts,
+    Support,
+    arithmetic_shifts,
+    choice_shifts,
+    law_shifts,
+    support_shifts,
+)
 from convreport.text import count, one_line
 
 
@@ -45,6 +52,7 @@ class Row:
     verdict: str
     line: str
     message: str
+    diagnosis: tuple[str, ...]
     command: str
     why: str
     moved: tuple[Moved, ...]
@@ -70,6 +78,7 @@ class Diff:
     failed: tuple[str, ...]  # tests that failed for another reason, and did not before
     choices: Shifts
     laws: Shifts
+    arithmetic: Shifts
     dropped: tuple[Support, ...]
     gained: tuple[Support, ...]
     asked_in_both: int
@@ -88,7 +97,8 @@ def compare(old: Run, new: Run) -> Diff:
     found = fates(before, after)
     choices, laws = choice_shifts(before, after), law_shifts(old, new)
     failed = tuple(one for one in new.footer.failed if one not in old.footer.failed)
-    shifts = (*choices.changed, *laws.changed)
+    arithmetic = arithmetic_shifts(old, new)
+    shifts = (*choices.changed, *laws.changed, *arithmetic.changed)
     worse = any(one.is_worse for one in found.changed) or any(one.is_worse for one in shifts)
     both = before.by_key.keys() & after.by_key.keys()
     rows = {
@@ -118,6 +128,7 @@ def compare(old: Run, new: Run) -> Diff:
         failed=failed,
         choices=choices,
         laws=laws,
+        arithmetic=arithmetic,
         dropped=support_shifts(before, after),
         gained=support_shifts(after, before),
         asked_in_both=len(both),
@@ -140,7 +151,13 @@ def _headline(
     parts = parts if rows["new"] else ["nothing new", *parts]
     parts.append(f"{same:,} as before")
     if shifts:
-        parts.append(count(len(shifts), "choice or law changed", "choices or laws changed"))
+        parts.append(
+            count(
+                len(shifts),
+                "choice, law or arithmetic changed",
+                "choices, laws or arithmetics changed",
+            )
+        )
     if failed:
         parts.append(
             count(len(failed), "test failed for another reason", "tests failed for another reason")
@@ -175,6 +192,7 @@ def _row(fate: Fate, run: Run) -> Row:
         verdict=finding.verdict,
         line=finding.line,
         message=one_line(finding.message),
+        diagnosis=tuple(map(one_line, finding.diagnosis)),
         command=finding_command(finding, run.header.given or run.header.backend),
         why=fate.why,
         moved=fate.moved,

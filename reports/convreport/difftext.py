@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from convreport.diff import Diff, Row, Side
-from convreport.shifts import Shift, Support
+from convreport.shifts import Shift, Shifts, Support
 from convreport.summary import say
 from convreport.text import count, one_line
 
@@ -30,13 +30,13 @@ def print_diff(diff: Diff, console: Console, page: Path | None = None) -> None:
     _rows(console, "WORSE", [row for row in diff.changed if row.is_worse])
     for text in diff.failed:
         _title(console, "FAILED", one_line(text), "bold red")
-    for what, shifts in (("choice", diff.choices), ("law", diff.laws)):
+    for what, shifts in _shifts(diff):
         for shift in shifts.changed:
             _shift(console, "WORSE" if shift.is_worse else "CHANGED", what, shift)
     _rows(console, "CHANGED", [row for row in diff.changed if not row.is_worse])
     _rows(console, "FIXED", diff.fixed)
     _rows(console, "NOT ASKED AGAIN", diff.unasked)
-    for what, shifts in (("choice", diff.choices), ("law", diff.laws)):
+    for what, shifts in _shifts(diff):
         for shift in shifts.unasked:
             _shift(console, "NOT ASKED IN BOTH", what, shift)
     _rows(console, "COMES AND GOES", diff.fickle)
@@ -46,6 +46,10 @@ def print_diff(diff: Diff, console: Console, page: Path | None = None) -> None:
     say(console, diff.headline, "bold red" if diff.is_red else "green")
     if page is not None:
         say(console, f"page  {page}")
+
+
+def _shifts(diff: Diff) -> Sequence[tuple[str, Shifts]]:
+    return ("choice", diff.choices), ("law", diff.laws), ("arithmetic", diff.arithmetic)
 
 
 def _side(side: Side) -> str:
@@ -62,6 +66,8 @@ def _rows(console: Console, word: str, rows: Sequence[Row]) -> None:
         status = "" if row.status == "new" else " · known"
         _title(console, word, f"{row.id} · {row.op} · [{row.clause}] · {row.verdict}{status}")
         say(console, f"     {row.line}")
+        for sentence in row.diagnosis:
+            say(console, f"     why: {sentence}")
         for moved in row.moved:
             say(console, f"     {moved.name}: {moved.before or '-'} -> {moved.after or '-'}")
         if row.why:
@@ -70,8 +76,10 @@ def _rows(console: Console, word: str, rows: Sequence[Row]) -> None:
 
 
 def _shift(console: Console, word: str, what: str, shift: Shift) -> None:
-    _title(console, word, f"{what} · {shift.op} · [{shift.name}]: {shift.before} -> {shift.after}")
-    say(console, f"     {shift.example}")
+    name = shift.name if what == "arithmetic" else f"[{shift.name}]"
+    _title(console, word, f"{what} · {shift.op} · {name}: {shift.before} -> {shift.after}")
+    if shift.example:
+        say(console, f"     {shift.example}")
 
 
 def _support(console: Console, word: str, parts: Sequence[Support]) -> None:

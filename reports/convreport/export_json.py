@@ -22,6 +22,7 @@ _HEADER = (
 _FINDING = (
     "id", "signature", "status", "op", "verdict", "clause", "line", "message", "sizes", "inputs",
     "expected", "got", "wrong", "terms", "script", "entry", "diagnosis",
+    "connections",
 )  # fmt: skip
 _COUNTS = ("agrees", "variant", "known", "new", "unsupported")
 _LAW_COUNTS = ("held", "apart", "known", "new", "inapplicable")
@@ -73,6 +74,8 @@ def _run(column: Column) -> dict[str, Any]:
         "findings": [_finding(column, one) for one in run.findings],
         "choices": [vars(one) for one in run.choices],
         "laws": _laws(column),
+        "arithmetic": [vars(one) for one in run.arithmetic],
+        "geometries": [vars(one) for one in run.geometries],
         "stale": run.footer.stale,
         "failed": run.footer.failed,
         "deaths": run.footer.deaths,

@@ -1,4 +1,4 @@
-"""What else differs between two runs: choices at variant points, laws, what is supported."""
+"""What else differs between two runs: choices, laws, arithmetic, what is supported."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from convformance.runfile import LawRecord, Run
+from convformance.runfile import Arithmetic, LawRecord, Run
 from convoracle import VARIANTS
 from convreport.answers import SILENT, Answers
 from convreport.columns import known_signatures, law_status
@@ -18,7 +18,7 @@ NOT_ASKED = "not asked"
 
 @dataclass(frozen=True)
 class Shift:
-    """A choice or a law that is not what it was; `name` is its clause."""
+    """A choice, a law or an arithmetic that is not what it was; `name` is a clause or a dtype."""
 
     name: str
     op: str
@@ -89,6 +89,18 @@ def law_shifts(old: Run, new: Run) -> Shifts:
     return Shifts(tuple(changed), tuple(unasked))
 
 
+def arithmetic_shifts(old: Run, new: Run) -> Shifts:
+    """Compare how each op adds and multiplies in each dtype: facts, so that none is worse."""
+    before, after = _arithmetic(old), _arithmetic(new)
+    shifts = [
+        Shift(dtype, op, before.get((dtype, op), NOT_ASKED), after.get((dtype, op), NOT_ASKED), "")
+        for dtype, op in sorted(before.keys() | after.keys())
+    ]
+    unlike = [one for one in shifts if one.before != one.after]
+    unasked = [one for one in unlike if NOT_ASKED in (one.before, one.after)]
+    return Shifts(tuple(one for one in unlike if one not in unasked), tuple(unasked))
+
+
 def support_shifts(answered: Answers, silent: Answers) -> tuple[Support, ...]:
     """Return what has an answer in the first run and is unsupported in the second."""
     lines = defaultdict(list)
@@ -116,6 +128,15 @@ def _choices(run: Run, flaky: Collection[str]) -> Mapping[tuple[str, str], dict[
 
 def _named(choices: Iterable[str]) -> str:
     return ", ".join(choices) or NOT_ASKED
+
+
+def _arithmetic(run: Run) -> Mapping[tuple[str, str], str]:
+    return {(one.dtype, one.op): _computed(one) for one in run.arithmetic}
+
+
+def _computed(one: Arithmetic) -> str:
+    sums = f"sums in {one.accumulator}" if one.accumulator else ""
+    return "; ".join(filter(None, (sums, one.inputs, one.products))) or "not known"
 
 
 def _laws(run: Run) -> Mapping[tuple[str, str], Sequence[LawRecord]]:

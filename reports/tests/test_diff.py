@@ -9,11 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from convformance.runfile import (
+    Arithmetic,
     CaseRecord,
     Choice,
     Finding,
@@ -420,3 +422,89 @@ def test_a_users_mistake_is_one_line_and_status_2(
         error = capsys.readouterr().err
         assert told in error
         assert len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize("narrower", [{"minutes": None}, {"max_examples": 5}])
+def test_a_run_of_less_time_or_fewer_examples_is_narrower(
+    make_run: MakeRun, narrower: dict[str, Any]
+) -> None:
+    long = {"minutes": 30, "max_examples": 9}
+    old = answered(make_run(with_new=True, **long), OTHER_LINE, "differs in value", NEW_SIGNATURE)
+    new = answered(make_run(**long), OTHER_LINE, "agrees")
+    assert words(compare(old, new)) == {"fixed": ["d-11aa22bb"]}
+    less = replace(new, header=replace(new.header, **narrower))
+    assert words(compare(old, less)) == {"unasked": ["d-11aa22bb"]}
+
+
+@pytest.mark.parametrize(("selection", "fate"), [("-k conv", "fixed"), ("-k conv -x", "unasked")])
+def test_two_runs_narrowed_alike_are_as_wide_unless_one_may_have_stopped_early(
+    make_run: MakeRun, selection: str, fate: str
+) -> None:
+    old = make_run(with_new=True, selection=selection)
+    old = answered(old, OTHER_LINE, "differs in value", NEW_SIGNATURE)
+    new = answered(make_run(selection=selection), OTHER_LINE, "agrees")
+    assert words(compare(old, new)) == {fate: ["d-11aa22bb"]}
+
+
+def test_a_case_that_was_right_once_and_wrong_once_is_wrong(make_run: MakeRun) -> None:
+    old = make_run(with_new=True)
+    again = CaseRecord(NEW_LINE, "c-6", "replayed", "agrees")
+    for cases in ((again, *old.cases), (*old.cases, again)):
+        assert words(compare(old, replace(old, cases=cases))) == {}
+
+
+def test_a_finding_with_a_case_that_was_right_continues_no_other(make_run: MakeRun) -> None:
+    """Its clause moved, and it took in more: that is new, however much of it was wrong before."""
+    old = answered(make_run(with_new=True), OTHER_LINE, "agrees")
+    new = make_run(version="2.1")
+    for line in (NEW_LINE, OTHER_LINE):
+        new = answered(new, line, "differs in value", "conv conv.sum value")
+    now = replace(finding(old, "new"), id="d-33", signature="conv conv.sum value")
+    diff = compare(old, replace(new, findings=(*new.findings, now)))
+    assert words(diff) == {"appeared": ["d-33"], "changed": ["d-33"]}
+    assert diff.appeared[0].why == "1 of its cases was right before"
+
+
+def test_a_flaky_deviation_that_meets_other_cases_has_not_changed(make_run: MakeRun) -> None:
+    run = make_run()
+    run = with_finding(run, finding(run, "known"), entry={"kind": "bug", "flaky": "a race"})
+    old = answered(run, OTHER_LINE, "agrees")
+    new = answered(run, OTHER_LINE, "differs in value", KNOWN_SIGNATURE)
+    moved = with_finding(new, finding(new, "known"), line=OTHER_LINE, clause="max.value")
+    for pair in ((old, new), (new, old), (old, moved)):
+        diff = compare(*pair)
+        assert words(diff) == {}
+        assert not diff.is_red
+
+
+def test_a_choice_that_was_measured_at_a_flaky_case_says_nothing(make_run: MakeRun) -> None:
+    run = make_run()
+    old = with_finding(run, finding(run, "known"), entry={"kind": "bug", "flaky": "a race"})
+    moved = [Choice("max.tie", "max_pool", "none of them", KNOWN_LINE), *run.choices[1:]]
+    assert compare(run, replace(run, choices=moved)).choices.changed
+    new = replace(old, choices=moved)
+    assert compare(old, new).choices.changed == ()
+
+
+def test_another_arithmetic_is_a_fact_and_not_for_the_worse(make_run: MakeRun) -> None:
+    wide = Arithmetic("conv", "float16", "float32", products="fused with the sum")
+    narrow = replace(wide, accumulator="float16", products="")
+    lost = Arithmetic("conv", "bfloat16", "float32")
+    old = replace(make_run(), arithmetic=[wide, lost])
+    diff = compare(old, replace(old, arithmetic=[narrow]))
+    (shift,) = diff.arithmetic.changed
+    assert (shift.name, shift.op, shift.before, shift.after) == (
+        "float16", "conv", "sums in float32; fused with the sum", "sums in float16",
+    )  # fmt: skip
+    assert [(one.name, one.after) for one in diff.arithmetic.unasked] == [("bfloat16", "not asked")]
+    assert not diff.is_red
+    assert "CHANGED  arithmetic · conv · float16: sums in float32" in piped(diff)
+    assert "sums in float16" in render_diff(diff)
+
+
+def test_the_diagnosis_of_a_new_finding_is_told(make_run: MakeRun) -> None:
+    new = make_run(with_new=True)
+    new = with_finding(new, finding(new, "new"), diagnosis=["dilation ignored on the last axis"])
+    diff = compare(make_run(), new)
+    assert "     why: dilation ignored on the last axis" in piped(diff).splitlines()
+    assert "<li>dilation ignored on the last axis</li>" in render_diff(diff)

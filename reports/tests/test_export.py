@@ -14,7 +14,16 @@ import jsonschema
 import pytest
 from markdown_it import MarkdownIt
 
-from convformance.runfile import ArrayText, CaseRecord, Finding, LawRecord, Run, load
+from convformance.runfile import (
+    Arithmetic,
+    ArrayText,
+    CaseRecord,
+    Finding,
+    Geometries,
+    LawRecord,
+    Run,
+    load,
+)
 from convreport.badge import badge
 from convreport.cli import main
 from convreport.columns import columns
@@ -57,7 +66,15 @@ def full_run(make_run: MakeRun, **values: Any) -> Run:
         LawRecord("law.order", "conv", line, False, 2e-7, exact=False),
         LawRecord("law.shift", "conv", line, None, message="too small"),
     ]
-    return replace(run, laws=laws)
+    arrow = {"output": [0, 0], "expected": [[[0, 0], 1]], "got": [[[0, 1], 1], [[0, 2], -1]]}
+    findings = [replace(one, connections=[arrow], diagnosis=["moved"]) for one in run.findings]
+    return replace(
+        run,
+        laws=laws,
+        findings=findings,
+        arithmetic=[Arithmetic("conv", "float16", "float32", products="fused with the sum")],
+        geometries=[Geometries("conv", 330, 8640, 295, 2045)],
+    )
 
 
 def hostile_run(make_run: MakeRun, make_finding: MakeFinding) -> Run:
@@ -126,6 +143,8 @@ def test_every_field_of_a_finding_and_of_a_header_is_exported(make_run: MakeRun)
     (run,) = checked(json_text([made]))["runs"]
     assert vars(made.findings[0]).keys() <= run["findings"][0].keys()
     assert vars(made.header).keys() - run.keys() == {"given", "format"}
+    assert vars(made).keys() - run.keys() == {"header", "footer"}
+    assert vars(made.footer).keys() - run.keys() == {"passes"}
 
 
 def test_junit_fails_what_is_new_and_skips_what_is_known(make_run: MakeRun) -> None:

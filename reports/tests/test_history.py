@@ -162,3 +162,12 @@ def test_the_newest_words_of_a_discrepancy_stand(
     )
     for runs in permutations([*three(make_run), newer]):
         assert add_runs(History(), runs).backends["other"][ID].op == "renamed"
+
+
+def test_a_run_that_is_held_does_not_speak_again(
+    make_run: MakeRun, make_finding: Callable[..., Finding]
+) -> None:
+    """Of two runs that started together the later added one has the last word, and keeps it."""
+    one, other = make_run(), make_run(findings=(make_finding(op="renamed"),), seed=2)
+    history = add_runs(History(), [one, other])
+    assert add_runs(history, [one]) == history
