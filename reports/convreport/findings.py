@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 from convformance.runfile import Finding
@@ -16,6 +17,7 @@ from convreport.columns import Column
 from convreport.history import History, told
 from convreport.text import LONGEST_SCRIPT, Long, clip, command, count, law_command
 
+MOST_KNOWN = 64  # elements of an array that a known finding shows; its command shows all
 MOST_LINES = 10
 MOST_PLACES = 10
 # What a reader needs of a ledger entry; the rest is how the entry is matched.
@@ -156,6 +158,7 @@ def _case_anchor(column: Column, finding: Finding, line: str, taken: dict[str, i
 def _view(
     column: Column, finding: Finding, taken: dict[str, int], history: History | None
 ) -> FindingView:
+    finding = _light(finding)
     signed = column.signed.get(finding.signature, [])
     lines = sorted(set(signed), key=lambda line: (len(line), line))
     case_anchor = _case_anchor(column, finding, finding.line, taken)
@@ -210,6 +213,20 @@ def finding_command(finding: Finding, backend: str) -> str:
 def _further(cases: int) -> str:
     rest = cases - MOST_LINES
     return f"and {count(rest, 'further case')}; the run file holds them all" if rest > 0 else ""
+
+
+def _light(finding: Finding) -> Finding:
+    """Return the finding; of a known one without the elements of arrays that have many."""
+    if finding.status == "new":
+        return finding
+    kept: dict[str, Any] = {
+        name: {
+            key: replace(array, values=None) if prod(array.shape) > MOST_KNOWN else array
+            for key, array in getattr(finding, name).items()
+        }
+        for name in ("inputs", "expected", "got")
+    }
+    return replace(finding, **kept)
 
 
 def _outputs(finding: Finding) -> Iterator[Output]:
