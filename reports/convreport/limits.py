@@ -109,6 +109,9 @@ LIMITS: dict[str, Passes] = {
     "no window along an axis": lambda problem: (
         _slides(problem) and any(axis.size and axis.count == 0 for axis in axes_of(problem))
     ),
+    "a formula below no window along an axis": lambda problem: (
+        _slides(problem) and any(axis.room // axis.stride < -1 for axis in axes_of(problem))
+    ),
     "an extent past the input without its padding": lambda problem: (
         _slides(problem) and any(axis.extent > axis.size for axis in axes_of(problem))
     ),
@@ -201,6 +204,7 @@ def _changes(problem: Problem) -> Iterator[dict[str, Any]]:
     yield {"ceil_mode": True, "stride": twos}
     if problem.op.startswith("adaptive") or problem.op == "fold":
         yield {"output": (1,) * rank}
+    yield {"x": (N, C, *spatial[:-1], 1)}
     small = (*spatial[:-1], 2)
     yield {"x": (N, C, *small)}
     yield {"x": (N, C, *small), "padding": ones}
