@@ -93,10 +93,17 @@ class Stale:
 
 
 def finding_views(
-    columns: Sequence[Column], history: History | None = None
+    columns: Sequence[Column], history: History | None = None, *, light: bool = False
 ) -> tuple[FindingView, ...]:
-    """Return the findings of all runs; each has an anchor of its own."""
-    pairs = [(column, finding) for column in columns for finding in column.run.findings]
+    """Return the findings of all runs; each has an anchor of its own.
+
+    For a page that is to be `light`, known ones lack what `convformance cite` prints.
+    """
+    pairs = [
+        (column, _light(finding) if light else finding)
+        for column in columns
+        for finding in column.run.findings
+    ]
     order = {label: i for i, label in enumerate(CLAUSES)}
     rank = {column.label: i for i, column in enumerate(columns)}
     pairs.sort(
@@ -158,7 +165,6 @@ def _case_anchor(column: Column, finding: Finding, line: str, taken: dict[str, i
 def _view(
     column: Column, finding: Finding, taken: dict[str, int], history: History | None
 ) -> FindingView:
-    finding = _light(finding)
     signed = column.signed.get(finding.signature, [])
     lines = sorted(set(signed), key=lambda line: (len(line), line))
     case_anchor = _case_anchor(column, finding, finding.line, taken)
@@ -216,7 +222,10 @@ def _further(cases: int) -> str:
 
 
 def _light(finding: Finding) -> Finding:
-    """Return the finding; of a known one without the elements of arrays that have many."""
+    """Return the finding; a known one without its script and the arrays of many elements.
+
+    `convformance cite` and `convformance case` print them.
+    """
     if finding.status == "new":
         return finding
     kept: dict[str, Any] = {
@@ -226,7 +235,7 @@ def _light(finding: Finding) -> Finding:
         }
         for name in ("inputs", "expected", "got")
     }
-    return replace(finding, **kept)
+    return replace(finding, script="", **kept)
 
 
 def _outputs(finding: Finding) -> Iterator[Output]:

@@ -97,7 +97,7 @@ def make_page(runs: Iterable[Run], history: History | None = None) -> Page:
     shown = columns(runs)
     if not shown:
         raise ValueError("a report needs at least one run")
-    findings = finding_views(shown, history)
+    findings = finding_views(shown, history, light=True)
     return Page(
         headline=headline(shown),
         is_red=any(column.run.is_red or column.statuses["new"] for column in shown),

@@ -235,3 +235,21 @@ def test_without_run_files_it_says_where_it_looked(
     monkeypatch.chdir(tmp_path)
     assert main(["cite", "d-1"]) == 2
     assert "runs: no such folder" in capsys.readouterr().err
+
+
+def test_a_known_finding_is_light_on_the_page_and_whole_where_it_is_cited(
+    make_run: MakeRun, make_finding: MakeFinding
+) -> None:
+    large = {"x": ArrayText([100], "float32", ["7"] * 100)}
+    parts = {"inputs": large, "got": {}, "expected": {}, "wrong": (), "script": "import torch"}
+    known, new = (
+        replace(make_finding(**parts), id=f"d-{status}", status=status, signature=status)
+        for status in ("known", "new")
+    )
+    shown = columns([make_run(findings=(known, new))])
+    first, second = finding_views(shown, light=True)
+    assert (first.status, second.status) == ("new", "known")
+    assert first.inputs[0].blocks
+    assert first.script.text == "import torch"
+    assert (second.inputs[0].blocks, second.script.text) == ((), "")
+    assert all(one.inputs[0].blocks and one.script.text for one in finding_views(shown))
