@@ -109,6 +109,7 @@ def finding_views(
     pairs.sort(
         key=lambda pair: (
             pair[1].status != "new",
+            pair[1].status == "new" and is_explained(pair[1]),
             order.get(pair[1].clause, len(order)),
             pair[1].clause,
             rank[pair[0].label],
@@ -119,6 +120,11 @@ def finding_views(
     )
     taken: dict[str, int] = {}
     return tuple(_view(column, finding, taken, history) for column, finding in pairs)
+
+
+def is_explained(finding: Finding) -> bool:
+    """Whether a diagnosis names what the backend does."""
+    return bool(finding.diagnosis) and not finding.diagnosis[0].startswith("unexplained")
 
 
 def stale_entries(columns: Sequence[Column]) -> tuple[Stale, ...]:

@@ -56,7 +56,7 @@ def _rendered(template: str, **values: object) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    style, script = _own("style.css"), _own("copy.js")
+    style, script = _own("style.css"), _own("copy.js") + _own("filter.js")
     return environment.get_template(template).render(
         **values,
         style=Markup(style),  # our own file, no text of others in it
