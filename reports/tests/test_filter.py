@@ -63,9 +63,9 @@ def test_findings_are_chosen_and_the_address_keeps_it(browser: Any, url: str) ->
     page.goto(url)
     whole = shown(page)
     assert len(whole) == 3
-    page.get_by_label("op").select_option("conv")
+    page.locator("#filter [name=op]").select_option("conv")
     assert len(shown(page)) == 2
-    page.get_by_label("text").fill("TWO of")
+    page.locator("#filter [name=text]").fill("TWO of")
     (one,) = shown(page)
     assert page.locator("#filter output").inner_text() == "1 of 3 findings"
     assert "op=conv" in page.url
@@ -109,7 +109,7 @@ def test_the_form_works_from_the_keyboard_and_is_no_wider_than_a_telephone(
     page = browser.new_page(viewport={"width": 360, "height": 800})
     page.goto(url)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    page.get_by_label("text").focus()
+    page.locator("#filter [name=text]").focus()
     page.keyboard.type("max.value")
     assert len(shown(page)) == 1
     page.keyboard.press("Tab")
@@ -123,14 +123,9 @@ def test_what_is_new_and_unexplained_stands_first(
 ) -> None:
     said = {"known": (), "named": ("the bias is dropped",), "open": ("unexplained: nothing",)}
     found = tuple(
-        replace(
-            make_finding(),
-            id=f"d-{name}",
-            signature=name,
-            diagnosis=told,
-            status="known" if name == "known" else "new",
-        )  # fmt: skip
+        replace(make_finding(diagnosis=told), id=f"d-{name}", signature=name, status=status)
         for name, told in said.items()
+        for status in ["known" if name == "known" else "new"]
     )
     views = finding_views(columns([make_run(findings=found)]))
     assert [one.id for one in views] == ["d-open", "d-named", "d-known"]

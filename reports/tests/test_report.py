@@ -191,9 +191,10 @@ def test_nothing_is_loaded_from_anywhere(make_run: MakeRun) -> None:
     assert "@import" not in text
 
 
-def test_copy_buttons_stay_hidden_without_a_script(make_run: MakeRun) -> None:
+def test_copy_buttons_and_the_form_stay_hidden_without_a_script(make_run: MakeRun) -> None:
     tags = Tags(render([make_run()]))
-    buttons = [attributes for tag, attributes in tags.found if tag == "button"]
+    assert ["hidden" in attributes for tag, attributes in tags.found if tag == "form"] == [True]
+    buttons = [each for tag, each in tags.found if tag == "button" and each.get("class") == "copy"]
     assert buttons
     assert all("hidden" in attributes for attributes in buttons)
 
