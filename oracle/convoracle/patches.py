@@ -62,7 +62,7 @@ def fold(
     The adjoint of `unfold`. Raises `InvalidProblem`. Source: PyTorch documentation, Fold.
     """
     choices = choices or {}
-    if min(output, default=0) < 0:
+    if any(size < 0 for size in output):
         raise InvalidProblem("fold.columns", f"the output {tuple(output)} has a negative size")
     axes = slide(output, kernel_size, stride=stride, padding=padding, dilation=dilation)
     counts, taps = [axis.count for axis in axes], prod(kernel_size)

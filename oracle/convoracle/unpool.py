@@ -68,7 +68,7 @@ def unpooled_size(
             max(0, (axis.size - 1) * axis.stride + axis.kernel_size - sum(pair))
             for axis, pair in zip(bare, sides, strict=True)
         ]
-    if min(output, default=0) < 0:
+    if any(size < 0 for size in output):
         text = f"the output {tuple(output)} has a negative size"
         raise InvalidProblem("unpool.output", text)
     axes = slide(output, kernel_size, stride=stride, padding=padding, dilation=ones)

@@ -8,7 +8,7 @@ import pytest
 
 from convformance.meaning import define, operation
 from convformance.problem import Problem
-from convoracle import CLAUSES, Tensor, conv, depthwise_conv, separable_conv
+from convoracle import CLAUSES, Tensor, conv, depthwise_conv, fold, separable_conv
 from convoracle.adaptive import adaptive_window
 from convoracle.axis import Axis, mirrored
 from convoracle.depthwise import multiply_adds
@@ -252,3 +252,9 @@ def test_problem_layout_and_problem_unbatched_do_not_change_the_meaning():
     plain = answered("conv x=1x2x4 w=1x2x2 float64", x=x, w=w)
     for form in ("unbatched", "layout=channels_last", "memory=reversed"):
         assert answered(f"conv x=1x2x4 w=1x2x2 {form} float64", x=x, w=w).tolist() == plain.tolist()
+
+
+def test_fold_sum_of_an_output_of_no_size_is_nothing():
+    x = Tensor((1, 2, 0), [])
+    op = fold(x, [0], [2], stride=[1], dilation=[1])
+    assert (op.shape, op.result().values) == ((1, 1, 0), [])
