@@ -18,8 +18,10 @@ from convformance.backends import layouts
 from convformance.backends.wording import (
     IMPORTS,
     X64,
+    divided,
     joined,
     native,
+    norm_words,
     ones_like,
     pad,
     stacked_largest,
@@ -284,7 +286,9 @@ def _quotient(meaning: Meaning, place: Place) -> Way:
     x = [f"x = {place.pad('x', pads)}"] if any(map(any, pads)) else []
     total = sums(place.framework, "x", problem, problem.x[1], place.last)
     count = sums(place.framework, "count", problem, 1, place.last)
-    return Way((*first, *x, f"y = {total} / {count}"), replace(problem, padding="valid"))
+    return Way(
+        (*first, *x, *divided(place.framework, total, count)), replace(problem, padding="valid")
+    )
 
 
 def _taps(meaning: Meaning, place: Place) -> Way:
@@ -307,17 +311,40 @@ def _taps(meaning: Meaning, place: Place) -> Way:
     return Way((*x, f"y = {y}"), replace(problem, padding="valid"))
 
 
-def _evenly(meaning: Meaning, place: Place) -> Way:
-    """An adaptive pool whose windows are all alike is a pool."""
+def _even_pool(meaning: Meaning) -> Meaning:
+    """Return the pool that an adaptive pool is whose windows are all alike."""
     problem = meaning.problem
     _unless(not problem.op.startswith(("adaptive", "global")))
     output = problem.output or (1,) * problem.rank
-    uneven = any(size % o if o else True for size, o in zip(problem.x[2:], output, strict=True))
-    _unless(uneven, "its windows are of different sizes")
+    even = all(o and size and size % o == 0 for size, o in zip(problem.x[2:], output, strict=True))
+    _unless(not even, "its windows are of different sizes")
     kernel = tuple(size // o for size, o in zip(problem.x[2:], output, strict=True))
     op = "max_pool" if "max" in problem.op else "avg_pool"
     said = Problem(op, problem.x, kernel=kernel, stride=kernel, dtype=problem.dtype)
+    return Meaning(said, ((0, 0),) * problem.rank, meaning.sizes)
+
+
+def _evenly(meaning: Meaning, place: Place) -> Way:
+    said = _even_pool(meaning).problem
     return Way(tuple(place.call(said)), said)
+
+
+def _even_quotient(meaning: Meaning, place: Place) -> Way:
+    return _quotient(_even_pool(meaning), place)
+
+
+def _norm(meaning: Meaning, place: Place) -> Way:
+    """A norm as the root of a sum, where the root is exact."""
+    problem = meaning.problem
+    _unless(problem.op != "lp_pool")
+    _unless(problem.p not in (1, 2) or not problem.is_float, "its root is rounded in another way")
+    pads = _reach(meaning)
+    absolute, root = norm_words(place.framework)
+    x = [f"x = {place.pad('x', pads)}"] if any(map(any, pads)) else []
+    powers = "x * x" if problem.p == 2 else f"{absolute}(x)"
+    total = sums(place.framework, powers, problem, problem.x[1], place.last)
+    y = f"{root}({total})" if problem.p == 2 else total
+    return Way((*x, f"y = {y}"), replace(problem, padding="valid"))
 
 
 def _widened(inner: Callable[[Meaning, Place], Way]) -> Callable[[Meaning, Place], Way]:
@@ -383,6 +410,8 @@ def _ways() -> Iterator[tuple[str, Callable[[Meaning, Place], Way]]]:
     yield from base.items()
     yield "a pool of equal windows", _evenly
     yield "a sum over a count", _quotient
+    yield "a sum over a count, for equal windows", _even_quotient
+    yield "the root of a sum", _norm
     last = ("a pad before the call", "a cut after the call")
     for name in ("the padding in numbers", *last):
         yield f"zeros in the kernel, {name}", _widened(base[name])

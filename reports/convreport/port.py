@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from convformance.backends import layouts
-from convformance.porting import Check, check, missing, runnable
+from convformance.porting import CASES, Check, check, missing, runnable
 from convformance.problem import Problem
 from convformance.recipes import WHOLE, Meaning, Recipe, plain, recipes
 from convformance.sizes import AXIS_NAMES
@@ -56,11 +56,12 @@ def meant(problem: Problem, framework: str) -> tuple[Meaning, str]:
     return Meaning(problem, pads, shape[2:]), note
 
 
-def port(problem: Problem, source: str, target: str) -> Ported:
-    """Find the code; raise `UnknownError` for a problem that no recipe speaks of."""
+def port(problem: Problem, source: str, target: str, cases: int = CASES) -> Ported:
+    """Find the code and run it on so many cases; raise `UnknownError` for what no recipe knows."""
     problem = plain(problem)
     meaning, note = meant(problem, source)
-    natives = _foretold(recipes(meaning, source, source)[0], meaning)
+    natives, unsaid = recipes(meaning, source, source)
+    natives = _foretold(natives, meaning)
     found, reasons = recipes(meaning, source, target)
     ranked = _foretold(found, meaning)
     shape = (problem.x[0], _channels(problem), *meaning.sizes)
@@ -80,8 +81,10 @@ def port(problem: Problem, source: str, target: str) -> Ported:
         return Ported(**known, recipe=first, exact=bool(first), unchecked=absent)
     native = runnable(natives, problem)
     if native is None:
-        return Ported(**{**known, "reasons": (f"{source} does not run the line in any way",)})
-    return _tried(known | {"native": native}, meaning, ranked)
+        why = "; ".join(unsaid)
+        known["reasons"] = (f"{source} does not compute the line itself: {why}".rstrip(": "),)
+        return Ported(**known)
+    return _tried(known | {"native": native}, meaning, ranked, cases)
 
 
 def _channels(problem: Problem) -> int:
@@ -103,11 +106,11 @@ def _is_foretold(recipe: Recipe, meaning: Meaning) -> bool:
     return told.shape[2:] == meaning.sizes and fits
 
 
-def _tried(known: dict[str, Any], meaning: Meaning, ranked: list[Recipe]) -> Ported:
+def _tried(known: dict[str, Any], meaning: Meaning, ranked: list[Recipe], cases: int) -> Ported:
     """Run the recipes one after the other; the first that holds is the answer."""
     reasons, near = list(known["reasons"]), []
     for recipe in ranked:
-        seen = _checked(recipe, known)
+        seen = _checked(recipe, known, cases)
         if seen.holds:
             return Ported(**known, recipe=recipe, exact=True, checked=seen.cases)
         if seen.difference:
@@ -122,7 +125,7 @@ def _tried(known: dict[str, Any], meaning: Meaning, ranked: list[Recipe]) -> Por
     return Ported(**known, recipe=recipe, difference=difference)
 
 
-def _checked(recipe: Recipe, known: dict[str, Any]) -> Check:
+def _checked(recipe: Recipe, known: dict[str, Any], cases: int) -> Check:
     source, target, native = known["source"], known["target"], known["native"]
 
     def text_of(problem: Problem) -> tuple[str, str]:
@@ -132,7 +135,7 @@ def _checked(recipe: Recipe, known: dict[str, Any]) -> Check:
             _text(recipes(meaning, source, target)[0], recipe.way),
         )
 
-    return check(recipe, native, known["problem"], text_of)
+    return check(recipe, native, known["problem"], text_of, cases)
 
 
 def _text(found: list[Recipe], way: str) -> str:

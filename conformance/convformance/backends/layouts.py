@@ -62,6 +62,8 @@ def brought(problem: Problem, source: str, target: str) -> Iterator[str]:
     elif target in FREE and is_last(source) and problem.op == "depthwise_conv":
         C, multiplier, *kernel = problem.w
         yield f"w = w.reshape({(*kernel, 1, C * multiplier)})"
+    if target == "tensorflow":  # of an array of NumPy tf.nn.max_pool makes one of float32
+        yield "x = tf.constant(x)"
 
 
 def back(source: str, target: str) -> Iterator[str]:

@@ -109,6 +109,21 @@ def sums(framework: str, name: str, problem: Problem, channels: int, last: bool)
     raise Unsupported("ONNX sums no windows in one node")
 
 
+def divided(framework: str, total: str, count: str) -> list[str]:
+    """Write a quotient of every window's sum and count."""
+    if framework != "jax":
+        return [f"y = {total} / {count}"]
+    # XLA multiplies by the reciprocal of what it broadcasts itself: another rounding
+    lines = [f"total = {total}", f"count = jnp.broadcast_to({count}, total.shape)"]
+    return [*lines, "y = lax.div(total, count)"]
+
+
+def norm_words(framework: str) -> tuple[str, str]:
+    """Return the functions that give a magnitude and a square root."""
+    module = {"torch": "torch", "tensorflow": "tf", "keras": "keras.ops"}.get(framework, "jnp")
+    return f"{module}.abs", f"{module}.sqrt"
+
+
 def ones_like(framework: str, problem: Problem, last: bool) -> str:
     """Write one plane of ones, of the size of x."""
     behind = last or framework in ("tensorflow", "keras")
