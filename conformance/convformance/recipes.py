@@ -29,6 +29,7 @@ from convformance.backends.wording import (
 )
 from convformance.problem import Problem
 from convformance.sizes import axes_of
+from convoracle.adaptive import adaptive_window
 
 Pads = tuple[tuple[int, int], ...]
 CONVS = ("conv", "depthwise_conv")
@@ -333,6 +334,34 @@ def _even_quotient(meaning: Meaning, place: Place) -> Way:
     return _quotient(_even_pool(meaning), place)
 
 
+def _axis_by_axis(meaning: Meaning, place: Place) -> Way:
+    """An adaptive pool in JAX, which has none: one axis after the other, window by window.
+
+    A sum over windows is one of sums over each axis, as a maximum is; the count comes at the end.
+    """
+    problem = meaning.problem
+    _unless(not problem.op.startswith("adaptive") or place.framework != "jax")
+    _unless(prod(problem.output) > MOST_TAPS, f"more than {MOST_TAPS} windows are not written out")
+    first, is_max = 1 if place.last else 2, "max" in problem.op
+    _unless(not is_max and not problem.is_float, "a quotient of integers is rounded in another way")
+    lines, counts = [], []
+    for axis, (size, count) in enumerate(zip(problem.x[2:], problem.output, strict=True)):
+        windows = [adaptive_window(size, count, o) for o in range(count)]
+        bounds = [(one.start, one.stop) for one in windows]
+        a, colons = axis + first, ":, " * (axis + first)
+        part = f"x[{colons}a:b].{'max' if is_max else 'sum'}({a})"
+        lines.append(f"x = jnp.stack([{part} for a, b in {bounds}], {a})")
+        counts.append(f"np.array({[len(one) for one in windows]})")
+    if is_max:
+        return Way((*lines, "y = x"), problem)
+    whole = (1, *problem.output, 1) if place.last else (1, 1, *problem.output)
+    outer = counts[0]
+    for other in counts[1:]:
+        outer = f"np.multiply.outer({outer}, {other})"
+    lines.append(f"count = {outer}.astype(x.dtype).reshape({whole})")
+    return Way((*lines, "y = lax.div(x, jnp.broadcast_to(count, x.shape))"), problem)
+
+
 def _norm(meaning: Meaning, place: Place) -> Way:
     """A norm as the root of a sum, where the root is exact."""
     problem = meaning.problem
@@ -412,6 +441,7 @@ def _ways() -> Iterator[tuple[str, Callable[[Meaning, Place], Way]]]:
     yield "a sum over a count", _quotient
     yield "a sum over a count, for equal windows", _even_quotient
     yield "the root of a sum", _norm
+    yield "one axis after the other", _axis_by_axis
     last = ("a pad before the call", "a cut after the call")
     for name in ("the padding in numbers", *last):
         yield f"zeros in the kernel, {name}", _widened(base[name])

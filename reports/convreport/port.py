@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -176,7 +177,9 @@ def as_text(told: Ported) -> str:
     lines = [told.problem.line, "", f"output      {size}{_pads(told)}"]
     if told.native:
         calls = told.native.lines[told.native.lines.index("") + 1 :]
-        own = [line for line in calls if "torch.from_numpy" not in line]
+        own = [
+            line for line in calls if not re.match(r"\w+ = (torch.from_numpy|tf.constant)", line)
+        ]
         how = "" if told.native.way == OWN else f"  # {told.native.way}"
         lines += [f"{told.source:<11} {line}" if not i else f"{'':<11} {line}"
                   for i, line in enumerate(own)]  # fmt: skip
@@ -188,6 +191,8 @@ def as_text(told: Ported) -> str:
         lines += [f"# as {told.source} has them, in NumPy: "
                   f"{'; '.join(layouts.described(told.problem, told.source))}"]  # fmt: skip
         lines += told.recipe.lines
+        if told.target == "onnx":
+            lines.append(f"# the node gives {layouts.axes_of_node(told.problem)}")
     return "\n".join([*lines, "", *_verdict(told)])
 
 

@@ -61,8 +61,13 @@ LINES = (
     "global_avg_pool x=2x3x4x5 float32",
     "global_max_pool x=2x3x4x5 float32",
 )
-# What a pair of frameworks has no equal code for, and a word of the reason that is told.
-IMPOSSIBLE: dict[tuple[str, str], str] = {}
+# Where a framework's own division or root is rounded otherwise on this or that processor: what is
+# not equal must then be told as a rounding, and as nothing else. A line and who is not exact in it.
+ROUNDED = {
+    "avg_pool x=1x2x9x8 kernel=3x3 stride=2x2 padding=1 count_include_pad float32": "jax",
+    "lp_pool x=1x2x8x8 kernel=2x2 stride=2x2 float32": "torch",
+    "global_avg_pool x=2x3x4x5 float32": "jax",
+}
 SAME = "conv x=1x3x10x10 w=4x3x3x3 stride=2x2 padding=same float32"
 
 
@@ -79,11 +84,11 @@ def test_every_line_is_ported_bit_exact_or_told_as_impossible(source: str, targe
     surprises = []
     for line in LINES:
         told = port(Problem.parse(line), source, target, cases=3)
-        reason = IMPOSSIBLE.get((target, line)) or IMPOSSIBLE.get((source, line))
-        if reason is None and not (told.exact and told.checked == 3):
+        is_rounded = ROUNDED.get(line) in (source, target) and "; a rounding: all" in as_text(told)
+        if is_rounded and not told.exact:
+            continue
+        if not (told.exact and told.checked == 3):
             surprises.append(f"{line}: {as_text(told)}")
-        if reason is not None and (told.exact or reason not in as_text(told)):
-            surprises.append(f"{line}: not {reason!r} but {as_text(told)}")
     assert surprises == []
 
 

@@ -24,13 +24,24 @@ def is_last(framework: str) -> bool:
 def described(problem: Problem, framework: str) -> list[str]:
     """Say in which axes the framework has each array, with their sizes."""
     last = is_last(framework)
-    axes = ("D, H, W"[-3 * problem.rank + 2 :]) if 0 < problem.rank <= 3 else "*spatial"
+    axes = "D, H, W"[-3 * problem.rank + 2 :]
     found = [f"x (N, {axes}, C)" if last else f"x (N, C, {axes})"]
     if problem.w:
         found.append("w " + _weight_axes(problem.op, last))
     if problem.bias:
         found.append("bias (M,)")
-    return [*found, f"y as {'(N, ..., M)' if last else '(N, M, ...)'}"]
+    return [*found, f"y {_axes_of_y(problem, last)}"]
+
+
+def axes_of_node(problem: Problem) -> str:
+    """Say in which axes a node of ONNX gives its answer."""
+    return f"y {_axes_of_y(problem, last=False)}"
+
+
+def _axes_of_y(problem: Problem, last: bool) -> str:
+    axes = "D, H, W"[-3 * problem.rank + 2 :]
+    channels = "M" if problem.w else "C"
+    return f"(N, {axes}, {channels})" if last else f"(N, {channels}, {axes})"
 
 
 def _weight_axes(op: str, last: bool) -> str:

@@ -41,7 +41,7 @@ def native(framework: str, problem: Problem, last: bool) -> list[str]:
         return _layered(problem, list(keras_calls.written(problem).lines))
     if framework == "jax":
         return _returned(jax_calls.body(problem, last).lines)
-    return list(onnx_calls.written(problem).lines)
+    return [f"node = {line}" for line in onnx_calls.written(problem).lines]
 
 
 def _without_reshape(problem: Problem, line: str) -> str:
