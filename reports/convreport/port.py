@@ -151,6 +151,7 @@ def _near(known: dict[str, Any], meaning: Meaning) -> Iterator[tuple[Recipe, str
         ("count_include_pad", not problem.count_include_pad),
         ("ceil_mode", False),
         ("dilation", ones),
+        ("p", 2),
     )
     for name, value in changes:
         if getattr(problem, name) == value:

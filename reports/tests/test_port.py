@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from dataclasses import replace
 from importlib.util import find_spec
 from itertools import permutations
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -230,6 +232,44 @@ def test_onnx_is_never_called_checked(target: str, capsys: pytest.CaptureFixture
         status, out, _ = _ported(capsys, SAME, *words)
         assert status == 0
         assert "not checked: onnx" in out
+
+
+@pytest.mark.parametrize(
+    ("line", "target", "words"),
+    [
+        (
+            "max_pool x=1x2x20x20 kernel=9x9 dilation=2 float32",
+            "keras",
+            ("closest     its own call", "with dilation (1, 1): the shape is", "has no dilation"),
+        ),
+        (
+            "lp_pool x=1x2x8x8 kernel=2x2 p=3 float32",
+            "tensorflow",
+            ("with p 2: ", "elements differ", "tf.nn has no lp_pool"),
+        ),
+    ],
+)
+def test_where_nothing_equals_it_the_closest_and_its_difference_are_told(
+    line: str, target: str, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit 1, and no word of a check."""
+    needs("torch", target)
+    status, out, _ = _ported(capsys, line, "--from", "torch", "--to", target)
+    assert status == 1
+    assert f"nothing was found in {target} that equals it" in out
+    assert [word for word in words if word not in out] == []
+    assert "checked on" not in out
+
+
+def test_the_documented_answers_are_what_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every command of docs/port.md stands there with its whole output."""
+    needs("torch", "tensorflow", "keras")
+    text = (Path(__file__).parents[2] / "docs" / "port.md").read_text("utf-8")
+    blocks = re.findall(r"^    \$ convformance port '(.*)' --from (\w+) --to (\w+)\n", text, re.M)
+    assert len(blocks) == 3
+    for line, source, target in blocks:
+        _, out, _ = _ported(capsys, line, "--from", source, "--to", target)
+        assert textwrap.indent(out, "    ") in text
 
 
 def test_flags_say_the_layer_as_explain_takes_them(capsys: pytest.CaptureFixture[str]) -> None:
