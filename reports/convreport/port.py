@@ -10,8 +10,9 @@ from typing import Any
 from convformance.backends import layouts
 from convformance.porting import CASES, Check, check, missing, runnable
 from convformance.problem import Problem
-from convformance.recipes import WHOLE, Meaning, Recipe, plain, recipes
+from convformance.recipes import Recipe, plain, recipes
 from convformance.sizes import AXIS_NAMES
+from convformance.ways import Meaning
 from convreport.predict import COMPUTES, axes_under, choices_for, predict, shape_under
 from convreport.profiles import load_profiles
 
@@ -71,7 +72,7 @@ def port(problem: Problem, source: str, target: str, cases: int = CASES) -> Port
         "source": source,
         "target": target,
         "shape": shape,
-        "pads": () if problem.op in WHOLE and not meaning.pads else meaning.pads,
+        "pads": meaning.pads,
         "native": natives[0] if natives else None,
         "notes": tuple(filter(None, [note])),
         "reasons": tuple(reasons),

@@ -17,8 +17,9 @@ from convformance.backends import layouts
 from convformance.fills import make_arrays
 from convformance.porting import ADAPTERS, Check, check, differing, run
 from convformance.problem import Case, Problem
-from convformance.recipes import Meaning, Place, Recipe, UnknownError, Way, recipes
+from convformance.recipes import Recipe, UnknownError, recipes
 from convformance.registry import make_backend
+from convformance.ways import Meaning, Place, Way
 from convreport import cli
 from convreport.port import as_text, meant, port
 
