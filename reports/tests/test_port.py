@@ -49,6 +49,7 @@ LINES = (
     "conv_transpose x=1x3x4x4 w=3x2x3x3 dilation=2x1 padding=0+1x1+0 float32",
     "conv_transpose x=1x4x5x5 w=4x2x3x3 groups=2 stride=2x2 padding=1 bias float32",
     "conv_transpose x=1x2x6 w=2x3x4 stride=2 padding=1 float32",
+    "conv_transpose x=1x3x4x5 w=3x2x3x2 stride=2x3 padding=1x3+1 output_padding=1 float32",
     "max_pool x=1x2x9x9 kernel=3x3 stride=2x2 padding=same float32",
     "max_pool x=1x2x8x8 kernel=3x3 stride=2x2 padding=1 ceil_mode float32",
     "max_pool x=1x2x10x10 kernel=3x2 dilation=2x1 float32",
