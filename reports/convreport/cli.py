@@ -39,6 +39,7 @@ from convreport.explain_command import add_explain
 from convreport.history import History, HistoryError, read_history
 from convreport.lawtext import law_text
 from convreport.listing import WHAT, listing
+from convreport.port_command import add_port
 from convreport.progress import progress_plugins
 from convreport.summary import print_summary
 from convreport.usage import FINE, RED, RUNS, USAGE, UsageError, load_runs, writing
@@ -79,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_case(commands)
     _add_law(commands)
     add_explain(commands)
+    add_port(commands)
     _add_list(commands)
     add_diff(commands)
     add_history(commands)

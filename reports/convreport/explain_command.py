@@ -49,35 +49,36 @@ def add_explain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def run_explain(options: argparse.Namespace) -> int:
     """Explain what the options say; return the exit status."""
     try:
-        problem, notes = _problem(options)
+        problem, notes = given_problem(options)
         wanted = options.expect_shape and shape_of("--expect-shape", options.expect_shape)
     except (FlagError, LineError) as error:
-        return _refuse(f"error: {error}")
+        return refuse(f"error: {error}")
     if wanted:
         answer = explain_shape(problem, wanted)
         print(shape_json(answer) if options.json else shape_text(answer))
         return FINE
     broken = broken_clause(problem)
     if broken:
-        return _refuse(mistake_text(problem, broken))
+        return refuse(mistake_text(problem, broken))
     told = explain(problem, notes)
     if options.html:
         try:
             write_page(told, options.html)
         except OSError as error:
-            return _refuse(f"error: {options.html}: {error.strerror or error}")
+            return refuse(f"error: {options.html}: {error.strerror or error}")
     print(as_json(told) if options.json else as_text(told))
     if options.html and not options.json:
         print(f"\npage        {options.html}")
     return FINE
 
 
-def _refuse(text: str) -> int:
+def refuse(text: str) -> int:
+    """Print why a command does nothing; return the exit status."""
     print(f"convformance: {text}", file=sys.stderr)
     return USAGE
 
 
-def _problem(options: argparse.Namespace) -> tuple[Problem, list[str]]:
+def given_problem(options: argparse.Namespace) -> tuple[Problem, list[str]]:
     """Return the problem of a line or of flags, and notes."""
     flags = given_flags(options)
     named = op_of(options.what)
