@@ -14,6 +14,7 @@ from convreport.anchors import digest, safe, unique
 from convreport.arrays import Grid, grid
 from convreport.columns import Column
 from convreport.history import History, told
+from convreport.player import Player, player_of
 from convreport.text import LONGEST_SCRIPT, Long, clip, command, count, law_command
 
 MOST_LINES = 10
@@ -73,6 +74,7 @@ class FindingView:
     inputs: tuple[Grid, ...]
     outputs: tuple[Output, ...]
     marked: str
+    player: Player | None
     terms: Long
     script: Long
     entry: tuple[Fact, ...]
@@ -180,6 +182,7 @@ def _view(
         inputs=tuple(grid(name, text, finding.op) for name, text in finding.inputs.items()),
         outputs=tuple(_outputs(finding)),
         marked=_marked(finding),
+        player=player_of(finding),
         terms=clip(finding.terms),
         script=clip(finding.script, LONGEST_SCRIPT),
         entry=facts(finding.entry or {}),
