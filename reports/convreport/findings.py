@@ -16,6 +16,7 @@ from convreport.columns import Column
 from convreport.history import History, told
 from convreport.player import Player, player_of
 from convreport.text import LONGEST_SCRIPT, Long, clip, command, count, law_command
+from convreport.wires import TapMapView, tap_map_of
 
 MOST_LINES = 10
 MOST_PLACES = 10
@@ -74,6 +75,7 @@ class FindingView:
     inputs: tuple[Grid, ...]
     outputs: tuple[Output, ...]
     marked: str
+    wiring: TapMapView | None
     player: Player | None
     terms: Long
     script: Long
@@ -182,6 +184,7 @@ def _view(
         inputs=tuple(grid(name, text, finding.op) for name, text in finding.inputs.items()),
         outputs=tuple(_outputs(finding)),
         marked=_marked(finding),
+        wiring=tap_map_of(finding),
         player=player_of(finding),
         terms=clip(finding.terms),
         script=clip(finding.script, LONGEST_SCRIPT),
