@@ -22,7 +22,7 @@ from convformance.runfile import ArrayText, Finding
 from convformance.sizes import axes_of
 from convformance.verdict import Kind
 from convoracle import Axis, Operation
-from convoracle.exact import Number
+from convoracle.exact import Number, is_nan
 from convoracle.tensor import Position, flat_index, positions
 from convoracle.window import readers
 
@@ -262,9 +262,7 @@ def scene_of(finding: Finding) -> Scene | None:
         return None
     pairs = [_words(arrays.get("indices")) for arrays in (finding.expected, finding.got)]
     indices = (pairs[0], pairs[1]) if pairs[0] and pairs[1] else None
-    wrong = tuple(
-        flat_index(at, expected.shape) for at in _positions(finding, expected.shape)
-    )
+    wrong = tuple(flat_index(at, expected.shape) for at in _positions(finding, expected.shape))
     scene = Scene(problem, held, expected, got, indices, wrong, wrong[0] if wrong else 0)
     return scene if _true(scene) else None
 
@@ -294,7 +292,7 @@ def _fits(problem: Problem, expected: Words) -> bool:
     if problem.grad or problem.is_complex or broken_clause(problem):
         return False
     shaped = expected.shape == tuple(output_shape(problem))
-    return shaped and 0 < prod(expected.shape) and 1 <= problem.rank <= MOST_RANK
+    return shaped and prod(expected.shape) > 0 and 1 <= problem.rank <= MOST_RANK
 
 
 def _true(scene: Scene) -> bool:
@@ -315,7 +313,7 @@ def _same(value: Number, told: str, dtype: str) -> bool:
     if dtype.startswith(("int", "uint")):
         return told.lstrip("-").isdigit() and int(told) == value
     read = float(np.array(float(told)).astype(numpy_dtype(dtype)))
-    return read == float(value) or (read != read and value != value)
+    return read == float(value) or (is_nan(read) and is_nan(value))
 
 
 def _positions(finding: Finding, shape: Sequence[int]) -> Iterator[Position]:
@@ -346,5 +344,3 @@ def _flat(values: Any) -> Iterator[Any]:
             yield from _flat(part)
         else:
             yield part
-
-

@@ -86,9 +86,7 @@ def _running(scene: Scene) -> str:
     return "maximum" if is_largest else "sum"
 
 
-def _terms(
-    scene: Scene, at: Position, reads: Sequence[Read]
-) -> Iterator[tuple[str, str, Number]]:
+def _terms(scene: Scene, at: Position, reads: Sequence[Read]) -> Iterator[tuple[str, str, Number]]:
     """Yield of each term what it reads, how it is written, and its value."""
     problem = scene.problem
     takes_padding = not problem.op.endswith("_pool") or (
@@ -184,8 +182,7 @@ def _input(scene: Scene, at: Position, reads: Sequence[Read]) -> Iterator[Sheet]
         for lead in product(*slices):
             grid = tuple(
                 tuple(
-                    _cell(scene, (n, c), (*lead, row, column)[-rank:], tapped)
-                    for column in columns
+                    _cell(scene, (n, c), (*lead, row, column)[-rank:], tapped) for column in columns
                 )
                 for row in rows
             )

@@ -116,9 +116,7 @@ def _wiring(
     boxes = [Box(at["x", spot], TOP, above[spot]) for spot in inputs]
     boxes += [Box(at["y", spot], low, below[spot]) for spot in outputs]
     wires = tuple(_wires(side, shown, at, cell))
-    return Wiring(
-        side, width, low + HEIGHT + TOP, cell, tuple(boxes), wires, _told(side, shown)
-    )
+    return Wiring(side, width, low + HEIGHT + TOP, cell, tuple(boxes), wires, _told(side, shown))
 
 
 def _places(many: int, cell: int, width: int) -> list[int]:
@@ -166,7 +164,9 @@ def _told(side: str, shown: Sequence[_Fed]) -> str:
     told = []
     for one in shown:
         own, _ = _sides(one, side)
-        words = " + ".join(f"{factor:.3g} {_named('x', spot)}" for spot, factor in sorted(own.items()))
+        words = " + ".join(
+            f"{factor:.3g} {_named('x', spot)}" for spot, factor in sorted(own.items())
+        )
         told.append(f"{_named('y', one.output)} reads {words or 'nothing'}")
     return f"{side}: {'; '.join(told)}"
 
