@@ -8,11 +8,11 @@ from typing import Any
 
 from convformance.runfile import Finding
 
-CELL, HEIGHT, GAP, TOP = 22, 22, 6, 18  # a cell's least width, its height, what lies between, rows
+CELL, HEIGHT, GAP, TOP = 22, 22, 12, 18  # of a cell: least width, height; between; for words
 FALL = 92  # from the input row to the output row
 LETTER = 7  # the width of a letter in a cell
 MOST_OUTPUTS, MOST_INPUTS = 6, 24
-MOST_FACTORS = 16  # of a drawing; with more the lines stand alone
+MOST_FACTORS = 12  # of a drawing; with more the lines stand alone
 
 Spot = tuple[int, ...]  # (channel, *spatial)
 
