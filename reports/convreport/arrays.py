@@ -44,6 +44,11 @@ class Grid:
     blocks: tuple[Block, ...]
     note: str = ""
 
+    @property
+    def is_flat(self) -> bool:
+        """Whether there are several blocks of one row each, which make one table."""
+        return len(self.blocks) > 1 and all(len(block.rows) == 1 for block in self.blocks)
+
 
 def grid(name: str, array: ArrayText, op: str, wrong: Collection[Position] = ()) -> Grid:
     """Return the array as blocks, the elements at `wrong` marked."""

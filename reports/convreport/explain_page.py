@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from convformance import __version__
+from convformance.problem import Problem
 from convreport.explain import Explanation, way
 from convreport.explain_text import (
     agreement_lines,
@@ -20,6 +21,7 @@ from convreport.explain_text import (
     pads_text,
     parting_lines,
 )
+from convreport.player import player_of_problem
 from convreport.text import finalize, sizes
 from convreport.windows import drawings
 
@@ -48,19 +50,25 @@ def render_page(told: Explanation) -> str:
     )
     environment.filters |= {"sizes": sizes, "pads": pads_text, "way": way}
     style = _own("style.css") + _own("explain.css")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    script = _own("player.js")
     return environment.get_template("explain.html.jinja").render(
         told=told,
         version=__version__,
         style=Markup(style),  # our own files, no text of others in them
-        policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; "
-        "form-action 'none'",
+        script=Markup(script),  # the same
+        policy=f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; "
+        "base-uri 'none'; form-action 'none'",
         agreement=list(agreement_lines(told)),
         partings=list(parting_lines(told)),
+        player=player_of_problem(Problem.parse(told.line)),
         drawings=drawings(told.axes, told.over_output),
         borders=list(border_lines(told)),
         costs=list(cost_lines(told)),
     )
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _own(name: str) -> str:

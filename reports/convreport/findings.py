@@ -15,7 +15,9 @@ from convreport.anchors import digest, safe, unique
 from convreport.arrays import Grid, grid
 from convreport.columns import Column
 from convreport.history import History, told
+from convreport.player import Player, player_of
 from convreport.text import LONGEST_SCRIPT, Long, clip, command, count, law_command
+from convreport.wires import TapMapView, tap_map_of
 
 MOST_KNOWN = 64  # elements of an array that a known finding shows; its command shows all
 MOST_LINES = 10
@@ -75,6 +77,8 @@ class FindingView:
     inputs: tuple[Grid, ...]
     outputs: tuple[Output, ...]
     marked: str
+    wiring: TapMapView | None
+    player: Player | None
     terms: Long
     script: Long
     entry: tuple[Fact, ...]
@@ -195,6 +199,8 @@ def _view(
         inputs=tuple(grid(name, text, finding.op) for name, text in finding.inputs.items()),
         outputs=tuple(_outputs(finding)),
         marked=_marked(finding),
+        wiring=tap_map_of(finding),
+        player=player_of(finding),
         terms=clip(finding.terms),
         script=clip(finding.script, LONGEST_SCRIPT),
         entry=facts(finding.entry or {}),

@@ -56,11 +56,12 @@ def _rendered(template: str, **values: object) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    style, script = _own("style.css"), _own("copy.js") + _own("filter.js")
+    style = _own("style.css")
+    script = _own("copy.js") + _own("filter.js") + _own("player.js")
     return environment.get_template(template).render(
         **values,
         style=Markup(style),  # our own file, no text of others in it
-        script=Markup(script),  # our own file, no text of others in it
+        script=Markup(script),  # our own files, no text of others in it
         # Whatever a backend says, the browser runs this script and style and no other.
         policy=f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; "
         "base-uri 'none'; form-action 'none'",
