@@ -288,6 +288,15 @@ def test_words_of_a_backend_stay_text(open_report: Any, findings: list[Finding])
     assert page.locator("img").count() == 0
 
 
+def test_a_report_of_many_players_stays_below_two_megabytes(
+    make_run: MakeRun, findings: list[Finding]
+) -> None:
+    many = [replace(findings[i % len(findings)], id=f"d-{i:08}") for i in range(150)]
+    text = render([make_run(findings=tuple(many))])
+    assert text.count('class="player"') == 150
+    assert len(text.encode()) < 2_000_000
+
+
 @pytest.mark.parametrize(
     "changes",
     [
