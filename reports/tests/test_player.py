@@ -199,8 +199,9 @@ def test_every_step_draws_the_window_that_the_oracle_reads(
                 for title, sheets in drawn.boards
             ]  # fmt: skip
             assert one["boards"] == boards, f"{finding.line} at {place}"
-            reads = [term.reads for term in drawn.terms]
-            assert [row[0] for row in one["terms"]][: len(reads)] == reads
+            assert one["said"] == drawn.said
+            listed = [[term.reads, term.told, term.running] for term in drawn.terms]
+            assert one["terms"][: len(listed)] == listed, f"{finding.line} at {place}"
 
 
 def test_the_first_picture_stands_there_without_javascript(
