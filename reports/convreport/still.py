@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 
 from convformance.evidence import word
@@ -66,19 +67,27 @@ def still(scene: Scene, position: Position | None = None) -> Still:
     if scene.got:
         boards.append(("got", tuple(_output(scene, scene.got, at))))
     terms = list(_terms(scene, at, reads))
-    totals = [scene.operation.combine([one for _, _, one in terms[: i + 1]])
-              for i in range(min(len(terms), MOST_TERMS))]  # fmt: skip
+    totals = [
+        _total(scene, [one for _, _, one in terms[: i + 1]])
+        for i in range(min(len(terms), MOST_TERMS))
+    ]
+    tell = partial(shown, is_whole=not scene.problem.is_float)
     listed = tuple(
-        Term(reads_text, told if told == shown(value) else f"{told} = {shown(value)}", shown(total))
-        for (reads_text, told, value), total in zip(terms, totals, strict=False)
+        Term(place, told if told == tell(value) else f"{told} = {tell(value)}", tell(total))
+        for (place, told, value), total in zip(terms, totals, strict=False)
     )
     more = len(terms) - len(listed)
     return Still(tuple(boards), _running(scene), listed, more, _said(scene, at, reads, terms))
 
 
-def shown(number: Number) -> str:
-    """Return a number in words; one with more bits than a float is rounded to one."""
-    return str(number) if isinstance(number, int) else word(as_floats([number])[0])
+def shown(number: Number, *, is_whole: bool = False) -> str:
+    """Return a number in words; of a float dtype, one with more bits is rounded to a float."""
+    return str(number) if is_whole else word(as_floats([number])[0])
+
+
+def _total(scene: Scene, terms: Sequence[Number]) -> Number:
+    total = scene.operation.combine(terms)
+    return total if _running(scene) == "maximum" else total + 0  # a sum of zeros is plain zero
 
 
 def _running(scene: Scene) -> str:
@@ -133,10 +142,16 @@ def _said(
     scene: Scene, at: Position, reads: Sequence[Read], terms: Sequence[tuple[str, str, Number]]
 ) -> str:
     """Return the sentence: "output [0, 1, 3]: 3 * 2 + ... = 7, got 9"."""
-    total, expected = scene.operation.exact(at), scene.expected.at(at)
+    expected = scene.expected.at(at)
+    # What a division or a root makes is told rounded, a sum also before it is.
+    is_sum = terms and not scene.problem.op.endswith("_pool")
+    total = expected
+    if is_sum:
+        exact = _total(scene, [one for _, _, one in terms])
+        total = shown(exact, is_whole=not scene.problem.is_float)
     words = [f"bias {told}" if name.startswith("bias") else told for name, told, _ in terms]
-    text = f"output [{', '.join(map(str, at))}]: {_sum(scene, reads, words)} = {shown(total)}"
-    if shown(total) != expected:
+    text = f"output [{', '.join(map(str, at))}]: {_sum(scene, reads, words)} = {total}"
+    if total != expected:
         text += f", as {scene.problem.answer_dtype} {expected}"
     if scene.got:
         text += f", got {scene.got.at(at) or 'no such element'}"

@@ -199,8 +199,9 @@ def test_every_step_draws_the_window_that_the_oracle_reads(
                 for title, sheets in drawn.boards
             ]  # fmt: skip
             assert one["boards"] == boards, f"{finding.line} at {place}"
-            reads = [term.reads for term in drawn.terms]
-            assert [row[0] for row in one["terms"]][: len(reads)] == reads
+            assert one["said"] == drawn.said
+            listed = [[term.reads, term.told, term.running] for term in drawn.terms]
+            assert one["terms"][: len(listed)] == listed, f"{finding.line} at {place}"
 
 
 def test_the_first_picture_stands_there_without_javascript(
@@ -286,6 +287,15 @@ def test_words_of_a_backend_stay_text(open_report: Any, findings: list[Finding])
     root.get_by_role("button", name="first output").click()
     assert root.locator(".said").text_content().endswith(f"got {hostile}")
     assert page.locator("img").count() == 0
+
+
+def test_a_report_of_many_players_stays_below_two_megabytes(
+    make_run: MakeRun, findings: list[Finding]
+) -> None:
+    many = [replace(findings[i % len(findings)], id=f"d-{i:08}") for i in range(150)]
+    text = render([make_run(findings=tuple(many))])
+    assert text.count('class="player"') == 150
+    assert len(text.encode()) < 2_000_000
 
 
 @pytest.mark.parametrize(

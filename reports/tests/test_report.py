@@ -162,6 +162,18 @@ def test_blocks_of_a_large_rank_name_their_place(
     assert [element.text for element in grid.blocks[1].rows[0]] == ["3", "4"]
 
 
+def test_blocks_of_one_row_make_one_table(make_run: MakeRun, make_finding: MakeFinding) -> None:
+    array = ArrayText([1, 2, 2], "int8", [[["1", "2"], ["3", "4"]]])
+    values = {"inputs": {}, "expected": {"y": array}, "got": {}, "wrong": [("y", [0, 1, 0])]}
+    text = render([make_run(findings=(make_finding(**values),))])
+    (table,) = re.findall('<table class="grid">.*?</table>', text)
+    rows = re.sub("<mark>.*?</mark>", "!", table).partition("<tbody>")[2]
+    assert rows == (
+        "<tr><th scope=row>n=0, c=0<td>1<td>2"
+        '<tr><th scope=row>n=0, c=1<td class="differs">!<td>4</table>'
+    )
+
+
 def test_an_array_too_large_to_print_says_its_shape_and_where_it_differs(
     make_run: MakeRun, make_finding: MakeFinding
 ) -> None:

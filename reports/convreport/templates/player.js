@@ -86,10 +86,14 @@
     return lift(rounded * quantum);
   }
 
+  /* A number as the report writes it elsewhere: 1e-05 below 0.0001, 1e+16 from there on. */
   function shown(number, isWhole) {
     if (isWhole) return number.whole.toString();
-    if (Object.is(number.near, -0)) return "-0";
-    return String(number.near).replace("Infinity", "inf").replace("NaN", "nan");
+    const { near } = number;
+    if (Object.is(near, -0)) return "-0";
+    const isPlain = !Number.isFinite(near) || near === 0 || (Math.abs(near) >= 1e-4 && Math.abs(near) < 1e16);
+    if (!isPlain) return near.toExponential().replace(/e([+-])(\d)$/, "e$10$2");
+    return String(near).replace("Infinity", "inf").replace("NaN", "nan");
   }
 
   /* Geometry, one axis at a time, as the specification has it. */
@@ -245,10 +249,9 @@
       const told = data.bias.words[at[1]];
       terms.push({ reads: `bias[${at[1]}]`, told, value: element(told, data.dtype), isBias: true });
     }
-    let total;
+    let total = lift(data.isLargest ? -Infinity : 0);
     for (const term of terms) {
-      if (!total) total = term.value;
-      else total = data.isLargest ? larger(total, term.value) : add(total, term.value);
+      total = data.isLargest ? larger(total, term.value) : add(total, term.value);
       term.running = total;
     }
     return terms;
