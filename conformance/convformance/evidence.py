@@ -60,7 +60,7 @@ def array_text(array: Array) -> ArrayText:
 def expected_text(expected: Expectation) -> dict[str, ArrayText]:
     """Return the expected arrays as words; a sampled expectation has no whole array."""
     shown = not expected.sampled and prod(expected.shape) <= LARGEST_SHOWN
-    found = {expected.problem.answers[0]: whole(expected)}
+    found = {expected.problem.answers[0]: expected.joined}
     if expected.indices is not None:
         found["indices"] = expected.indices
     return {
@@ -71,13 +71,6 @@ def expected_text(expected: Expectation) -> dict[str, ArrayText]:
         )
         for name, array in found.items()
     }
-
-
-def whole(expected: Expectation) -> Array:
-    """Return the expected elements; the parts of complex ones put together."""
-    if not expected.problem.is_complex:
-        return expected.y
-    return np.ascontiguousarray(expected.y[: expected.y.size // 2 * 2]).view(expected.problem.dtype)
 
 
 def _words(array: Array) -> Any:

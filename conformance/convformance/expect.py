@@ -70,6 +70,14 @@ class Expectation:
         """The expected elements, in the order of `positions`, in the output's dtype."""
         return elements(list(map(self.operation.finished, self.exact)), self.operation.dtype)
 
+    @property
+    def joined(self) -> Array:
+        """`y`, and of complex elements those that the parts make together."""
+        if not self.problem.is_complex:
+            return self.y
+        pairs = self.y[: self.y.size // 2 * 2]  # a sample may end between the parts
+        return np.ascontiguousarray(pairs).view(numpy_dtype(self.problem.dtype))
+
     @cached_property
     def exact(self) -> list[Number]:
         """The elements before they are rounded, in the order of `positions`."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from convformance.backend import Array
 from convformance.bench import Bench, Examined
-from convformance.evidence import terms_text, whole, word
+from convformance.evidence import terms_text, word
 from convformance.expect import Expectation
 from convformance.sizes import size_lines
 from convoracle import CLAUSES, VARIANTS, InvalidProblem
@@ -113,7 +113,7 @@ def _expectation(examined: Examined) -> Iterator[str]:
         sizes = "x".join(map(str, expected.shape))
         yield f"expected  {main} {sizes}, judged at {len(expected.positions)} sampled elements"
         return
-    yield from _array(f"expected  {main}", whole(expected).reshape(expected.shape))
+    yield from _array(f"expected  {main}", expected.joined.reshape(expected.shape))
     if expected.indices is not None:
         yield from _array("expected  indices", expected.indices.reshape(expected.shape))
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 
 from convformance import __version__, ledger
-from convformance.bench import Bench
+from convformance.bench import EACH, Bench
 from convformance.expect import broken_clause
 from convformance.front import narrowed_by, run_suite
 from convformance.laws import LAWS
@@ -46,7 +46,6 @@ from convreport.usage import FINE, RED, RUNS, USAGE, UsageError, load_runs, writ
 from convreport.write import write_report
 
 MOST_MINUTES = 7 * 24 * 60  # a week
-DIAGNOSING = 10.0  # seconds
 LARGEST_CASE = 2**27  # elements of all inputs together: about a gigabyte of Python numbers
 
 
@@ -250,7 +249,7 @@ def _case(options: argparse.Namespace) -> int:
     case = Case.parse(options.line)
     _check_size(case)
     backend = Isolated(options.backend)
-    bench = Bench(backend, ledger.load(backend.name, backend.version), seconds=DIAGNOSING)
+    bench = Bench(backend, ledger.load(backend.name, backend.version), seconds=EACH)
     try:
         examined = bench.examine(case)
         diagnosis = bench.diagnosis(examined)

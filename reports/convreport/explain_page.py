@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import os
-from importlib import resources
 from pathlib import Path
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from convformance import __version__
 from convformance.problem import Problem
@@ -21,43 +14,27 @@ from convreport.explain_text import (
     pads_text,
     parting_lines,
 )
+from convreport.files import write_whole
 from convreport.player import player_of_problem
-from convreport.text import finalize, sizes
+from convreport.rendering import rendered
+from convreport.text import sizes
 from convreport.windows import drawings
 
 
 def write_page(told: Explanation, path: Path) -> None:
     """Write the page; on an error an older one stays."""
-    text = render_page(told)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_whole(path, render_page(told), parents=False)
 
 
 def render_page(told: Explanation) -> str:
     """Return the page's HTML; equal explanations give equal text."""
-    environment = Environment(
-        loader=PackageLoader("convreport"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"sizes": sizes, "pads": pads_text, "way": way}
-    style = _own("style.css") + _own("explain.css")
-    script = _own("player.js")
-    return environment.get_template("explain.html.jinja").render(
+    return rendered(
+        "explain.html.jinja",
+        styles=("style.css", "explain.css"),
+        scripts=("player.js",),
+        filters={"sizes": sizes, "pads": pads_text, "way": way},
         told=told,
         version=__version__,
-        style=Markup(style),  # our own files, no text of others in them
-        script=Markup(script),  # the same
-        policy=f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; "
-        "base-uri 'none'; form-action 'none'",
         agreement=list(agreement_lines(told)),
         partings=list(parting_lines(told)),
         player=player_of_problem(Problem.parse(told.line)),
@@ -65,11 +42,3 @@ def render_page(told: Explanation) -> str:
         borders=list(border_lines(told)),
         costs=list(cost_lines(told)),
     )
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
-def _own(name: str) -> str:
-    return resources.files("convreport").joinpath("templates", name).read_text(encoding="utf-8")

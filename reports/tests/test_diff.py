@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -369,11 +368,7 @@ def hostile(make_run: MakeRun) -> Sequence[Run]:
 def test_hostile_strings_are_text_on_the_page_and_on_the_console(make_run: MakeRun) -> None:
     diff = compare(*hostile(make_run))
     page, console = render_diff(diff), piped(diff)
-    tags: list[str] = []
-    parser = HTMLParser()
-    parser.handle_starttag = lambda tag, _: tags.append(tag)  # type: ignore[method-assign]
-    parser.feed(page)
-    assert tags.count("script") == 1
+    assert len(re.findall(r"<script\b", page, re.IGNORECASE)) == 1
     for text in (page, console):
         assert re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", text) is None
     assert "{{ 7 * 7 }}" in page

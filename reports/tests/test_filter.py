@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,22 +14,9 @@ from convreport.columns import columns
 from convreport.findings import finding_views
 from convreport.write import write_report
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
-BROWSER = shutil.which("chromium")
 MakeRun = Callable[..., Run]
 MakeFinding = Callable[..., Finding]
 HOSTILE = '"><script>window.bad = 1</script>'
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if BROWSER is None:
-        pytest.skip("no chromium is installed")
-    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=BROWSER, args=options)
-        yield started
-        started.close()
 
 
 @pytest.fixture

@@ -38,10 +38,6 @@ def around(case: Case, wrong: Sequence[Case] = ()) -> Iterator[Case]:
         yield replace(case, problem=problem, fill=fill, seed=case.seed + turn)
 
 
-def _of(name: str, value: Any) -> dict[str, Any]:
-    return {name: value}
-
-
 def varied(problem: Problem, random: Random) -> Problem:
     """Return a valid problem in which one to three numbers are other ones."""
     found = problem
@@ -76,9 +72,9 @@ def _moved(values: tuple[int, ...], random: Random, least: int, most: int = 2) -
 
 def _sized(problem: Problem, random: Random) -> Problem:
     most = 4 if random.random() < 0.8 else 16
-    name = "output" if problem.op == "fold" else "x"
-    sizes = _moved(getattr(problem, name)[-problem.rank :], random, 1, most)
-    return replace(problem, **_of(name, sizes if name == "output" else (*problem.x[:2], *sizes)))
+    if problem.op == "fold":
+        return replace(problem, output=_moved(problem.output, random, 1, most))
+    return replace(problem, x=(*problem.x[:2], *_moved(problem.x[2:], random, 1, most)))
 
 
 def _batched(problem: Problem, random: Random) -> Problem | None:
@@ -140,7 +136,8 @@ def _flagged(problem: Problem, random: Random) -> Problem:
     kinds = ["padding"] if "padding" in OPS[problem.op] else []
     name = [*flags, *kinds][int(random.integers(len(flags) + len(kinds)))]
     if name != "padding":
-        return replace(problem, **_of(name, not getattr(problem, name)))
+        turned: dict[str, Any] = {name: not getattr(problem, name)}
+        return replace(problem, **turned)
     sides = [int(random.integers(3)) for _ in range(2 * problem.rank)]
     explicit = tuple(zip(sides[::2], sides[1::2], strict=True))
     kinds_of: tuple[Any, ...] = ("valid", explicit, explicit, "same_upper", problem.padding)

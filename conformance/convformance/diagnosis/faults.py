@@ -88,10 +88,7 @@ def whole(expected: Expectation) -> Array:
     """Return the expected answer as an array; raise `ValueError` for a sampled one."""
     if expected.sampled:
         raise ValueError("too large to answer whole")
-    if not expected.problem.is_complex:
-        return expected.y.reshape(expected.shape)
-    parts = np.ascontiguousarray(expected.y).view(expected.problem.dtype)
-    return parts.reshape(expected.shape)
+    return expected.joined.reshape(expected.shape)
 
 
 def fitted(y: Array, shape: tuple[int, ...]) -> Array:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations, islice
 from math import prod
-from typing import Any
 
 import numpy as np
 
@@ -73,7 +73,7 @@ def _attributes(problem: Problem) -> Iterator[Fact]:
     yield "batch > 2", lambda one: one.x[0] > 2
     for p in (1, 2, 3):
         if problem.op == "lp_pool":
-            yield f"p = {p}", lambda one, p=p: one.p == p  # type: ignore[misc]
+            yield f"p = {p}", partial(_has_p, p)
 
 
 def _windows(problem: Problem) -> Iterator[Fact]:
@@ -89,12 +89,7 @@ def _windows(problem: Problem) -> Iterator[Fact]:
     yield "every kernel is 1", lambda one: max(one.kernel_size, default=1) == 1
     yield "some kernel is even", lambda one: any(k % 2 == 0 for k in one.kernel_size)
     for most in (3, 5, 7):
-        yield (
-            f"some kernel > {most}",
-            lambda one, most=most: (  # type: ignore[misc]
-                max(one.kernel_size, default=1) > most
-            ),
-        )
+        yield f"some kernel > {most}", _above(lambda one: max(one.kernel_size, default=1), most)
     yield "padding = same", lambda one: str(one.padding).startswith("same")
     yield (
         "there is padding",
@@ -131,10 +126,22 @@ def _sizes(problem: Problem) -> Iterator[Fact]:
         ("taps", lambda one: prod(one.kernel_size)),
     )
     for name, number in counted:
-        yield f"{name} > 1", lambda one, number=number: number(one) > 1  # type: ignore[misc]
+        yield f"{name} > 1", _above(number, 1)
         for block in BLOCKS:
-            yield f"{name} > {block}", lambda one, n=number, b=block: n(one) > b  # type: ignore[misc]
-            yield f"{name} mod {block} > 0", lambda one, n=number, b=block: n(one) % b > 0  # type: ignore[misc]
+            yield f"{name} > {block}", _above(number, block)
+            yield f"{name} mod {block} > 0", _above(_remainder(number, block), 0)
+
+
+def _has_p(p: float, problem: Problem) -> bool:
+    return problem.p == p
+
+
+def _above(number: Callable[[Problem], int], least: int) -> Callable[[Problem], bool]:
+    return lambda problem: number(problem) > least
+
+
+def _remainder(number: Callable[[Problem], int], block: int) -> Callable[[Problem], int]:
+    return lambda problem: number(problem) % block
 
 
 def _pads(problem: Problem) -> tuple[tuple[int, int], ...]:
@@ -188,8 +195,14 @@ def _both_ways(problem: Problem) -> Iterator[Fact]:
     found = list(facts(problem))
     yield from found
     for words, holds in found:
-        yield f"not {words}", lambda one, holds=holds: not holds(one)  # type: ignore[misc]
+        yield f"not {words}", _denied(holds)
 
 
-def _together(one: Callable[[Problem], bool], other: Callable[[Problem], bool]) -> Any:
+def _denied(holds: Callable[[Problem], bool]) -> Callable[[Problem], bool]:
+    return lambda problem: not holds(problem)
+
+
+def _together(
+    one: Callable[[Problem], bool], other: Callable[[Problem], bool]
+) -> Callable[[Problem], bool]:
     return lambda problem: one(problem) and other(problem)

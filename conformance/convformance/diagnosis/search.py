@@ -272,21 +272,25 @@ def _explaining(
 
 
 def _explains(faults: tuple[Fault, ...], wrong: Answered) -> bool:
-    made = answer(faults, wrong.expected, wrong.arrays)
-    if made is None:
-        return False
-    main, got = wrong.case.problem.answers[0], wrong.got
-    fits = got[main].shape == wrong.expected.shape and not any(one.after for one in faults)
-    if fits and made[main].ndim == got[main].ndim:
-        # An implementation may take the right sizes and the wrong windows.
-        made = {name: fitted(array, got[main].shape) for name, array in made.items()}
-    return same(made, got)
+    return _holds(faults, wrong) is True
 
 
 def _refuted(faults: tuple[Fault, ...], right: Answered) -> bool:
     """Whether the faults would show in a case that the backend gets right."""
-    applies = answer(faults, right.expected, right.arrays) is not None
-    return applies and not _explains(faults, right)
+    return _holds(faults, right) is False
+
+
+def _holds(faults: tuple[Fault, ...], answered: Answered) -> bool | None:
+    """Return whether the faults give what the backend answers; None where one does not apply."""
+    made = answer(faults, answered.expected, answered.arrays)
+    if made is None:
+        return None
+    main, got = answered.case.problem.answers[0], answered.got
+    fits = got[main].shape == answered.expected.shape and not any(one.after for one in faults)
+    if fits and made[main].ndim == got[main].ndim:
+        # An implementation may take the right sizes and the wrong windows.
+        made = {name: fitted(array, got[main].shape) for name, array in made.items()}
+    return same(made, got)
 
 
 def _pairs(wrong: Answered) -> Iterator[tuple[Fault, ...]]:
