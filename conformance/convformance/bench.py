@@ -144,7 +144,11 @@ class Bench:
             return None
         started = time.monotonic()
         until = started + min(self.seconds, EACH)
-        found = diagnose(self.backend, examined.case, until=until)
+        try:
+            found = diagnose(self.backend, examined.case, until=until)
+        except Exception as trouble:  # a fault of ours, and no reason to lose the finding
+            told = f"the diagnosis broke off: {type(trouble).__name__}: {trouble}"
+            found = Diagnosis((), unexplained=(told,))
         self.seconds -= time.monotonic() - started
         return found
 

@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 
 from convformance.backend import Unsupported
+from convformance.bench import Bench
 from convformance.diagnosis import CATALOGUE, Diagnosis, Fault, diagnose
 from convformance.diagnosis.around import around
 from convformance.diagnosis.faults import answer, fitted, whole
 from convformance.diagnosis.region import Region, Seen, facts, region
-from convformance.diagnosis.search import ENOUGH, UNEXPLAINED, same
+from convformance.diagnosis.search import ENOUGH, UNEXPLAINED, catalogue, same
 from convformance.expect import broken_clause, expectation
 from convformance.fills import make_arrays
 from convformance.problem import EXTRAS, Case, Problem
+from convformance.runfile import Finding
 
 LINES = (
     "conv x=2x4x7x7 w=6x2x3x3 stride=2x1 padding=1+2x0+1 dilation=1x2 groups=2 bias float32",
@@ -59,6 +61,33 @@ LINES = (
     "max_unpool x=1x2x3 kernel=2 stride=2 output=7 float32",
     "conv x=1x3x9 w=2x3x3 float64",
     "conv x=1x40x9 w=2x40x3 float16",
+)
+# Answers of other shapes: what a fault says of windows or channels may have no place there.
+ODD_LINES = (
+    "conv x=2x4x5 w=4x2x2 groups=2 bias grad=bias float32",
+    "conv x=2x4x5x5 w=4x2x2x2 groups=2 bias grad=w float32",
+    "conv x=1x1x1 w=1x1x1 bias grad=bias float32",
+    "conv x=2x4x5 w=4x2x2 groups=2 grad=x float16",
+    "conv_transpose x=2x4x5 w=4x2x2 groups=2 bias grad=bias float32",
+    "conv_transpose x=2x4x5x5 w=4x2x2x2 groups=2 grad=w float32",
+    "conv_transpose x=2x4x5 w=4x2x2 stride=2 grad=x float32",
+    "max_pool x=2x3x8x8 kernel=3x2 indices float32",
+    "max_pool x=2x3x8x8 kernel=3x2 padding=1 grad=x float32",
+    "avg_pool x=2x3x8 kernel=3 padding=1 ceil_mode grad=x float32",
+    "lp_pool x=2x3x8 kernel=3 p=3 grad=x float32",
+    "lp_pool x=2x3x8 kernel=3 p=inf float32",
+    "adaptive_max_pool x=1x2x7x5 output=3x2 indices float32",
+    "global_avg_pool x=1x2x7x5 float32",
+    "global_max_pool x=1x2x7 int8",
+    "unfold x=1x2x5x5 kernel=2x2 padding=1 float32",
+    "fold x=1x8x9 kernel=2x2 output=4x4 float32",
+    "max_unpool x=2x2x3 kernel=2 stride=2 float32",
+    "conv x=0x2x5 w=2x2x2 bias float32",
+    "conv x=1x0x5 w=2x0x2 bias float32",
+    "conv x=1x2x1 w=2x2x3 float32",
+    "max_pool x=1x1x0 kernel=2 padding=1 float32",
+    "conv x=1x2x5 w=2x2x2 unbatched layout=channels_last float32",
+    "conv x=1x2x5x5x5x5 w=2x2x2x2x2x2 float32",
 )
 FILLS = (("integers", 1), ("real", 1), *(("special", seed) for seed in range(12)))
 
@@ -128,6 +157,30 @@ def test_a_fault_that_shows_in_whole_numbers_too_is_sought_there():
 
     case = Case.parse("conv x=1x1x9 w=1x1x3 dilation=2 float32 fill=real#0")
     assert "dilation ignored" in named(diagnose(Rounding(ignored), case, pairs=0))
+
+
+@pytest.mark.parametrize("line", (*LINES, *ODD_LINES))
+def test_a_fault_that_has_no_place_in_an_answer_does_not_apply(line):
+    problem = Problem.parse(line)
+    for fill in ("integers", "real", "special") if problem.is_float else ("integers",):
+        case = Case(problem, "integers" if problem.is_complex else fill, 1)
+        arrays = make_arrays(case)
+        expected = expectation(problem, arrays)
+        with np.errstate(all="ignore"):
+            found = [answer((one,), expected, arrays) for one in catalogue(problem)]
+        assert all(one is None or set(one) == set(problem.answers) for one in found)
+
+
+def test_a_diagnosis_that_breaks_off_does_not_cost_the_finding(monkeypatch):
+    def broken(*_, **__):
+        raise ZeroDivisionError("no such thing")
+
+    monkeypatch.setattr("convformance.bench.diagnose", broken)
+    dropped = next(one for one in CATALOGUE if one.name == "bias dropped")
+    bench = Bench(Faulty(dropped), seconds=10)
+    bench.check(Case.parse("conv x=1x2x6 w=2x2x3 bias float32 fill=integers#0"), "explored")
+    (found,) = (one for one in bench.records if isinstance(one, Finding))
+    assert found.diagnosis == ("the diagnosis broke off: ZeroDivisionError: no such thing",)
 
 
 def test_two_faults_together_are_named_as_a_pair():

@@ -76,8 +76,10 @@ def answer(faults: Sequence[Fault], expected: Expectation, arrays: Arrays) -> Ar
                 if made is None:
                     return None
                 y = made
-    except (InvalidProblem, ValueError, OverflowError):
-        return None  # what is not defined, or no number of the format, is no explanation
+    except (InvalidProblem, ValueError, OverflowError, IndexError):
+        # What is not defined, is no number of the format, or is of an axis that the answer lacks
+        # (a gradient by the bias has one) is no explanation.
+        return None
     found = {expected.problem.answers[0]: y}
     if other.indices is not None:
         found["indices"] = other.indices.reshape(other.shape)
