@@ -159,7 +159,7 @@ def test_a_fault_that_shows_in_whole_numbers_too_is_sought_there():
     assert "dilation ignored" in named(diagnose(Rounding(ignored), case, pairs=0))
 
 
-@pytest.mark.parametrize("line", (*LINES, *ODD_LINES))
+@pytest.mark.parametrize("line", [*LINES, *ODD_LINES])
 def test_a_fault_that_has_no_place_in_an_answer_does_not_apply(line):
     problem = Problem.parse(line)
     for fill in ("integers", "real", "special") if problem.is_float else ("integers",):
