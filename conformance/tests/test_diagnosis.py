@@ -201,6 +201,28 @@ def test_the_right_sizes_with_the_wrong_windows_are_told_too():
     assert "dilation ignored" in named(diagnose(Faulty(ignored, fits=True), case, pairs=0))
 
 
+def test_a_second_fault_that_only_fresh_cases_show_is_found():
+    """The case has no bias and one stride; around it there are both."""
+    by = {one.name: one for one in CATALOGUE}
+    for names, line in (
+        (("kernel flipped", "bias subtracted"), "conv x=1x2x6 w=2x2x3"),
+        (("stride axes swapped", "bias subtracted"), "conv x=1x1x6x5 w=1x1x2x2 stride=1x2"),
+        (("stride axes swapped", "bias subtracted"), "conv x=1x1x5x5 w=3x1x2x2 bias"),
+    ):
+        case = Case.parse(f"{line} float32 fill=integers#0")
+        found = diagnose(Faulty(*(by[name] for name in names)), case, regions=False)
+        assert {frozenset(one.split(" + ")) for one in named(found)} == {frozenset(names)}
+        assert found.confirmed > ENOUGH
+
+
+def test_a_second_fault_that_shows_in_too_few_cases_is_not_named(monkeypatch):
+    by = {one.name: one for one in CATALOGUE}
+    backend = Faulty(by["kernel flipped"], by["bias subtracted"])
+    case = Case.parse("conv x=1x2x6 w=2x2x3 float32 fill=integers#0")
+    monkeypatch.setattr("convformance.diagnosis.search.BEYOND", 1000)
+    assert diagnose(backend, case, regions=False).faults == ()
+
+
 def test_what_is_right_has_no_diagnosis():
     assert diagnose(Faulty(), Case.parse("conv x=1x1x5 w=1x1x2 float32 fill=integers#0")) is None
 

@@ -55,30 +55,29 @@ def after(name: str, says: str) -> Callable[[After], After]:
 
 
 def answer(faults: Sequence[Fault], expected: Expectation, arrays: Arrays) -> Arrays | None:
-    """Return what an implementation with the faults gives; None where one does not apply.
+    """Return what an implementation with the faults gives; None where none of them applies.
 
     `expected` is the standard answer to the arrays.
     """
-    asked = expected.problem, arrays
+    asked, applied = (expected.problem, arrays), False
     try:
         for one in faults:
-            changed = one.before(*asked) if one.before else asked
-            if changed is None:
-                return None
-            asked = changed
+            changed = one.before(*asked) if one.before else None
+            if changed is not None:
+                asked, applied = changed, True
         other = (
             expected if asked[1] is arrays and asked[0] is expected.problem else expectation(*asked)
         )
         y = whole(other)
         for one in faults:
-            if one.after:
-                made = one.after(other, asked[1], y)
-                if made is None:
-                    return None
-                y = made
+            made = one.after(other, asked[1], y) if one.after else None
+            if made is not None:
+                y, applied = made, True
     except (InvalidProblem, ValueError, OverflowError, IndexError):
         # What is not defined, is no number of the format, or is of an axis that the answer lacks
         # (a gradient by the bias has one) is no explanation.
+        return None
+    if not applied:
         return None
     found = {expected.problem.answers[0]: y}
     if other.indices is not None:

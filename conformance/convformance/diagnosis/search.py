@@ -1,8 +1,8 @@
 """Which fault explains a discrepancy: the one whose oracle gives the backend's very bits.
 
 A fault is named only if it explains the case and every fresh case around it that the backend
-gets wrong, at least `ENOUGH` of them. Where none does, pairs are tried; where two do, both are
-named.
+gets wrong, at least `ENOUGH` of them. Where none does, also where a fresh case refutes the last
+one, pairs are tried; where two do, both are named.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from convoracle import InvalidProblem
 ENOUGH = 20  # fresh cases that are wrong too, of which a fault must explain every one
 MOST = 150  # fresh cases that are tried for so many
 PAIRS = 2500  # pairs of faults that are tried
+BEYOND = 5  # fresh cases that need both faults of a pair of which one showed first
 UNEXPLAINED = "unexplained: no fault of the catalogue gives these bits here and around"
 
 
@@ -112,8 +113,8 @@ def diagnose(
         first, case = plain, plain.case
     found = _explaining(first, [(one,) for one in catalogue(case.problem)])
     found = found or _explaining(first, islice(_pairs(first), pairs), until)
-    hunt = _Hunt(backend, found, until)
-    told = hunt.diagnosis(case) if found else Diagnosis(())
+    hunt = _Hunt(backend, first, found, pairs, until)
+    told = hunt.diagnosis() if found else Diagnosis(())
     if not regions:
         return told
     where = region(case.problem, _answers(backend, case, until))
@@ -167,40 +168,71 @@ class _Hunt:
     """The candidates that are left, and the fresh cases that they explain."""
 
     backend: Backend
+    first: Answered
     left: list[tuple[Fault, ...]]
+    pairs: int  # that may be tried where a fresh case refutes every single fault
     until: float
-    wrong: list[Case] = field(default_factory=list)
+    wrong: list[Answered] = field(default_factory=list)
+    known: list[Case] = field(default_factory=list)  # those of `wrong`
     right: int = 0
     needless: Counter[tuple[Fault, ...]] = field(default_factory=Counter)
+    singles: list[tuple[Fault, ...]] = field(default_factory=list)  # refuted, and paired since
+    beyond: int = 0  # wrong cases that no single one explains
+    enough: int = ENOUGH
 
-    def diagnosis(self, case: Case) -> Diagnosis:
-        for fresh in islice(around(case, self.wrong), MOST):
-            if len(self.wrong) >= ENOUGH or not self._goes_on():
+    def diagnosis(self) -> Diagnosis:
+        case = self.first.case
+        for fresh in islice(around(case, self.known), MOST):
+            if self._is_enough or not self._goes_on():
                 break
             self._ask(fresh)
-        for fresh in islice(around(case, self.wrong), MOST, 3 * MOST):
+        for fresh in islice(around(case, self.known), MOST, 3 * MOST):
             if len(self.left) < 2 or not self._goes_on():
                 break
             if self._tells_apart(fresh):
                 self._ask(fresh)
-        if len(self.wrong) < ENOUGH or not self.left:
+        if not self._is_enough or not self.left:
             return Diagnosis(())
         # Where the backend is right, the better explanation says so.
         least = min(self.needless[one] for one in self.left)
         named = tuple(one for one in self.left if self.needless[one] == least)
         return Diagnosis(named, len(self.wrong), self.right, least)
 
+    @property
+    def _is_enough(self) -> bool:
+        both = not self.singles or self.beyond >= BEYOND
+        return both and len(self.wrong) >= self.enough
+
     def _goes_on(self) -> bool:
         return bool(self.left) and time.monotonic() < self.until
 
     def _ask(self, fresh: Case) -> None:
         other = asked(self.backend, fresh)
-        if other is not None and other.is_wrong:
-            self.wrong.append(fresh)
-            self.left = _explaining(other, self.left)
-        elif other is not None:
+        if other is None:
+            return
+        if not other.is_wrong:
             self.right += 1
             self.needless.update(one for one in self.left if _refuted(one, other))
+            return
+        self.wrong.append(other)
+        self.known.append(fresh)
+        left = _explaining(other, self.left)
+        if not left and not self.singles:
+            left = self._paired(other)
+        elif self.singles and not _explaining(other, self.singles):
+            self.beyond += 1
+        self.left = left
+
+    def _paired(self, last: Answered) -> list[tuple[Fault, ...]]:
+        """Return pairs that explain all so far: of two faults of a backend one may have shown."""
+        self.singles = [one for one in self.left if len(one) == 1]
+        self.beyond, self.enough = 1, len(self.wrong) + ENOUGH
+        self.needless.clear()
+        pairs = ((*one, more) for one in self.singles for more in catalogue(last.case.problem))
+        found = _explaining(last, islice(pairs, self.pairs), self.until)
+        for earlier in (self.first, *self.wrong):
+            found = _explaining(earlier, found, self.until)
+        return found
 
     def _tells_apart(self, case: Case) -> bool:
         """Whether the candidates do not all give the same there."""
