@@ -154,7 +154,7 @@ def _judge_accuracy(trial: Trial, expected: Expectation) -> Verdict:
     problem = trial.case.problem
     main = problem.answers[0]
     got = expected.elements_of(trial.outcome.arrays[main])
-    found = margins(got, expected, _accumulator(problem, trial.accumulators))
+    found = margins(got, expected, accumulator_of(problem, trial.accumulators))
     compared = len(expected.positions)
     if not found.wrong:
         return Verdict(Kind.AGREES, compared=compared, margin=found.worst)
@@ -164,7 +164,7 @@ def _judge_accuracy(trial: Trial, expected: Expectation) -> Verdict:
     return Verdict(Kind.BOUND, "backend.accuracy", text, {}, places, compared, found.worst)
 
 
-def _accumulator(problem: Problem, declared: Mapping[str, str]) -> str:
+def accumulator_of(problem: Problem, declared: Mapping[str, str]) -> str:
     """Return the dtype of the sums by the most special key that speaks of the problem."""
     op = f"{problem.op} grad={problem.grad}" if problem.grad else problem.op
     dtype = PARTS.get(problem.dtype, problem.dtype)

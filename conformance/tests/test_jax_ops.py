@@ -14,7 +14,7 @@ from convformance.backends.jax_backend import JaxBackend
 from convformance.backends.jax_convs import _is_numpy
 from convformance.bench import Bench
 from convformance.handing import handed
-from convformance.judge import _accumulator
+from convformance.judge import accumulator_of
 from convformance.meaning import input_shapes
 from convformance.problem import Case, Problem
 from convformance.verdict import Kind
@@ -286,7 +286,7 @@ def test_groups_of_a_transposed_convolution_keep_to_themselves(backend: JaxBacke
 def test_the_adapter_says_in_which_dtype_sums_are_kept(
     backend: JaxBackend, line: str, dtype: str
 ) -> None:
-    assert _accumulator(Problem.parse(line), backend.accumulators) == dtype
+    assert accumulator_of(Problem.parse(line), backend.accumulators) == dtype
 
 
 @pytest.mark.parametrize("n", range(4))

@@ -14,7 +14,7 @@ from convformance.bench import Bench
 from convformance.bounds import BoundLine, accuracy_bound, meaning_bound
 from convformance.expect import Expectation, expectation
 from convformance.fills import make_arrays
-from convformance.judge import Trial, _accumulator, judge
+from convformance.judge import Trial, accumulator_of, judge
 from convformance.margins import Margins, in_bounds
 from convformance.problem import Case
 from convformance.verdict import Kind, Verdict
@@ -353,7 +353,7 @@ def test_a_flushed_answer_and_a_kept_one_are_equal_where_subnormals_count_as_zer
     ],
 )
 def test_the_accumulator_is_the_most_special_declaration_that_fits(line, declared, told):
-    assert _accumulator(Case.parse(f"{line} fill=real#0").problem, declared) == told
+    assert accumulator_of(Case.parse(f"{line} fill=real#0").problem, declared) == told
 
 
 @pytest.mark.parametrize("record", [BoundLine, Expectation, Margins, Trial, Verdict])

@@ -15,7 +15,7 @@ from convformance.backends.tensorflow_pools import batch_in_index
 from convformance.backends.tensorflow_sums import accumulators, halves_of_onednn
 from convformance.bench import Bench
 from convformance.handing import handed
-from convformance.judge import _accumulator
+from convformance.judge import accumulator_of
 from convformance.meaning import input_shapes
 from convformance.perform import perform
 from convformance.problem import Case, Problem
@@ -461,7 +461,7 @@ def test_sums_are_kept_in_the_declared_dtype(
 ) -> None:
     problem = Problem.parse(f"{line} {dtype}")
     for one in (backend, by_eigen):
-        declared = _accumulator(problem, one.accumulators)
+        declared = accumulator_of(problem, one.accumulators)
         assert is_summed_in_float32(one, problem, name) == (declared == "float32")
 
 
@@ -471,7 +471,7 @@ def test_the_bfloat16_gradient_of_an_average_is_rounded_after_each_window(
     line = "avg_pool x=1x2x1x4 kernel=1x3 grad=x bfloat16"
     got = answer(backend, line, dy=[-1, 1, -1, 1]).arrays["dx"]
     cancels = not got[..., 1:3].any()  # a third is no half number
-    assert cancels == (_accumulator(Problem.parse(line), backend.accumulators) == "float32")
+    assert cancels == (accumulator_of(Problem.parse(line), backend.accumulators) == "float32")
 
 
 def test_the_float16_gradient_of_an_average_is_summed_in_float16(
@@ -480,7 +480,7 @@ def test_the_float16_gradient_of_an_average_is_summed_in_float16(
     line = "avg_pool x=1x1x1x6 kernel=1x4 grad=x float16"
     sums = [answer(backend, line, dy=dy).arrays["dx"].max() for dy in ([8192, 4, 4], [4, 4, 8192])]
     assert min(sums) == 2048  # 2048 + 1 + 1
-    assert _accumulator(Problem.parse(line), backend.accumulators) == "float16"
+    assert accumulator_of(Problem.parse(line), backend.accumulators) == "float16"
 
 
 def test_an_adaptive_average_is_rounded_after_each_axis(backend: TensorFlowBackend) -> None:
@@ -488,9 +488,9 @@ def test_an_adaptive_average_is_rounded_after_each_axis(backend: TensorFlowBacke
     line = "adaptive_avg_pool x=1x1x2x2 output=1x1 bfloat16"
     got = answer(backend, line, x=[256, -256, 3, 0]).arrays["y"]
     assert got.astype(float).ravel().tolist() == [1.0]  # not 0.75
-    assert _accumulator(Problem.parse(line), backend.accumulators) == "bfloat16"
+    assert accumulator_of(Problem.parse(line), backend.accumulators) == "bfloat16"
     one_axis = Problem.parse("adaptive_avg_pool x=1x1x4 output=1 bfloat16")
-    assert _accumulator(one_axis, backend.accumulators) == "float32"
+    assert accumulator_of(one_axis, backend.accumulators) == "float32"
 
 
 def test_a_float16_adaptive_average_is_summed_in_float16(backend: TensorFlowBackend) -> None:
@@ -498,7 +498,7 @@ def test_a_float16_adaptive_average_is_summed_in_float16(backend: TensorFlowBack
     lists = ([2048, 1, 1, 2], [1, 2048, 1, 2], [1, 1, 2, 2048])
     sums = [4 * float(answer(backend, line, x=x).arrays["y"].max()) for x in lists]
     assert min(sums) < 2052
-    assert _accumulator(Problem.parse(line), backend.accumulators) == "float16"
+    assert accumulator_of(Problem.parse(line), backend.accumulators) == "float16"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 A fault of the catalogue is what an implementation may do by mistake. Its `before` changes what is
 asked, its `after` what is answered; either gives None where the fault has nothing to change.
+A fault that leaves no definite bits has `holds`: whether an answer may be its, None likewise.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from convoracle import InvalidProblem
 Asked = tuple[Problem, Arrays]
 Before = Callable[[Problem, Arrays], Asked | None]
 After = Callable[[Expectation, Arrays, Array], Array | None]
+Holds = Callable[[Expectation, Arrays, Arrays, str], bool | None]
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Fault:
     says: str
     before: Before | None = None
     after: After | None = None
+    holds: Holds | None = None
 
 
 CATALOGUE: list[Fault] = []
@@ -50,6 +53,16 @@ def after(name: str, says: str) -> Callable[[After], After]:
     def register(change: After) -> After:
         CATALOGUE.append(Fault(name, says, after=change))
         return change
+
+    return register
+
+
+def rounding(name: str, says: str) -> Callable[[Holds], Holds]:
+    """Register a fault of roundings, which asks of the answer, and of the dtype of its sums."""
+
+    def register(holds: Holds) -> Holds:
+        CATALOGUE.append(Fault(name, says, holds=holds))
+        return holds
 
     return register
 

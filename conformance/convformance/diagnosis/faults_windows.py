@@ -210,6 +210,19 @@ def _(problem: Problem, arrays: Arrays) -> Asked | None:
     return asked_with(problem, arrays, padding=swapped) if swapped != padded(problem) else None
 
 
+@before("same padding crops", "same padding crops where its total is below zero")
+def _(problem: Problem, arrays: Arrays) -> Asked | None:
+    if not is_same(problem) or problem.op.endswith("transpose"):
+        return None
+    sides = []
+    for axis in axes_of(problem):
+        total = (axis.count - 1) * axis.stride + axis.extent - axis.spread
+        half = int(total / 2)
+        late = problem.padding != "same_lower"
+        sides.append((half, total - half) if late else (total - half, half))
+    return asked_with(problem, arrays, padding=tuple(sides)) if min(map(min, sides)) < 0 else None
+
+
 @before("same padding without the stride", "same padding is computed as if the stride were 1")
 def _(problem: Problem, arrays: Arrays) -> Asked | None:
     if not is_same(problem) or set(problem.stride) == {1}:

@@ -11,16 +11,16 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from itertools import combinations, islice
 from math import inf
 
-import numpy as np
-
 from convformance.attribute import alternatives, template
 from convformance.backend import Array, Arrays, Backend
+from convformance.bounds import DIVIDING_OPS, ROUNDED_TERMS
+from convformance.diagnosis.answered import Answered, alike, asked, same
 from convformance.diagnosis.around import around
 from convformance.diagnosis.faults import CATALOGUE, Fault, answer, fitted, whole
+from convformance.diagnosis.leak import Leak, leak
 from convformance.diagnosis.region import Region, Seen, region
 from convformance.diagnosis.tapmap import TapMap, tap_map
 from convformance.expect import Expectation, broken_clause, expectation
@@ -33,25 +33,9 @@ ENOUGH = 20  # fresh cases that are wrong too, of which a fault must explain eve
 MOST = 150  # fresh cases that are tried for so many
 PAIRS = 2500  # pairs of faults that are tried
 BEYOND = 5  # fresh cases that need both faults of a pair of which one showed first
+CALLS = 4  # of the very case, which a steady backend answers alike
+UNSTEADY = "the same call gives different answers: {} of {} calls differ from the first"
 UNEXPLAINED = "unexplained: no fault of the catalogue gives these bits here and around"
-
-
-@dataclass(frozen=True)
-class Answered:
-    """A case that the backend answers, rightly or not."""
-
-    case: Case
-    arrays: Arrays
-    expected: Expectation
-    got: Arrays
-
-    @cached_property
-    def is_wrong(self) -> bool:
-        """Whether the answer is not that of the standard meaning."""
-        right = {self.case.problem.answers[0]: whole(self.expected)}
-        if self.expected.indices is not None:
-            right["indices"] = self.expected.indices.reshape(self.expected.shape)
-        return not same(right, self.got)
 
 
 @dataclass(frozen=True)
@@ -69,15 +53,18 @@ class Diagnosis:
     where: Region | None = None
     unexplained: tuple[str, ...] = (UNEXPLAINED,)
     taps: TapMap | None = None
+    leak: Leak | None = None
+    closely: str = "to the bit"
 
     @property
     def sentences(self) -> tuple[str, ...]:
         """What is to be said of the backend."""
-        where = (*(self.taps.sentences if self.taps else ()), *self._where)
+        shown = (one.sentences for one in (self.taps, self.leak) if one)
+        where = (*(words for some in shown for words in some), *self._where)
         if not self.faults:
             return (*self.unexplained, *where)
         told = tuple("; and ".join(one.says for one in some) for some in self.faults)
-        known = f"to the bit, on this case and on {self.confirmed} fresh ones around it"
+        known = f"{self.closely}, on this case and on {self.confirmed} fresh ones around it"
         if self.right:
             known += f"; {self.right} others are right"
         if self.refuted:
@@ -108,6 +95,9 @@ def diagnose(
         return _refused(backend, case, until)
     if not first.is_wrong:
         return None
+    unlike = _unlike(backend, first)
+    if unlike:
+        return Diagnosis((), unexplained=(UNSTEADY.format(unlike, CALLS),))
     plain = None if case.fill == "integers" else asked(backend, replace(case, fill="integers"))
     if plain is not None and plain.is_wrong:  # whole numbers leave no room for roundings
         first, case = plain, plain.case
@@ -121,7 +111,15 @@ def diagnose(
     if told.refuted and where is None:
         # It would show in what the backend gets right, and nothing tells the one from the other.
         told = Diagnosis(())
-    return replace(told, taps=tap_map(backend, case.problem), where=where)
+    return replace(
+        told, taps=tap_map(backend, case.problem), leak=leak(backend, first), where=where
+    )
+
+
+def _unlike(backend: Backend, first: Answered) -> int:
+    """Return how many more calls of the case give another answer."""
+    others = [asked(backend, first.case) for _ in range(CALLS)]
+    return sum(one is not None and not same(first.got, one.got) for one in others)
 
 
 def _answers(backend: Backend, case: Case, until: float) -> Iterator[Seen]:
@@ -196,7 +194,8 @@ class _Hunt:
         # Where the backend is right, the better explanation says so.
         least = min(self.needless[one] for one in self.left)
         named = tuple(one for one in self.left if self.needless[one] == least)
-        return Diagnosis(named, len(self.wrong), self.right, least)
+        closely = _closely(self.first, named)
+        return Diagnosis(named, len(self.wrong), self.right, least, closely=closely)
 
     @property
     def _is_enough(self) -> bool:
@@ -228,7 +227,14 @@ class _Hunt:
         self.singles = [one for one in self.left if len(one) == 1]
         self.beyond, self.enough = 1, len(self.wrong) + ENOUGH
         self.needless.clear()
-        pairs = ((*one, more) for one in self.singles for more in catalogue(last.case.problem))
+        every = catalogue(last.case.problem)
+        singles = [one for (one,) in self.singles]
+        pairs = (
+            (one, more) if every.index(one) < every.index(more) else (more, one)
+            for one in singles
+            for more in every
+            if one is not more and one in every
+        )
         found = _explaining(last, islice(pairs, self.pairs), self.until)
         for earlier in (self.first, *self.wrong):
             found = _explaining(earlier, found, self.until)
@@ -267,35 +273,6 @@ def _choice(choices: dict[str, str]) -> Fault:
     return Fault(f"{label} = {name}", f"[{label}] is {name}", after=change)
 
 
-def asked(backend: Backend, case: Case) -> Answered | None:
-    """Return what the backend answers, or None where it gives no array to compare."""
-    arrays = make_arrays(case)
-    try:
-        expected = expectation(case.problem, arrays, seed=case.seed)
-    except InvalidProblem:
-        return None
-    if expected.sampled:
-        return None
-    outcome = perform(backend, case.problem, arrays)
-    if outcome.kind != "arrays" or any(one not in outcome.arrays for one in case.problem.answers):
-        return None
-    return Answered(case, arrays, expected, outcome.arrays)
-
-
-def same(one: Arrays, other: Arrays) -> bool:
-    """Whether the arrays have the same elements; any NaN is NaN, and zeros are equal."""
-    return all(
-        name in other
-        and one[name].shape == other[name].shape
-        and bool(np.array_equal(_wide(one[name]), _wide(other[name]), equal_nan=True))
-        for name in one
-    )
-
-
-def _wide(array: Array) -> Array:
-    return array if array.dtype.kind in "iuc" else array.astype(np.float64)
-
-
 def _explaining(
     wrong: Answered, candidates: Iterable[tuple[Fault, ...]], until: float = inf
 ) -> list[tuple[Fault, ...]]:
@@ -313,7 +290,16 @@ def _refuted(faults: tuple[Fault, ...], right: Answered) -> bool:
 
 
 def _holds(faults: tuple[Fault, ...], answered: Answered) -> bool | None:
-    """Return whether the faults give what the backend answers; None where one does not apply."""
+    """Return whether the faults give what the backend answers; None where none applies."""
+    holds = _gives(faults, answered)
+    if holds is False and answered.flushed:  # what a backend may do beside its faults
+        return _gives(faults, answered.flushed) is True
+    return holds
+
+
+def _gives(faults: tuple[Fault, ...], answered: Answered) -> bool | None:
+    if len(faults) == 1 and faults[0].holds:
+        return faults[0].holds(answered.expected, answered.arrays, answered.got, answered.sums)
     made = answer(faults, answered.expected, answered.arrays)
     if made is None:
         return None
@@ -322,7 +308,20 @@ def _holds(faults: tuple[Fault, ...], answered: Answered) -> bool | None:
     if fits and made[main].ndim == got[main].ndim:
         # An implementation may take the right sizes and the wrong windows.
         made = {name: fitted(array, got[main].shape) for name, array in made.items()}
-    return same(made, got)
+    return alike(made, answered)
+
+
+def _closely(answered: Answered, named: tuple[tuple[Fault, ...], ...]) -> str:
+    """Return how closely the faults give what the backend answers."""
+    if any(one.holds for some in named for one in some):
+        return "within the bound of its roundings"
+    problem, divides = answered.case.problem, answered.case.problem.op in DIVIDING_OPS
+    takes_root = problem.op == "lp_pool" and problem.p not in (1, inf)
+    if problem.is_float and (
+        divides or takes_root or (problem.grad and problem.op in ROUNDED_TERMS)
+    ):
+        return "to within the roundings of its divisions and roots"
+    return "to the bit"
 
 
 def _pairs(wrong: Answered) -> Iterator[tuple[Fault, ...]]:
