@@ -9,9 +9,9 @@ from functools import cached_property
 
 import numpy as np
 
-from convformance.attribute import alternatives, explain
+from convformance.attribute import alternatives
 from convformance.backend import Array, Arrays, Backend, Outcome
-from convformance.bounds import meaning_bound
+from convformance.bounds import EXACT_OPS, meaning_bound
 from convformance.diagnosis.faults import whole
 from convformance.expect import Expectation, expectation
 from convformance.fills import make_arrays
@@ -39,12 +39,32 @@ class Answered:
     @cached_property
     def is_wrong(self) -> bool:
         """Whether the answer is neither that of the standard meaning nor of a variant point."""
-        outcome = Outcome("arrays", self.got)
-        trial = Trial(self.case, self.expected, outcome, self.accumulators)
-        verdict = judge(trial)
-        if verdict.kind not in (Kind.AGREES, *WRONG):
-            return not same(self.right, self.got)  # of another dtype
-        return verdict.kind is not Kind.AGREES and not explain(trial, self.arrays, verdict)[0]
+        return self.differs and not self.is_a_choice
+
+    @cached_property
+    def differs(self) -> bool:
+        """Whether the answer is not that of the standard meaning."""
+        verdict = judge(self._trial)
+        if verdict.kind in (Kind.AGREES, *WRONG):
+            return verdict.kind is not Kind.AGREES
+        return not same(self.right, self.got)  # of another dtype
+
+    @cached_property
+    def is_a_choice(self) -> bool:
+        """Whether the answer is that of another choice at a variant point."""
+        problem = self.case.problem
+        if self.case.fill in BOUNDED and problem.op not in EXACT_OPS:
+            return False
+        return any(
+            judge(replace(self._trial, expected=expectation(problem, self.arrays, choices))).kind
+            is Kind.AGREES
+            for choices in alternatives(problem)
+            if len(choices) == 1
+        )
+
+    @cached_property
+    def _trial(self) -> Trial:
+        return Trial(self.case, self.expected, Outcome("arrays", self.got), self.accumulators)
 
     @property
     def sums(self) -> str:

@@ -14,7 +14,9 @@ import numpy as np
 from convformance.expect import broken_clause
 from convformance.meaning import output_shape
 from convformance.problem import OPS, Case, Problem
+from convformance.simpler import simpler_problems
 from convformance.sizes import with_its_columns
+from convformance.verdict import Kind, Verdict
 
 LARGEST = 4000  # elements of an array of a fresh case
 Random = np.random.Generator
@@ -146,9 +148,12 @@ def _flagged(problem: Problem, random: Random) -> Problem:
 
 def _channels(problem: Problem, random: Random) -> Problem | None:
     """Return the problem with more or fewer input channels in each group."""
+    return _of_channels(problem, _more(problem.x[1] // problem.groups, random))
+
+
+def _of_channels(problem: Problem, each: int) -> Problem:
     groups = problem.groups
     change: dict[str, Any] = {}
-    each = _more(problem.x[1] // groups, random)
     change["x"] = (problem.x[0], each * groups, *problem.x[2:])
     if problem.op in ("conv", "conv1x1"):
         change["w"] = (problem.w[0], each, *problem.w[2:])
@@ -163,6 +168,17 @@ def _channels(problem: Problem, random: Random) -> Problem | None:
         taps = prod(problem.kernel)
         change["x"] = (problem.x[0], each * taps, *problem.x[2:])
     return replace(problem, **change)
+
+
+def plain(problem: Problem) -> Iterator[Problem]:
+    """Yield the problem without one of its features, one after the other, and on one channel."""
+    others = [one for _, one in simpler_problems(problem, Verdict(Kind.VALUE))]
+    others += [_of_channels(problem, 1), replace(problem, dtype="float32", output_dtype="")]
+    seen = {problem}
+    for one in others:
+        if one not in seen and one.grad == problem.grad and _is_fit(one):
+            seen.add(one)
+            yield one
 
 
 def _more(number: int, random: Random) -> int:

@@ -18,7 +18,7 @@ from convformance.attribute import alternatives, template
 from convformance.backend import Array, Arrays, Backend
 from convformance.bounds import DIVIDING_OPS, ROUNDED_TERMS
 from convformance.diagnosis.answered import Answered, alike, asked, same
-from convformance.diagnosis.around import around
+from convformance.diagnosis.around import around, plain
 from convformance.diagnosis.faults import CATALOGUE, Fault, answer, fitted, whole
 from convformance.diagnosis.leak import Leak, leak
 from convformance.diagnosis.region import Region, Seen, region
@@ -33,6 +33,7 @@ ENOUGH = 20  # fresh cases that are wrong too, of which a fault must explain eve
 MOST = 150  # fresh cases that are tried for so many
 PAIRS = 2500  # pairs of faults that are tried
 BEYOND = 5  # fresh cases that need both faults of a pair of which one showed first
+SHOWING = 8  # data that are tried of a plainer problem, until a fault shows
 CALLS = 4  # of the very case, which a steady backend answers alike
 UNSTEADY = "the same call gives different answers: {} of {} calls differ from the first"
 UNEXPLAINED = "unexplained: no fault of the catalogue gives these bits here and around"
@@ -93,14 +94,14 @@ def diagnose(
     first = asked(backend, case)
     if first is None:
         return _refused(backend, case, until)
-    if not first.is_wrong:
+    if not first.differs:
         return None
     unlike = _unlike(backend, first)
     if unlike:
         return Diagnosis((), unexplained=(UNSTEADY.format(unlike, CALLS),))
-    plain = None if case.fill == "integers" else asked(backend, replace(case, fill="integers"))
-    if plain is not None and plain.is_wrong:  # whole numbers leave no room for roundings
-        first, case = plain, plain.case
+    whole_numbers = asked(backend, replace(case, fill="integers"))
+    if whole_numbers is not None and whole_numbers.differs:  # they leave no room for roundings
+        first, case = whole_numbers, whole_numbers.case
     found = _explaining(first, [(one,) for one in catalogue(case.problem)])
     found = found or _explaining(first, islice(_pairs(first), pairs), until)
     hunt = _Hunt(backend, first, found, pairs, until)
@@ -189,6 +190,7 @@ class _Hunt:
                 break
             if self._tells_apart(fresh):
                 self._ask(fresh)
+        self._ask_plain()
         if not self._is_enough or not self.left:
             return Diagnosis(())
         # Where the backend is right, the better explanation says so.
@@ -196,6 +198,20 @@ class _Hunt:
         named = tuple(one for one in self.left if self.needless[one] == least)
         closely = _closely(self.first, named)
         return Diagnosis(named, len(self.wrong), self.right, least, closely=closely)
+
+    def _ask_plain(self) -> None:
+        """Count what is right without a feature of the case, where a fault that is left shows."""
+        for problem in plain(self.first.case.problem):
+            for faults in self.left:
+                fresh = _showing(faults, replace(self.first.case, problem=problem))
+                other = asked(self.backend, fresh) if fresh and self._goes_on() else None
+                if other is not None and not self._is_wrong(other) and _refuted(faults, other):
+                    self.right += 1
+                    self.needless[faults] += 1
+
+    def _is_wrong(self, other: Answered) -> bool:
+        """Whether it is wrong as the first is: not by a choice, unless that one is."""
+        return other.differs and (other.is_wrong or self.first.is_a_choice)
 
     @property
     def _is_enough(self) -> bool:
@@ -209,13 +225,13 @@ class _Hunt:
         other = asked(self.backend, fresh)
         if other is None:
             return
-        if not other.is_wrong:
+        left = _explaining(other, self.left) if other.differs else []
+        if len(left) < len(self.left) and not self._is_wrong(other):
             self.right += 1
             self.needless.update(one for one in self.left if _refuted(one, other))
             return
         self.wrong.append(other)
         self.known.append(fresh)
-        left = _explaining(other, self.left)
         if not left and not self.singles:
             left = self._paired(other)
         elif self.singles and not _explaining(other, self.singles):
@@ -254,6 +270,19 @@ class _Hunt:
             or (one is not None and first is not None and not same(one, first))
             for one in made[1:]
         )
+
+
+def _showing(faults: tuple[Fault, ...], case: Case) -> Case | None:
+    """Return the case on data in which the faults show, of a few; None where they do not."""
+    for seed in range(case.seed, case.seed + SHOWING):
+        fresh = replace(case, seed=seed)
+        arrays = make_arrays(fresh)
+        expected = expectation(fresh.problem, arrays)
+        made = None if expected.sampled else answer(faults, expected, arrays)
+        right = {fresh.problem.answers[0]: whole(expected)} if made is not None else {}
+        if made is not None and not same(right, made):
+            return fresh
+    return None
 
 
 def catalogue(problem: Problem) -> list[Fault]:
