@@ -33,6 +33,7 @@ ENOUGH = 20  # fresh cases that are wrong too, of which a fault must explain eve
 MOST = 150  # fresh cases that are tried for so many
 PAIRS = 2500  # pairs of faults that are tried
 BEYOND = 5  # fresh cases that need both faults of a pair of which one showed first
+UNHELPFUL = 75  # cases in a row on which all that are left give the same
 SHOWING = 8  # data that are tried of a plainer problem, until a fault shows
 CALLS = 4  # of the very case, which a steady backend answers alike
 UNSTEADY = "the same call gives different answers: {} of {} calls differ from the first"
@@ -56,6 +57,7 @@ class Diagnosis:
     taps: TapMap | None = None
     leak: Leak | None = None
     closely: str = "to the bit"
+    unsteady: int = 0  # of CALLS more calls of the very case, how many are answered otherwise
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -98,7 +100,7 @@ def diagnose(
         return None
     unlike = _unlike(backend, first)
     if unlike:
-        return Diagnosis((), unexplained=(UNSTEADY.format(unlike, CALLS),))
+        return Diagnosis((), unexplained=(UNSTEADY.format(unlike, CALLS),), unsteady=unlike)
     whole_numbers = asked(backend, replace(case, fill="integers"))
     if whole_numbers is not None and whole_numbers.differs:  # they leave no room for roundings
         first, case = whole_numbers, whole_numbers.case
@@ -185,10 +187,13 @@ class _Hunt:
             if self._is_enough or not self._goes_on():
                 break
             self._ask(fresh)
+        unhelpful = 0
         for fresh in islice(around(case, self.known), MOST, 3 * MOST):
-            if len(self.left) < 2 or not self._goes_on():
+            if len(self.left) < 2 or unhelpful >= UNHELPFUL or not self._goes_on():
                 break
-            if self._tells_apart(fresh):
+            tells = self._tells_apart(fresh)
+            unhelpful = 0 if tells else unhelpful + 1
+            if tells:
                 self._ask(fresh)
         self._ask_plain()
         if not self._is_enough or not self.left:

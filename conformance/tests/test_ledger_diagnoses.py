@@ -1,0 +1,71 @@
+"""Every entry of the ledger is diagnosed: what is named was read beside the entry's reason."""
+
+import time
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from convformance import ledger
+from convformance.diagnosis import CATALOGUE, Diagnosis, diagnose
+from convformance.ledger import Entry
+from convformance.problem import Case
+from convformance.registry import BackendError
+from convformance.verdict import Kind
+from convformance.worker import Isolated
+
+TOLD: dict[str, list[str]] = tomllib.loads(
+    Path(__file__).with_name("ledger_diagnoses.toml").read_text(encoding="utf-8")
+)
+DIAGNOSED = {str(one) for one in (Kind.VALUE, Kind.SHAPE, Kind.BOUND)}
+SOUGHT = [one for one in ledger.load_all() if one.verdict in DIAGNOSED]
+SECONDS = 60.0  # for one that must be named
+SHORT = 4.0  # for one that must not be
+LEAK = "leak"  # told by one NaN in one cell
+UNSTEADY = "unsteady"  # told by asking again
+
+
+@pytest.fixture(scope="module", params=["torch", "tensorflow", "jax"])
+def backend(request: pytest.FixtureRequest) -> Iterator[Isolated]:
+    try:
+        made = Isolated(request.param)
+    except BackendError as error:
+        pytest.skip(str(error))
+    yield made
+    made.close()
+
+
+def told(found: Diagnosis) -> list[str]:
+    """Return what a diagnosis names: faults, a leak, or that it hangs on chance."""
+    names = [" + ".join(one.name for one in some) for some in found.faults]
+    names += [LEAK] if found.leak else []
+    return sorted(names + ([UNSTEADY] if found.unsteady else []))
+
+
+def problems_of(backend: Isolated, entry: Entry) -> str:
+    """Return what is wrong with the diagnosis of the entry, or nothing."""
+    wanted = TOLD.get(entry.id, [])
+    found = diagnose(
+        backend,
+        Case.parse(entry.case),
+        pairs=2500 if any(" + " in one for one in wanted) else 0,
+        regions=bool(wanted),
+        until=time.monotonic() + (SECONDS if wanted else SHORT),
+    )
+    if found is None:  # another processor may be right there, or chance
+        return "" if entry.processor or entry.flaky else f"{entry.id}: is not shown"
+    got = told(found)
+    return "" if got == wanted else f"{entry.id}: says {got}, where {wanted} was read"
+
+
+def test_the_diagnosis_of_every_entry_is_the_one_that_was_read(backend: Isolated) -> None:
+    entries = ledger.load(backend.name, backend.version)
+    sought = [one for one in entries if one.verdict in DIAGNOSED]
+    assert [text for one in sought if (text := problems_of(backend, one))] == []
+
+
+def test_what_was_read_is_of_the_ledger_and_of_the_catalogue() -> None:
+    names = {one.name for one in CATALOGUE} | {LEAK, UNSTEADY}
+    assert set(TOLD) <= {one.id for one in SOUGHT}
+    assert all(set(one.split(" + ")) <= names for some in TOLD.values() for one in some)
