@@ -1,0 +1,160 @@
+"""Every page under axe-core, in light and dark, wide and narrow; and what axe-core must catch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from convformance.problem import Problem
+from convformance.runfile import Arithmetic, CaseRecord, Finding, LawRecord, Run
+from convreport.diff import compare
+from convreport.explain import explain
+from convreport.explain_page import render_page
+from convreport.write import render, render_diff
+
+MakeRun = Callable[..., Run]
+MakeFinding = Callable[..., Finding]
+WIDTHS = (1280, 360)
+LAYER = "conv x=1x2x5x5 w=2x2x3x3 stride=2 padding=same float32"
+MOVED = {"output": [0, 0], "expected": [[[0, 0], 1]], "got": [[[0, 1], 1], [[0, 2], -1]]}
+# What is folded away, scrolled away or not yet drawn is judged too; axe-core cannot see through
+# stripes and cut edges, so that they go.
+UNFOLD = """async () => {
+  const rules = [
+    ".finding { content-visibility: visible !important; }",
+    ".scroll, .boards { overflow: visible !important; max-height: none !important; }",
+    ".untried > * { background: var(--raised) !important; }",
+  ];
+  for (const rule of rules) document.styleSheets[0].insertRule(rule);
+  for (const part of document.querySelectorAll("details")) part.open = true;
+  for (const part of document.querySelectorAll(".player")) {
+    part.scrollIntoView();
+    while (!part.classList.contains("ready")) await new Promise(requestAnimationFrame);
+  }
+}"""
+
+
+def full_run(make_run: MakeRun, make_finding: MakeFinding, **values: Any) -> Run:
+    """Return a run whose page has every part that a page can have."""
+    run = make_run(
+        with_new=True,
+        stale=({"id": "old-entry", "reason": "mended", "clause": "conv.sum"},),
+        failed=("test_profile (call)",),
+        selection="-k conv",
+        **values,
+    )
+    line = run.cases[0].line
+    drawn = make_finding(
+        id="d-33cc44dd", signature="drawn", status="new", entry=None, connections=[MOVED],
+        diagnosis=["each window starts one sample later on axis W"], message="m" * 3_000,
+    )  # fmt: skip
+    laws = [
+        LawRecord("law.batch", "conv", line, True, 0.0),
+        LawRecord("law.order", "conv", line, False, 2e-7, exact=False),
+        LawRecord("law.shift", "conv", line, None, message="too small"),
+    ]
+    arithmetic = [Arithmetic("conv", "float16", "float32", products="fused with the sum")]
+    return replace(run, laws=laws, findings=[*run.findings, drawn], arithmetic=arithmetic)
+
+
+def diff_page(make_run: MakeRun, make_finding: MakeFinding) -> str:
+    """Return a comparison with something new, changed, fixed and not asked again."""
+    old, new = make_run(with_new=True), full_run(make_run, make_finding, version="2.1")
+    first, second = old.findings
+    mended = CaseRecord(second.line, "c-9", "explored", "agrees")
+    kept = [one for one in new.cases if one.line != second.line]
+    gone = replace(first, id="d-55ee66ff", signature="gone", line="conv x=1x1x9 w=1x1x2 float32")
+    changed = [replace(first, message="another"), *new.findings[2:]]
+    return render_diff(
+        compare(
+            replace(old, findings=[*old.findings, gone]),
+            replace(new, findings=changed, cases=(*kept, mended)),
+        )
+    )
+
+
+@pytest.fixture(scope="module")
+def axe() -> Any:
+    package = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed"
+    )
+    return package.Axe()  # with an axe-core of its own: nothing is fetched
+
+
+@pytest.fixture
+def check(browser: Any, axe: Any, tmp_path: Path) -> Callable[..., list[str]]:
+    """Return a function that tells what axe-core finds wrong, by all its rules, and where.
+
+    `spoil` is given the open page first.
+    """
+
+    def violations(
+        html: str, scheme: str, width: int, spoil: Callable[[Any], object] = id
+    ) -> list[str]:
+        path = tmp_path / "index.html"
+        path.write_text(html, encoding="utf-8")
+        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        page.goto(path.as_uri())
+        page.evaluate(UNFOLD)
+        spoil(page)
+        wanted = {"resultTypes": ["violations"], "preload": False}
+        found = axe.run(page, options=wanted).response["violations"]
+        page.close()
+        return [f"{one['id']}: {node['html']}" for one in found for node in one["nodes"]]
+
+    return violations
+
+
+@pytest.fixture
+def pages(make_run: MakeRun, make_finding: MakeFinding) -> dict[str, Callable[[], str]]:
+    """Return a function for the HTML of each kind of page."""
+    return {
+        "report": lambda: render([full_run(make_run, make_finding)]),
+        "explain": lambda: render_page(explain(Problem.parse(LAYER))),
+        "diff": lambda: diff_page(make_run, make_finding),
+    }
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("kind", ["report", "explain", "diff"])
+def test_axe_finds_no_violation(check: Any, pages: Any, kind: str, scheme: str, width: int) -> None:
+    assert check(pages[kind](), scheme, width) == []
+
+
+PLANTED = {  # rule: where, which element, in what style
+    "image-alt": ("main", "img", "min-width: 9px; min-height: 9px"),
+    "color-contrast": (".finding details", "p", "color: #8a8a8a; background: #999"),
+    "button-name": (".player .controls", "button", ""),
+    "link-in-text-block": (
+        "#details blockquote",
+        "a",
+        "color: var(--variant); text-decoration: none",
+    ),
+    "scrollable-region-focusable": (".finding .scroll", "pre", "overflow: scroll; height: 9px"),
+}
+PLANT = """(place, [name, style]) => {
+  const node = document.createElement(name);
+  if (name === "a") node.href = "#runs";
+  if (name === "img") node.src = "data:,";
+  else if (name !== "button") node.textContent = name === "pre" ? "dim\\n".repeat(9) : "dim";
+  node.className = "planted";
+  node.style.cssText = style;
+  place.append(node);
+}"""
+
+
+def plant(page: Any) -> None:
+    for place, *planted in PLANTED.values():
+        page.locator(place).first.evaluate(PLANT, planted)
+
+
+def test_axe_catches_what_is_planted(check: Any, pages: Any) -> None:
+    """In what is folded, scrolled away or drawn by the script as well."""
+    found = [one.partition(": ") for one in check(pages["report"](), "dark", WIDTHS[0], plant)]
+    assert {rule for rule, _, where in found if "planted" in where} == set(PLANTED)
+    assert len(found) == len(PLANTED)
