@@ -16,12 +16,14 @@ from convreport.arrays import Grid, grid
 from convreport.columns import Column
 from convreport.history import History, told
 from convreport.player import Player, player_of
-from convreport.text import LONGEST_SCRIPT, Long, clip, command, count, law_command
+from convreport.text import LONGEST_SCRIPT, Long, clip, command, count, law_command, one_line
 from convreport.wires import TapMapView, tap_map_of
 
 MOST_KNOWN = 64  # elements of an array that a known finding shows; its command shows all
-MOST_LINES = 10
+MOST_LINES = 6
 MOST_PLACES = 10
+MOST_WHOLE = 250  # findings that a page draws whole; the rest it tells in brief
+MOST_BRIEF = 300  # characters of what such a finding says
 # What a reader needs of a ledger entry; the rest is how the entry is matched.
 ENTRY_FACTS = ("kind", "reason", "link", "versions", "processor", "flaky", "id")
 STALE_FACTS = (*ENTRY_FACTS, "op", "clause", "verdict", "case")
@@ -86,6 +88,14 @@ class FindingView:
     further: str
     versions: str
     seen: str  # in which versions, by the history file if there is one
+    is_brief: bool  # nothing is drawn of it: `convformance cite` prints it whole
+
+    @property
+    def told(self) -> str:
+        """What a page says of it in brief: the diagnosis, the ledger's reason, or the message."""
+        reasons = [fact.text for fact in self.entry if fact.name == "reason"]
+        said = [*self.diagnosis, *reasons, self.message.text]
+        return one_line(next(filter(None, said), ""), MOST_BRIEF)
 
 
 @dataclass(frozen=True)
@@ -101,13 +111,10 @@ def finding_views(
 ) -> tuple[FindingView, ...]:
     """Return the findings of all runs; each has an anchor of its own.
 
-    For a page that is to be `light`, known ones lack what `convformance cite` prints.
+    For a page that is to be `light`, known ones and all after the first `MOST_WHOLE` lack what
+    `convformance cite` prints.
     """
-    pairs = [
-        (column, _light(finding) if light else finding)
-        for column in columns
-        for finding in column.run.findings
-    ]
+    pairs = [(column, finding) for column in columns for finding in column.run.findings]
     order = {label: i for i, label in enumerate(CLAUSES)}
     rank = {column.label: i for i, column in enumerate(columns)}
     pairs.sort(
@@ -123,7 +130,12 @@ def finding_views(
         )
     )
     taken: dict[str, int] = {}
-    return tuple(_view(column, finding, taken, history) for column, finding in pairs)
+    views = []
+    for i, (column, finding) in enumerate(pairs):
+        is_brief = light and i >= MOST_WHOLE
+        kept = _light(finding, is_brief=is_brief) if light else finding
+        views.append(replace(_view(column, kept, taken, history), is_brief=is_brief))
+    return tuple(views)
 
 
 def is_explained(finding: Finding) -> bool:
@@ -213,6 +225,7 @@ def _view(
         further=_further(len(lines)),
         versions=versions(column),
         seen=_seen(column, finding, history) if history is not None else "",
+        is_brief=False,
     )
 
 
@@ -233,11 +246,15 @@ def _further(cases: int) -> str:
     return f"and {count(rest, 'further case')}; the run file holds them all" if rest > 0 else ""
 
 
-def _light(finding: Finding) -> Finding:
-    """Return the finding; a known one without its script and the arrays of many elements.
+def _light(finding: Finding, *, is_brief: bool) -> Finding:
+    """Return the finding without what `convformance cite` and `convformance case` print.
 
-    `convformance cite` and `convformance case` print them.
+    A brief one loses all arrays, a known one its script and the arrays of many elements.
     """
+    if is_brief:
+        return replace(
+            finding, inputs={}, expected={}, got={}, wrong=(), connections=(), terms="", script=""
+        )
     if finding.status == "new":
         return finding
     kept: dict[str, Any] = {
