@@ -11,12 +11,15 @@ from typing import Any
 import pytest
 
 from convformance.runfile import (
+    Arithmetic,
     ArrayText,
     CaseRecord,
     Choice,
     Finding,
     Footer,
+    Geometries,
     Header,
+    LawRecord,
     Run,
     RunWriter,
 )
@@ -160,6 +163,37 @@ def make_run() -> MakeRun:
         )
         footer = Footer(len(cases), 5, len(found), 61.4, stale, failed)
         return Run(header(**values), cases, found, choices, footer)
+
+    return make
+
+
+@pytest.fixture
+def make_full_run(make_run: MakeRun) -> MakeRun:
+    """Return a function that builds a run with everything that a run can hold."""
+
+    def make(**values: Any) -> Run:
+        run = make_run(
+            with_new=True,
+            stale=({"id": "old-entry", "reason": "mended", "clause": "conv.sum"},),
+            failed=("test_profile (call)",),
+            **values,
+        )
+        line = run.cases[0].line
+        laws = [
+            LawRecord("law.batch", "conv", line, True, 0.0),
+            LawRecord("law.order", "conv", line, False, 2e-7, exact=False),
+            LawRecord("law.shift", "conv", line, None, message="too small"),
+        ]
+        arrow = {"output": [0, 0], "expected": [[[0, 0], 1]], "got": [[[0, 1], 1], [[0, 2], -1]]}
+        return replace(
+            run,
+            laws=laws,
+            findings=[
+                replace(one, connections=[arrow], diagnosis=["moved"]) for one in run.findings
+            ],
+            arithmetic=[Arithmetic("conv", "float16", "float32", products="fused with the sum")],
+            geometries=[Geometries("conv", 330, 8640, 295, 2045)],
+        )
 
     return make
 

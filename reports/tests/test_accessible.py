@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from convformance.problem import Problem
-from convformance.runfile import Arithmetic, CaseRecord, Finding, LawRecord, Run
+from convformance.runfile import CaseRecord, Finding, Run
 from convreport.diff import compare
 from convreport.explain import explain
 from convreport.explain_page import render_page
@@ -38,32 +38,19 @@ UNFOLD = """async () => {
 }"""
 
 
-def full_run(make_run: MakeRun, make_finding: MakeFinding, **values: Any) -> Run:
+def drawn_run(make_full_run: MakeRun, make_finding: MakeFinding, **values: Any) -> Run:
     """Return a run whose page has every part that a page can have."""
-    run = make_run(
-        with_new=True,
-        stale=({"id": "old-entry", "reason": "mended", "clause": "conv.sum"},),
-        failed=("test_profile (call)",),
-        selection="-k conv",
-        **values,
-    )
-    line = run.cases[0].line
+    run = make_full_run(selection="-k conv", **values)
     drawn = make_finding(
         id="d-33cc44dd", signature="drawn", status="new", entry=None, connections=[MOVED],
         diagnosis=["each window starts one sample later on axis W"], message="m" * 3_000,
     )  # fmt: skip
-    laws = [
-        LawRecord("law.batch", "conv", line, True, 0.0),
-        LawRecord("law.order", "conv", line, False, 2e-7, exact=False),
-        LawRecord("law.shift", "conv", line, None, message="too small"),
-    ]
-    arithmetic = [Arithmetic("conv", "float16", "float32", products="fused with the sum")]
-    return replace(run, laws=laws, findings=[*run.findings, drawn], arithmetic=arithmetic)
+    return replace(run, findings=[*run.findings, drawn])
 
 
-def diff_page(make_run: MakeRun, make_finding: MakeFinding) -> str:
+def diff_page(make_run: MakeRun, drawn: Run) -> str:
     """Return a comparison with something new, changed, fixed and not asked again."""
-    old, new = make_run(with_new=True), full_run(make_run, make_finding, version="2.1")
+    old, new = make_run(with_new=True), drawn
     first, second = old.findings
     mended = CaseRecord(second.line, "c-9", "explored", "agrees")
     kept = [one for one in new.cases if one.line != second.line]
@@ -110,12 +97,14 @@ def check(browser: Any, axe: Any, tmp_path: Path) -> Callable[..., list[str]]:
 
 
 @pytest.fixture
-def pages(make_run: MakeRun, make_finding: MakeFinding) -> dict[str, Callable[[], str]]:
+def pages(
+    make_run: MakeRun, make_full_run: MakeRun, make_finding: MakeFinding
+) -> dict[str, Callable[[], str]]:
     """Return a function for the HTML of each kind of page."""
     return {
-        "report": lambda: render([full_run(make_run, make_finding)]),
+        "report": lambda: render([drawn_run(make_full_run, make_finding)]),
         "explain": lambda: render_page(explain(Problem.parse(LAYER))),
-        "diff": lambda: diff_page(make_run, make_finding),
+        "diff": lambda: diff_page(make_run, drawn_run(make_full_run, make_finding, version="2.1")),
     }
 
 
