@@ -84,7 +84,7 @@ def records(number: int) -> Iterator[CaseRecord | Finding]:
     bench = Bench(Askew())
     shown = [bench.examine(Case.parse(line)) for line in islice(lines(0), SHAPES)]
     assert all(one.verdict.kind is Kind.VALUE for one in shown)
-    pairs = [(record_of(one, "explored"), finding(bench.backend, one)) for one in shown]
+    pairs = [(record_of(one, "explored"), finding(bench.backend, one, "")) for one in shown]
     for i in range(number):
         record, found = pairs[i % len(pairs)]
         line = f"{record.line.rpartition('#')[0]}#{i // len(pairs)}"

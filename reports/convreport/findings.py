@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import prod
 from typing import Any
 
+from convformance.identity import further_ids
 from convformance.runfile import Finding
 from convformance.verdict import Kind
 from convoracle import CLAUSES
@@ -15,14 +15,13 @@ from convreport.anchors import digest, safe, unique
 from convreport.arrays import Grid, grid
 from convreport.columns import Column
 from convreport.history import History, told
+from convreport.light import MOST_WHOLE, lightened
 from convreport.player import Player, player_of
 from convreport.text import LONGEST_SCRIPT, Long, clip, command, count, law_command, one_line
 from convreport.wires import TapMapView, tap_map_of
 
-MOST_KNOWN = 64  # elements of an array that a known finding shows; its command shows all
 MOST_LINES = 6
 MOST_PLACES = 10
-MOST_WHOLE = 250  # findings that a page draws whole; the rest it tells in brief
 MOST_BRIEF = 300  # characters of what such a finding says
 # What a reader needs of a ledger entry; the rest is how the entry is matched.
 ENTRY_FACTS = ("kind", "reason", "link", "versions", "processor", "flaky", "id")
@@ -61,6 +60,8 @@ class FindingView:
 
     id: str
     anchor: str
+    further: tuple[str, ...]  # ids by which it may have been cited
+    further_anchors: tuple[str, ...]
     case_anchor: str
     status: str  # new or known
     kind: str  # of the ledger's entry, if it is known
@@ -85,7 +86,7 @@ class FindingView:
     script: Long
     entry: tuple[Fact, ...]
     lines: tuple[CaseLine, ...]
-    further: str
+    unlisted: str
     versions: str
     seen: str  # in which versions, by the history file if there is one
     is_brief: bool  # nothing is drawn of it: `convformance cite` prints it whole
@@ -133,9 +134,10 @@ def finding_views(
     views = []
     for i, (column, finding) in enumerate(pairs):
         is_brief = light and i >= MOST_WHOLE
-        kept = _light(finding, is_brief=is_brief) if light else finding
-        views.append(replace(_view(column, kept, taken, history), is_brief=is_brief))
-    return tuple(views)
+        kept = lightened(finding, is_brief=is_brief) if light else finding
+        view = _view(column, kept, taken, history)
+        views.append((column, replace(view, is_brief=is_brief)))
+    return tuple(_with_further(views, taken))
 
 
 def is_explained(finding: Finding) -> bool:
@@ -172,10 +174,23 @@ def _link(value: object) -> str:
     return value if isinstance(value, str) and re.fullmatch(r"https?://[!-~]+", value) else ""
 
 
-def _anchor(column: Column, finding: Finding, taken: dict[str, int]) -> str:
-    """Return the finding's id; a further run of its backend stands behind it."""
-    name = safe(finding.id) or "d-"
-    return unique(f"{name}-{column.mark}" if column.is_further else name, taken)
+def _anchor(column: Column, id_: str, taken: dict[str, int]) -> str:
+    """Return a finding's id; a further run of its backend stands behind it."""
+    return unique(_name(column, id_), taken)
+
+
+def _name(column: Column, id_: str) -> str:
+    name = safe(id_) or "d-"
+    return f"{name}-{column.mark}" if column.is_further else name
+
+
+def _with_further(
+    pairs: Sequence[tuple[Column, FindingView]], taken: dict[str, int]
+) -> Iterator[FindingView]:
+    """Yield the views with the anchors of their further ids, where no finding has that id now."""
+    for column, view in pairs:
+        names = [name for id_ in view.further if (name := _name(column, id_)) not in taken]
+        yield replace(view, further_anchors=tuple(unique(name, taken) for name in names))
 
 
 def _case_anchor(column: Column, finding: Finding, line: str, taken: dict[str, int]) -> str:
@@ -192,7 +207,9 @@ def _view(
     case_anchor = _case_anchor(column, finding, finding.line, taken)
     return FindingView(
         id=finding.id,
-        anchor=_anchor(column, finding, taken),
+        anchor=_anchor(column, finding.id, taken),
+        further=further_ids(column.backend, finding),
+        further_anchors=(),
         case_anchor=case_anchor,
         status="new" if finding.status == "new" else "known",
         kind=str((finding.entry or {}).get("kind", "")),
@@ -222,7 +239,7 @@ def _view(
             )
             for line in lines[:MOST_LINES]
         ),
-        further=_further(len(lines)),
+        unlisted=_unlisted(len(lines)),
         versions=versions(column),
         seen=_seen(column, finding, history) if history is not None else "",
         is_brief=False,
@@ -241,30 +258,9 @@ def finding_command(finding: Finding, backend: str) -> str:
     return command(finding.line, backend)
 
 
-def _further(cases: int) -> str:
+def _unlisted(cases: int) -> str:
     rest = cases - MOST_LINES
     return f"and {count(rest, 'further case')}; the run file holds them all" if rest > 0 else ""
-
-
-def _light(finding: Finding, *, is_brief: bool) -> Finding:
-    """Return the finding without what `convformance cite` and `convformance case` print.
-
-    A brief one loses all arrays, a known one its script and the arrays of many elements.
-    """
-    if is_brief:
-        return replace(
-            finding, inputs={}, expected={}, got={}, wrong=(), connections=(), terms="", script=""
-        )
-    if finding.status == "new":
-        return finding
-    kept: dict[str, Any] = {
-        name: {
-            key: replace(array, values=None) if prod(array.shape) > MOST_KNOWN else array
-            for key, array in getattr(finding, name).items()
-        }
-        for name in ("inputs", "expected", "got")
-    }
-    return replace(finding, script="", **kept)
 
 
 def _outputs(finding: Finding) -> Iterator[Output]:

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from convformance.runfile import Run
-from convreport.findings import MOST_BRIEF, MOST_WHOLE
+from convreport.findings import MOST_BRIEF
+from convreport.light import MOST_WHOLE
 from convreport.write import render
 
 FILE = Path(__file__).parents[2] / "benchmarks" / "opening.py"
