@@ -22,6 +22,7 @@ from convreport.wires import TapMapView, tap_map_of
 
 MOST_LINES = 6
 MOST_PLACES = 10
+LONGEST_WHY = 1_000
 MOST_BRIEF = 300  # characters of what such a finding says
 # What a reader needs of a ledger entry; the rest is how the entry is matched.
 ENTRY_FACTS = ("kind", "reason", "link", "versions", "processor", "flaky", "id")
@@ -223,7 +224,7 @@ def _view(
         line=finding.line,
         command=finding_command(finding, column.run.header.given or column.backend),
         message=clip(finding.message),
-        diagnosis=tuple(finding.diagnosis),
+        diagnosis=tuple(one_line(why, LONGEST_WHY) for why in finding.diagnosis),
         sizes=tuple(finding.sizes),
         inputs=tuple(grid(name, text, finding.op) for name, text in finding.inputs.items()),
         outputs=tuple(_outputs(finding)),
