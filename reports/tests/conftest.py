@@ -23,6 +23,7 @@ from convformance.runfile import (
     Run,
     RunWriter,
 )
+from convreport.diff import Diff, compare
 
 MakeRun = Callable[..., Run]
 KNOWN_LINE = "max_pool x=1x1x1x4 kernel=1x2 float32 fill=special#3"
@@ -196,6 +197,23 @@ def make_full_run(make_run: MakeRun) -> MakeRun:
         )
 
     return make
+
+
+@pytest.fixture
+def full_diff(make_run: MakeRun, make_full_run: MakeRun) -> Diff:
+    """Return a comparison with something new, changed, fixed and not asked again."""
+    old, new = make_run(with_new=True), make_full_run(version="2.1")
+    first, second = old.findings
+    gone = replace(first, id="d-55ee66ff", signature="gone", line="conv x=1x1x9 w=1x1x2 float32")
+    come = replace(new.findings[1], id="d-77aa88bb", signature="come", line=gone.line + " bias")
+    mended = CaseRecord(second.line, "c-9", "explored", "agrees")
+    cases = (*(one for one in new.cases if one.line != second.line), mended)
+    diff = compare(
+        replace(old, findings=[*old.findings, gone]),
+        replace(new, findings=[replace(first, message="another"), come], cases=cases),
+    )
+    assert all((diff.appeared, diff.changed, diff.fixed, diff.unasked))
+    return diff
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from convformance.problem import Problem
-from convformance.runfile import CaseRecord, Finding, Run
-from convreport.diff import compare
+from convformance.runfile import Finding, Run
+from convreport.diff import Diff
 from convreport.explain import explain
 from convreport.explain_page import render_page
 from convreport.write import render, render_diff
@@ -19,13 +19,14 @@ from convreport.write import render, render_diff
 MakeRun = Callable[..., Run]
 MakeFinding = Callable[..., Finding]
 WIDTHS = (1280, 360)
+DRAWN = 3
 LAYER = "conv x=1x2x5x5 w=2x2x3x3 stride=2 padding=same float32"
 MOVED = {"output": [0, 0], "expected": [[[0, 0], 1]], "got": [[[0, 1], 1], [[0, 2], -1]]}
 # What is folded away, scrolled away or not yet drawn is judged too; axe-core cannot see through
 # stripes and cut edges, so that they go.
 UNFOLD = """async () => {
   const rules = [
-    ".finding { content-visibility: visible !important; }",
+    ".finding, .chunk { content-visibility: visible !important; }",
     ".scroll, .boards { overflow: visible !important; max-height: none !important; }",
     ".untried > * { background: var(--raised) !important; }",
   ];
@@ -38,30 +39,15 @@ UNFOLD = """async () => {
 }"""
 
 
-def drawn_run(make_full_run: MakeRun, make_finding: MakeFinding, **values: Any) -> Run:
-    """Return a run whose page has every part that a page can have."""
-    run = make_full_run(selection="-k conv", **values)
+def drawn_run(make_full_run: MakeRun, make_finding: MakeFinding) -> Run:
+    """Return a run whose page has every part that a page can have, if it draws `DRAWN` findings."""
+    run = make_full_run(selection="-k conv")
     drawn = make_finding(
         id="d-33cc44dd", signature="drawn", status="new", entry=None, connections=[MOVED],
         diagnosis=["each window starts one sample later on axis W"], message="m" * 3_000,
     )  # fmt: skip
-    return replace(run, findings=[*run.findings, drawn])
-
-
-def diff_page(make_run: MakeRun, drawn: Run) -> str:
-    """Return a comparison with something new, changed, fixed and not asked again."""
-    old, new = make_run(with_new=True), drawn
-    first, second = old.findings
-    mended = CaseRecord(second.line, "c-9", "explored", "agrees")
-    kept = [one for one in new.cases if one.line != second.line]
-    gone = replace(first, id="d-55ee66ff", signature="gone", line="conv x=1x1x9 w=1x1x2 float32")
-    changed = [replace(first, message="another"), *new.findings[2:]]
-    return render_diff(
-        compare(
-            replace(old, findings=[*old.findings, gone]),
-            replace(new, findings=changed, cases=(*kept, mended)),
-        )
-    )
+    brief = make_finding(id="d-zz", signature="brief")
+    return replace(run, findings=[*run.findings, drawn, brief])
 
 
 @pytest.fixture(scope="module")
@@ -98,13 +84,15 @@ def check(browser: Any, axe: Any, tmp_path: Path) -> Callable[..., list[str]]:
 
 @pytest.fixture
 def pages(
-    make_run: MakeRun, make_full_run: MakeRun, make_finding: MakeFinding
-) -> dict[str, Callable[[], str]]:
+    make_full_run: MakeRun, make_finding: MakeFinding, full_diff: Diff,
+    monkeypatch: pytest.MonkeyPatch,
+) -> dict[str, Callable[[], str]]:  # fmt: skip
     """Return a function for the HTML of each kind of page."""
+    monkeypatch.setattr("convreport.findings.MOST_WHOLE", DRAWN)
     return {
         "report": lambda: render([drawn_run(make_full_run, make_finding)]),
         "explain": lambda: render_page(explain(Problem.parse(LAYER))),
-        "diff": lambda: diff_page(make_run, drawn_run(make_full_run, make_finding, version="2.1")),
+        "diff": lambda: render_diff(full_diff),
     }
 
 

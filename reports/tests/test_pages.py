@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from convformance.problem import Problem
-from convformance.runfile import CaseRecord, Run
-from convreport.diff import compare
+from convformance.runfile import Run
+from convreport.diff import Diff, compare
 from convreport.explain import explain
 from convreport.explain_page import render_page
 from convreport.write import render, render_diff
@@ -64,25 +64,6 @@ def explanation(line: str) -> str:
     return render_page(explain(Problem.parse(line)))
 
 
-def comparison(make_run: MakeRun, make_full_run: MakeRun, **values: Any) -> str:
-    """Return the page of two runs, with something new, changed, fixed and not asked again."""
-    old, new = make_run(with_new=True), make_full_run(version="2.1", **values)
-    first, second = old.findings
-    gone = replace(first, id="d-55ee66ff", signature="gone", line="conv x=1x1x9 w=1x1x2 float32")
-    mended = CaseRecord(second.line, "c-9", "explored", "agrees")
-    appeared = replace(first, id="d-77aa88bb", signature="came", status="new", entry=None)
-    return render_diff(
-        compare(
-            replace(old, findings=[*old.findings, gone]),
-            replace(
-                new,
-                findings=[replace(first, message="another"), appeared],
-                cases=(*(one for one in new.cases if one.line != second.line), mended),
-            ),
-        )
-    )
-
-
 def hostile(run: Run, status: str) -> Run:
     """Return the run; its backend says nothing but what would do harm, and a megabyte of it."""
     words: dict[str, Any] = dict.fromkeys(("line", "op", "clause", "verdict", "id"), HOSTILE)
@@ -96,9 +77,9 @@ def hostile(run: Run, status: str) -> Run:
 @pytest.mark.parametrize("width", [1280, 360])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_pages_fit_the_window_and_have_the_colours_that_are_asked_for(
-    make_run: MakeRun, make_full_run: MakeRun, open_page: Any, scheme: str, width: int
+    full_diff: Diff, open_page: Any, scheme: str, width: int
 ) -> None:
-    pages = [*map(explanation, (SMALL, DEEP, LARGE)), comparison(make_run, make_full_run)]
+    pages = [*map(explanation, (SMALL, DEEP, LARGE)), render_diff(full_diff)]
     for html in pages:
         page = open_page(html, viewport={"width": width, "height": 800}, color_scheme=scheme)
         for player in page.locator(".player").all():
@@ -190,10 +171,8 @@ def test_the_explanation_has_its_first_window_without_a_script(open_page: Any) -
     assert root.locator(".boards td.o").count() == 1
 
 
-def test_the_comparison_is_walked_by_the_keyboard_alone(
-    make_run: MakeRun, make_full_run: MakeRun, open_page: Any
-) -> None:
-    page = open_page(comparison(make_run, make_full_run))
+def test_the_comparison_is_walked_by_the_keyboard_alone(full_diff: Diff, open_page: Any) -> None:
+    page = open_page(render_diff(full_diff))
     assert [one.get_attribute("id") for one in page.locator("main section").all()][:5] == [
         "runs", "new", "changed", "fixed", "unasked"
     ]  # fmt: skip
