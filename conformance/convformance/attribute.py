@@ -120,9 +120,13 @@ def _same_trouble(one: Verdict, other: Verdict) -> bool:
 
 def template(message: str) -> str:
     """Return the message without its numbers, cut: what refusals for one reason share."""
+    return re.sub(r"-?\d+", "#", spoken(message))[:TEMPLATE]
+
+
+def spoken(message: str) -> str:
+    """Return the message without what is another in each run."""
     message = re.sub(r"\{\{.*?\}\} *", "", message)  # TensorFlow's name of the node
-    message = re.sub(r"\(signal \d+\).*", "", message, flags=re.DOTALL)  # a death has one reason
-    return re.sub(r"-?\d+", "#", message)[:TEMPLATE]
+    return re.sub(r"\(signal \d+\).*", "", message, flags=re.DOTALL)  # a death has one reason
 
 
 def clause_of(trial: Trial, verdict: Verdict, try_out: TryOut) -> str:

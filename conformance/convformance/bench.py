@@ -6,12 +6,13 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from convformance.attribute import clause_of, explain, refusal_choice, template
+from convformance.attribute import clause_of, explain, refusal_choice
 from convformance.backend import Arrays, Backend
 from convformance.diagnosis import Diagnosis, diagnose
 from convformance.evidence import finding
 from convformance.expect import Expectation, expectation
 from convformance.fills import make_arrays
+from convformance.identity import identity, signature
 from convformance.judge import Trial, judge
 from convformance.ledger import Entry
 from convformance.perform import perform
@@ -47,12 +48,14 @@ class Bench:
 
     `records` collects what goes into the run file; whoever writes it takes them away. For the
     diagnosis of what is new there are `seconds` in all, at most `EACH` for one discrepancy.
+    `all_releases` has the ledger's entries of any release: ids are made with them.
     """
 
     backend: Backend
     ledger: Sequence[Entry] = ()
     seed: int = 1
     seconds: float = 0
+    all_releases: Sequence[Entry] = ()
     seen: dict[str, str] = field(default_factory=dict)  # signature -> smallest case line
     records: list[CaseRecord | Finding | Choice | LawRecord | Geometries | Arithmetic] = field(
         default_factory=list
@@ -77,9 +80,8 @@ class Bench:
         if not verdict.is_discrepancy:
             return Examined(trial, arrays, verdict)
         entry = next((one for one in self.ledger if one.matches(case.problem, verdict)), None)
-        return Examined(
-            trial, arrays, verdict, signature(self.backend, case, verdict, entry), entry
-        )
+        signed = signature(self.backend.name, case, verdict, entry)
+        return Examined(trial, arrays, verdict, signed, entry)
 
     def trial(self, case: Case) -> tuple[Trial, Arrays]:
         """Run the case: its expectation and its outcome, not yet judged."""
@@ -135,7 +137,13 @@ class Bench:
     def keep(self, examined: Examined) -> None:
         """Make the discrepancy a finding, by its ledger's case if it is known."""
         self.seen[examined.signature] = examined.case.line
-        self.records.append(finding(self.backend, examined, self.diagnosis(examined)))
+        id_ = self.id_of(examined.case, examined.verdict, examined.entry)
+        self.records.append(finding(self.backend, examined, id_, self.diagnosis(examined)))
+
+    def id_of(self, case: Case, verdict: Verdict, entry: Entry | None) -> str:
+        """Return the id of a discrepancy: the same whether the ledger knows it or not."""
+        entries = self.all_releases or self.ledger
+        return identity(self.backend.name, case, verdict, entry, entries)
 
     def diagnosis(self, examined: Examined) -> Diagnosis | None:
         """Return why the outcome differs, of what is new and while there is time."""
@@ -151,23 +159,6 @@ class Bench:
             found = Diagnosis((), unexplained=(told,))
         self.seconds -= time.monotonic() - started
         return found
-
-
-def signature(backend: Backend, case: Case, verdict: Verdict, entry: Entry | None) -> str:
-    """Return what makes two discrepancies the same row of the report."""
-    problem = case.problem
-    op = f"{problem.op} grad={problem.grad}" if problem.grad else problem.op
-    words = [backend.name, op, str(verdict.kind)]
-    if entry:
-        return " ".join([*words, entry.id])
-    if verdict.kind in (Kind.REFUSES, Kind.CRASHED, Kind.LATE):
-        return " ".join([*words, template(verdict.message)])  # the message is the reason
-    words.append(f"[{verdict.clause}]")
-    if verdict.kind in (Kind.BOUND, Kind.DTYPE):
-        words.append(case.problem.dtype)
-    if verdict.wrong and all(name == "indices" for name, _ in verdict.wrong):
-        words.append("indices only")
-    return " ".join(words)
 
 
 def record_of(examined: Examined, source: str) -> CaseRecord:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -24,13 +23,15 @@ LARGEST_SHOWN = 400  # elements of an array that a report can show
 MOST_TERMS = 24
 
 
-def finding(backend: Backend, examined: Examined, diagnosis: Diagnosis | None = None) -> Finding:
+def finding(
+    backend: Backend, examined: Examined, id_: str, diagnosis: Diagnosis | None = None
+) -> Finding:
     """Return the finding of an examined discrepancy."""
     trial, verdict, entry = examined.trial, examined.verdict, examined.entry
     expected = trial.expected
     valid = isinstance(expected, Expectation)
     return Finding(
-        id="d-" + hashlib.sha256(examined.signature.encode()).hexdigest()[:8],
+        id=id_,
         signature=examined.signature,
         status="known" if entry else "new",
         line=trial.case.line,

@@ -86,13 +86,22 @@ def pytest_configure(config: pytest.Config) -> None:
     if not name:
         return
     backend = _backend(config, name)
-    entries = () if config.getoption("no_ledger") else ledger.load(backend.name, backend.version)
+    entries, all_releases = _ledger(config, backend)
     seed = config.getoption("convformance_seed")
-    config.stash[BENCH] = Bench(backend, entries, seed, seconds=DIAGNOSING)
+    config.stash[BENCH] = Bench(
+        backend, entries, seed, seconds=DIAGNOSING, all_releases=all_releases
+    )
     config.stash[STARTED] = time.monotonic()
     if not hasattr(config, "workerinput"):  # the controller, or the only process
         config.stash[COLLECTOR] = Collector(_header(config, name), _run_file(config), entries)
         config.pluginmanager.register(config.stash[COLLECTOR], "convformance-collector")
+
+
+def _ledger(config: pytest.Config, backend: Backend) -> tuple[Sequence[ledger.Entry], ...]:
+    """Return the entries that speak of this release, and those of the backend's any release."""
+    if config.getoption("no_ledger"):
+        return (), ()
+    return ledger.load(backend.name, backend.version), ledger.load_of(backend.name)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -77,7 +77,7 @@ class ArrayText:
 class Finding:
     """A discrepancy: its smallest case and all that a reader needs to believe it."""
 
-    id: str  # d- and a hash of the signature
+    id: str  # see identity.py
     signature: str
     status: str  # new or known
     line: str

@@ -466,8 +466,12 @@ def test_a_broken_law_is_one_finding_with_its_line_and_numbers():
 def test_a_known_deviation_from_a_law_is_no_news():
     one = liar_of("homogeneous")
     bench = Bench(Liar(one), (entry(one),))
-    assert record(bench, hear(LAWS["law.homogeneous"], bench.backend, one.case)) is False
+    heard = hear(LAWS["law.homogeneous"], bench.backend, one.case)
+    assert record(bench, heard) is False
     assert [made.status for made in bench.records if isinstance(made, Finding)] == ["known"]
+    new = Bench(Liar(one))
+    assert record(new, heard) is True
+    assert new.records[1].id == bench.records[1].id
 
 
 def test_the_entry_of_another_law_does_not_excuse():

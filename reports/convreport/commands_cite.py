@@ -41,9 +41,10 @@ def _cite(options: argparse.Namespace) -> int:
 
 
 def chosen(views: Sequence[FindingView], wanted: str) -> FindingView:
-    """Return the finding with that id, of the newest version, or with that anchor."""
+    """Return the finding with that id, of the newest version, or with that anchor or older id."""
     found = [view for view in views if view.id == wanted]
     found = found or [view for view in views if view.anchor == wanted]
+    found = found or [view for view in views if wanted in (*view.further, *view.further_anchors)]
     if not found:
         raise UsageError(f"no finding '{one_line(wanted)}' in {_near(views, wanted)}")
     return found[-1]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from convformance.runfile import Finding, Run
+from convreport.anchors import safe, unique
 from convreport.answers import Answers
 from convreport.columns import columns
 from convreport.fates import Fate, Moved, fates
@@ -45,6 +46,7 @@ class Row:
     """A finding as the comparison tells it; `why` is what its fate is founded on."""
 
     id: str
+    anchor: str
     status: str
     op: str
     clause: str
@@ -101,8 +103,9 @@ def compare(old: Run, new: Run) -> Diff:
     shifts = (*choices.changed, *laws.changed, *arithmetic.changed)
     worse = any(one.is_worse for one in found.changed) or any(one.is_worse for one in shifts)
     both = before.by_key.keys() & after.by_key.keys()
+    taken: dict[str, int] = {}
     rows = {
-        name: tuple(_row(one, new) for one in sorted(some, key=_order))
+        name: tuple(_row(one, new, taken) for one in sorted(some, key=_order))
         for name, some in (
             ("new", found.new),
             ("changed", found.changed),
@@ -181,10 +184,11 @@ def _side(run: Run, answers: Answers) -> Side:
     )
 
 
-def _row(fate: Fate, run: Run) -> Row:
+def _row(fate: Fate, run: Run, taken: dict[str, int]) -> Row:
     finding: Finding = fate.finding
     return Row(
         id=finding.id,
+        anchor=unique(safe(finding.id) or "d-", taken),
         status="new" if finding.status == "new" else "known",
         op=finding.op,
         clause=finding.clause,

@@ -156,7 +156,7 @@ def _swallowed(old: Answers, new: Answers, before: str, after: str) -> Fate:
     was, now = old.findings[before], new.findings.get(after)
     if now is not None:
         return _changed(old, new, was, now)
-    moved = Moved("signature", was.signature, after or "none")
+    moved = Moved("signature", one_line(was.signature), one_line(after or "none"))
     return Fate(was, "its cases still differ, and the new run holds no finding of them", (moved,))
 
 

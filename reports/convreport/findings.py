@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import prod
 from typing import Any
 
+from convformance.identity import further_ids
 from convformance.runfile import Finding
 from convformance.verdict import Kind
 from convoracle import CLAUSES
@@ -15,13 +15,15 @@ from convreport.anchors import digest, safe, unique
 from convreport.arrays import Grid, grid
 from convreport.columns import Column
 from convreport.history import History, told
+from convreport.light import MOST_WHOLE, lightened
 from convreport.player import Player, player_of
-from convreport.text import LONGEST_SCRIPT, Long, clip, command, count, law_command
+from convreport.text import LONGEST_SCRIPT, Long, clip, command, count, law_command, one_line
 from convreport.wires import TapMapView, tap_map_of
 
-MOST_KNOWN = 64  # elements of an array that a known finding shows; its command shows all
-MOST_LINES = 10
+MOST_LINES = 6
 MOST_PLACES = 10
+LONGEST_WHY = 1_000
+MOST_BRIEF = 300  # characters of what such a finding says
 # What a reader needs of a ledger entry; the rest is how the entry is matched.
 ENTRY_FACTS = ("kind", "reason", "link", "versions", "processor", "flaky", "id")
 STALE_FACTS = (*ENTRY_FACTS, "op", "clause", "verdict", "case")
@@ -59,6 +61,8 @@ class FindingView:
 
     id: str
     anchor: str
+    further: tuple[str, ...]  # ids by which it may have been cited
+    further_anchors: tuple[str, ...]
     case_anchor: str
     status: str  # new or known
     kind: str  # of the ledger's entry, if it is known
@@ -83,9 +87,17 @@ class FindingView:
     script: Long
     entry: tuple[Fact, ...]
     lines: tuple[CaseLine, ...]
-    further: str
+    unlisted: str
     versions: str
     seen: str  # in which versions, by the history file if there is one
+    is_brief: bool  # nothing is drawn of it: `convformance cite` prints it whole
+
+    @property
+    def told(self) -> str:
+        """What a page says of it in brief: the diagnosis, the ledger's reason, or the message."""
+        reasons = [fact.text for fact in self.entry if fact.name == "reason"]
+        said = [*self.diagnosis, *reasons, self.message.text]
+        return one_line(next(filter(None, said), ""), MOST_BRIEF)
 
 
 @dataclass(frozen=True)
@@ -101,13 +113,10 @@ def finding_views(
 ) -> tuple[FindingView, ...]:
     """Return the findings of all runs; each has an anchor of its own.
 
-    For a page that is to be `light`, known ones lack what `convformance cite` prints.
+    For a page that is to be `light`, known ones and all after the first `MOST_WHOLE` lack what
+    `convformance cite` prints.
     """
-    pairs = [
-        (column, _light(finding) if light else finding)
-        for column in columns
-        for finding in column.run.findings
-    ]
+    pairs = [(column, finding) for column in columns for finding in column.run.findings]
     order = {label: i for i, label in enumerate(CLAUSES)}
     rank = {column.label: i for i, column in enumerate(columns)}
     pairs.sort(
@@ -123,7 +132,13 @@ def finding_views(
         )
     )
     taken: dict[str, int] = {}
-    return tuple(_view(column, finding, taken, history) for column, finding in pairs)
+    views = []
+    for i, (column, finding) in enumerate(pairs):
+        is_brief = light and i >= MOST_WHOLE
+        kept = lightened(finding, is_brief=is_brief) if light else finding
+        view = _view(column, kept, taken, history)
+        views.append((column, replace(view, is_brief=is_brief)))
+    return tuple(_with_further(views, taken))
 
 
 def is_explained(finding: Finding) -> bool:
@@ -160,10 +175,23 @@ def _link(value: object) -> str:
     return value if isinstance(value, str) and re.fullmatch(r"https?://[!-~]+", value) else ""
 
 
-def _anchor(column: Column, finding: Finding, taken: dict[str, int]) -> str:
-    """Return the finding's id; a further run of its backend stands behind it."""
-    name = safe(finding.id) or "d-"
-    return unique(f"{name}-{column.mark}" if column.is_further else name, taken)
+def _anchor(column: Column, id_: str, taken: dict[str, int]) -> str:
+    """Return a finding's id; a further run of its backend stands behind it."""
+    return unique(_name(column, id_), taken)
+
+
+def _name(column: Column, id_: str) -> str:
+    name = safe(id_) or "d-"
+    return f"{name}-{column.mark}" if column.is_further else name
+
+
+def _with_further(
+    pairs: Sequence[tuple[Column, FindingView]], taken: dict[str, int]
+) -> Iterator[FindingView]:
+    """Yield the views with the anchors of their further ids, where no finding has that id now."""
+    for column, view in pairs:
+        names = [name for id_ in view.further if (name := _name(column, id_)) not in taken]
+        yield replace(view, further_anchors=tuple(unique(name, taken) for name in names))
 
 
 def _case_anchor(column: Column, finding: Finding, line: str, taken: dict[str, int]) -> str:
@@ -180,7 +208,9 @@ def _view(
     case_anchor = _case_anchor(column, finding, finding.line, taken)
     return FindingView(
         id=finding.id,
-        anchor=_anchor(column, finding, taken),
+        anchor=_anchor(column, finding.id, taken),
+        further=further_ids(column.backend, finding),
+        further_anchors=(),
         case_anchor=case_anchor,
         status="new" if finding.status == "new" else "known",
         kind=str((finding.entry or {}).get("kind", "")),
@@ -194,7 +224,7 @@ def _view(
         line=finding.line,
         command=finding_command(finding, column.run.header.given or column.backend),
         message=clip(finding.message),
-        diagnosis=tuple(finding.diagnosis),
+        diagnosis=tuple(one_line(why, LONGEST_WHY) for why in finding.diagnosis),
         sizes=tuple(finding.sizes),
         inputs=tuple(grid(name, text, finding.op) for name, text in finding.inputs.items()),
         outputs=tuple(_outputs(finding)),
@@ -210,9 +240,10 @@ def _view(
             )
             for line in lines[:MOST_LINES]
         ),
-        further=_further(len(lines)),
+        unlisted=_unlisted(len(lines)),
         versions=versions(column),
         seen=_seen(column, finding, history) if history is not None else "",
+        is_brief=False,
     )
 
 
@@ -228,26 +259,9 @@ def finding_command(finding: Finding, backend: str) -> str:
     return command(finding.line, backend)
 
 
-def _further(cases: int) -> str:
+def _unlisted(cases: int) -> str:
     rest = cases - MOST_LINES
     return f"and {count(rest, 'further case')}; the run file holds them all" if rest > 0 else ""
-
-
-def _light(finding: Finding) -> Finding:
-    """Return the finding; a known one without its script and the arrays of many elements.
-
-    `convformance cite` and `convformance case` print them.
-    """
-    if finding.status == "new":
-        return finding
-    kept: dict[str, Any] = {
-        name: {
-            key: replace(array, values=None) if prod(array.shape) > MOST_KNOWN else array
-            for key, array in getattr(finding, name).items()
-        }
-        for name in ("inputs", "expected", "got")
-    }
-    return replace(finding, script="", **kept)
 
 
 def _outputs(finding: Finding) -> Iterator[Output]:

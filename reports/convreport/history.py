@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
+from convformance.identity import finding_id, former_id
 from convformance.runfile import Finding, Run
 from convreport.columns import natural
 from convreport.files import write_whole
@@ -76,8 +77,10 @@ class History:
     backends: Mapping[str, Mapping[str, Discrepancy]] = field(default_factory=dict)
 
     def of(self, backend: str, finding: Finding) -> Discrepancy | None:
-        """Return what is known of a finding of a backend."""
-        return self.backends.get(backend, {}).get(finding.id)
+        """Return what is known of a finding: by its id, its former id or its signature."""
+        held = self.backends.get(backend, {})
+        same = (one for one in held.values() if one.signature == finding.signature)
+        return held.get(finding.id) or held.get(former_id(finding)) or next(same, None)
 
 
 def read_history(path: Path, *, missing_is_empty: bool = False) -> History:
@@ -121,8 +124,12 @@ def add_runs(history: History, runs: Iterable[Run]) -> History:
             len(run.findings),
         )
         found = backends.setdefault(header.backend, {})
+        held = {known.signature: id_ for id_, known in found.items()}
         for one in run.findings:
-            found[one.id] = _sighted(found.get(one.id), one, run)
+            is_former = one.id == finding_id(one.signature)  # and a later release has another
+            id_ = held.get(one.signature, one.id) if is_former else one.id
+            former = found.pop(former_id(one), None)
+            found[id_] = _sighted(_joined(found.get(id_), former), one, run)
     return History(asked, backends)
 
 
@@ -163,6 +170,18 @@ def _sighted(known: Discrepancy | None, finding: Finding, run: Run) -> Discrepan
     if known is None or (sighted.last.version, seen[version][1]) == (version, started):
         return sighted
     return Discrepancy(**{**vars(known), "seen": seen})
+
+
+def _joined(one: Discrepancy | None, other: Discrepancy | None) -> Discrepancy | None:
+    """Return what two ids were seen of; the words of the newer stand."""
+    if one is None or other is None:
+        return one or other
+    newer = max(one, other, key=lambda each: (_rank(each.last.version), each.last.date))
+    seen = dict(one.seen)
+    for version, (first, last) in other.seen.items():
+        times = (first, last, *seen.get(version, ()))
+        seen[version] = (min(times), max(times))
+    return replace(newer, seen=seen)
 
 
 def _rank(version: str) -> tuple[object, ...]:

@@ -111,6 +111,8 @@ def _rows(one: Tried) -> Iterator[str]:
     yield f"{one.op} by {given['grad']}" if "grad" in given else one.op
     yield one.dtype
     for name, value in given.items():
+        if name == one.dtype:
+            continue
         if name == "padding" and value not in PADDINGS:
             yield "padding in numbers"
             if value.startswith("-") or "+-" in value or "x-" in value:

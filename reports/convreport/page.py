@@ -91,6 +91,16 @@ class Page:
         """All findings, the new ones first."""
         return self.new + self.known
 
+    @property
+    def whole(self) -> tuple[FindingView, ...]:
+        """The findings that are drawn."""
+        return tuple(one for one in self.findings if not one.is_brief)
+
+    @property
+    def brief(self) -> tuple[FindingView, ...]:
+        """The findings that are only told, behind all that are drawn."""
+        return tuple(one for one in self.findings if one.is_brief)
+
 
 def make_page(runs: Iterable[Run], history: History | None = None) -> Page:
     """Return the page of the runs; their order does not matter. Raise ValueError without any."""

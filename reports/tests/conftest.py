@@ -11,15 +11,19 @@ from typing import Any
 import pytest
 
 from convformance.runfile import (
+    Arithmetic,
     ArrayText,
     CaseRecord,
     Choice,
     Finding,
     Footer,
+    Geometries,
     Header,
+    LawRecord,
     Run,
     RunWriter,
 )
+from convreport.diff import Diff, compare
 
 MakeRun = Callable[..., Run]
 KNOWN_LINE = "max_pool x=1x1x1x4 kernel=1x2 float32 fill=special#3"
@@ -162,6 +166,54 @@ def make_run() -> MakeRun:
         return Run(header(**values), cases, found, choices, footer)
 
     return make
+
+
+@pytest.fixture
+def make_full_run(make_run: MakeRun) -> MakeRun:
+    """Return a function that builds a run with everything that a run can hold."""
+
+    def make(**values: Any) -> Run:
+        run = make_run(
+            with_new=True,
+            stale=({"id": "old-entry", "reason": "mended", "clause": "conv.sum"},),
+            failed=("test_profile (call)",),
+            **values,
+        )
+        line = run.cases[0].line
+        laws = [
+            LawRecord("law.batch", "conv", line, True, 0.0),
+            LawRecord("law.order", "conv", line, False, 2e-7, exact=False),
+            LawRecord("law.shift", "conv", line, None, message="too small"),
+        ]
+        arrow = {"output": [0, 0], "expected": [[[0, 0], 1]], "got": [[[0, 1], 1], [[0, 2], -1]]}
+        return replace(
+            run,
+            laws=laws,
+            findings=[
+                replace(one, connections=[arrow], diagnosis=["moved"]) for one in run.findings
+            ],
+            arithmetic=[Arithmetic("conv", "float16", "float32", products="fused with the sum")],
+            geometries=[Geometries("conv", 330, 8640, 295, 2045)],
+        )
+
+    return make
+
+
+@pytest.fixture
+def full_diff(make_run: MakeRun, make_full_run: MakeRun) -> Diff:
+    """Return a comparison with something new, changed, fixed and not asked again."""
+    old, new = make_run(with_new=True), make_full_run(version="2.1")
+    first, second = old.findings
+    gone = replace(first, id="d-55ee66ff", signature="gone", line="conv x=1x1x9 w=1x1x2 float32")
+    come = replace(new.findings[1], id="d-77aa88bb", signature="come", line=gone.line + " bias")
+    mended = CaseRecord(second.line, "c-9", "explored", "agrees")
+    cases = (*(one for one in new.cases if one.line != second.line), mended)
+    diff = compare(
+        replace(old, findings=[*old.findings, gone]),
+        replace(new, findings=[replace(first, message="another"), come], cases=cases),
+    )
+    assert all((diff.appeared, diff.changed, diff.fixed, diff.unasked))
+    return diff
 
 
 @pytest.fixture

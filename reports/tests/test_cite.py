@@ -12,6 +12,7 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from convformance.identity import former_id
 from convformance.problem import Case
 from convformance.runfile import ArrayText, CaseRecord, Finding, LawRecord, Run
 from convreport.anchors import digest
@@ -177,6 +178,27 @@ def test_a_further_run_of_a_backend_has_its_version_in_its_anchors(make_run: Mak
     old, new = make_run(), make_run(version="2.10")
     assert anchors(old, new)["d-"] == ["d-7c1e0a93", "d-7c1e0a93-other-2.10"]
     assert anchors(replace(old, findings=()), new)["d-"] == ["d-7c1e0a93-other-2.10"]
+
+
+def test_anchors_stay_when_the_ledger_takes_a_finding_in_and_its_former_id_leads_to_it(
+    make_run: MakeRun, make_finding: MakeFinding
+) -> None:
+    entry = {"id": "nan-lost", "kind": "bug", "reason": "so", "case": ""}
+    known = make_finding(signature="other max_pool differs in value nan-lost", entry=entry)
+    beside = make_finding(id="d-22334455", signature="beside", status="new", entry=None)
+    before = anchors(make_run(findings=(replace(known, status="new", entry=None),)))
+    after = anchors(make_run(findings=(beside, known)))
+    former = former_id(known)
+    assert before["d-"] == [known.id]
+    assert set(after["d-"]) == {known.id, former, beside.id}
+    taken = replace(beside, id=former)  # what has an id now is not led away from
+    assert set(anchors(make_run(findings=(taken, known)))["d-"]) == {known.id, former}
+    further = anchors(make_run(findings=()), make_run(version="2.10", findings=(known,)))
+    assert further["d-"] == [f"{known.id}-other-2.10", f"{former}-other-2.10"]
+    views = finding_views(columns([make_run(findings=(beside, known))]))
+    assert chosen(views, former).id == known.id
+    views = finding_views(columns([make_run(findings=(taken, known))]))
+    assert chosen(views, former).status == "new"
 
 
 def test_a_cases_anchor_is_its_id(make_run: MakeRun) -> None:

@@ -14,16 +14,7 @@ import jsonschema
 import pytest
 from markdown_it import MarkdownIt
 
-from convformance.runfile import (
-    Arithmetic,
-    ArrayText,
-    CaseRecord,
-    Finding,
-    Geometries,
-    LawRecord,
-    Run,
-    load,
-)
+from convformance.runfile import ArrayText, CaseRecord, Finding, Run, load
 from convreport.badge import badge
 from convreport.cli import main
 from convreport.columns import columns
@@ -52,31 +43,6 @@ def checked(text: str) -> dict[str, Any]:
     return document
 
 
-def full_run(make_run: MakeRun, **values: Any) -> Run:
-    """Return a run with everything that a run can hold."""
-    run = make_run(
-        with_new=True,
-        stale=({"id": "old-entry", "reason": "mended", "clause": "conv.sum"},),
-        failed=("test_profile (call)",),
-        **values,
-    )
-    line = run.cases[0].line
-    laws = [
-        LawRecord("law.batch", "conv", line, True, 0.0),
-        LawRecord("law.order", "conv", line, False, 2e-7, exact=False),
-        LawRecord("law.shift", "conv", line, None, message="too small"),
-    ]
-    arrow = {"output": [0, 0], "expected": [[[0, 0], 1]], "got": [[[0, 1], 1], [[0, 2], -1]]}
-    findings = [replace(one, connections=[arrow], diagnosis=["moved"]) for one in run.findings]
-    return replace(
-        run,
-        laws=laws,
-        findings=findings,
-        arithmetic=[Arithmetic("conv", "float16", "float32", products="fused with the sum")],
-        geometries=[Geometries("conv", 330, 8640, 295, 2045)],
-    )
-
-
 def hostile_run(make_run: MakeRun, make_finding: MakeFinding) -> Run:
     entry = {"kind": HOSTILE, "reason": HOSTILE, "link": "javascript:alert(1)"}
     words: dict[str, Any] = {
@@ -96,8 +62,8 @@ def hostile_run(make_run: MakeRun, make_finding: MakeFinding) -> Run:
     return replace(run, cases=(*run.cases, record))
 
 
-def test_json_obeys_its_schema_and_holds_the_findings(make_run: MakeRun) -> None:
-    (run,) = checked(json_text([full_run(make_run)]))["runs"]
+def test_json_obeys_its_schema_and_holds_the_findings(make_full_run: MakeRun) -> None:
+    (run,) = checked(json_text([make_full_run()]))["runs"]
     assert (run["backend"], run["is_red"], run["failed"]) == (
         "other",
         True,
@@ -126,9 +92,9 @@ def test_json_obeys_its_schema_and_holds_the_findings(make_run: MakeRun) -> None
     ],
 )
 def test_the_schema_refuses_what_is_not_so(
-    make_run: MakeRun, place: tuple[Any, ...], value: object
+    make_full_run: MakeRun, place: tuple[Any, ...], value: object
 ) -> None:
-    document = checked(json_text([full_run(make_run)]))
+    document = checked(json_text([make_full_run()]))
     inner: Any = document
     for step in place[:-1]:
         inner = inner[step]
@@ -137,9 +103,9 @@ def test_the_schema_refuses_what_is_not_so(
         checked(json.dumps(document))
 
 
-def test_every_field_of_a_finding_and_of_a_header_is_exported(make_run: MakeRun) -> None:
+def test_every_field_of_a_finding_and_of_a_header_is_exported(make_full_run: MakeRun) -> None:
     """A field that a later run file has must not be forgotten here."""
-    made = full_run(make_run)
+    made = make_full_run()
     (run,) = checked(json_text([made]))["runs"]
     assert vars(made.findings[0]).keys() <= run["findings"][0].keys()
     assert vars(made.header).keys() - run.keys() == {"given", "format"}
@@ -147,8 +113,10 @@ def test_every_field_of_a_finding_and_of_a_header_is_exported(make_run: MakeRun)
     assert vars(made.footer).keys() - run.keys() == {"passes"}
 
 
-def test_junit_fails_what_is_new_and_skips_what_is_known(make_run: MakeRun) -> None:
-    root = ET.fromstring(junit_text([full_run(make_run), make_run(backend="numpy")]))
+def test_junit_fails_what_is_new_and_skips_what_is_known(
+    make_run: MakeRun, make_full_run: MakeRun
+) -> None:
+    root = ET.fromstring(junit_text([make_full_run(), make_run(backend="numpy")]))
     first, second = root.findall("testsuite")
     assert {name: second.get(name) for name in ("name", "tests", "failures", "errors")} == {
         "name": "other 2.0", "tests": second.get("tests"), "failures": "2", "errors": "1",
@@ -170,8 +138,10 @@ def test_junit_fails_what_is_new_and_skips_what_is_known(make_run: MakeRun) -> N
     assert outcomes["other.suite", "test_profile (call)"] == ["error"]
 
 
-def test_markdown_shows_the_new_and_folds_the_known(make_run: MakeRun) -> None:
-    text = markdown_text([full_run(make_run), make_run(backend="numpy", selection="-k conv")])
+def test_markdown_shows_the_new_and_folds_the_known(
+    make_run: MakeRun, make_full_run: MakeRun
+) -> None:
+    text = markdown_text([make_full_run(), make_run(backend="numpy", selection="-k conv")])
     assert text.startswith("## Convformance: ❌ 1 new discrepancy, 2 known deviations, 1 ledger")
     assert "| `other` | `2.0` | 6 | 2 | 1 | 1 | **1** | 1 | 0.25 | 1:01 |" in text
     assert "| `numpy` | `2.0` (in part) | 5 |" in text

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 
 import pytest
 
+from convformance.identity import former_id
 from convformance.runfile import Finding, Run
 from convreport import files
 from convreport.cli import main
@@ -35,6 +37,20 @@ def test_first_and_last_are_versions_and_dates_in_any_order_of_adding(make_run: 
             "first seen in 2.9 (2026-01-05), last in 2.10 (2026-03-05)"
         )
         assert history == add_runs(History(), three(make_run))
+
+
+def test_what_was_new_and_what_an_older_release_called_otherwise_is_one_discrepancy(
+    make_run: MakeRun, make_finding: Callable[..., Finding]
+) -> None:
+    known = make_finding(signature="other max_pool nan-lost", entry={"id": "nan-lost"})
+    names = (replace(known, status="new", signature="x", entry=None),
+             known, replace(known, id=former_id(known)))  # fmt: skip
+    runs = [make_run(version=f"2.{i}", findings=(one,)) for i, one in enumerate(names)]
+    for order in permutations(runs):
+        history = add_runs(History(), order)
+        (found,) = history.backends["other"].values()
+        assert (found.first.version, found.last.version) == ("2.0", "2.2")
+        assert all(history.of("other", one) == found for one in names)
 
 
 def test_an_older_version_that_is_run_later_was_still_first(make_run: MakeRun) -> None:

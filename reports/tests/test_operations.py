@@ -46,6 +46,7 @@ def test_a_case_counts_in_every_row_that_describes_it(make_run: MakeRun) -> None
         ("padding", "padding_mode=reflect"),
     ]
     assert words(found["op", "conv"]) == ["1 answered"]  # the gradient has a row of its own
+    assert words(found["dtype", "float32"]) == ["1 answered"]
 
 
 def test_padding_in_numbers_is_negative_on_any_side(make_run: MakeRun) -> None:

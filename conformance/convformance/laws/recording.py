@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-
+from convformance import identity
 from convformance.backend import Backend
 from convformance.bench import Bench
 from convformance.evidence import LARGEST_SHOWN, array_text
@@ -17,8 +16,7 @@ def signature(backend: Backend, hearing: Hearing, entry: Entry | None) -> str:
     """Return what makes two broken laws the same row of the report; nothing for one that holds."""
     if not hearing.is_broken:
         return ""
-    words = [backend.name, hearing.case.problem.op, str(Kind.LAW)]
-    return " ".join([*words, entry.id if entry else f"[{hearing.law.label}]"])
+    return identity.signature(backend.name, hearing.case, hearing.verdict, entry)
 
 
 def record(bench: Bench, hearing: Hearing) -> bool:
@@ -29,7 +27,8 @@ def record(bench: Bench, hearing: Hearing) -> bool:
     if not signed or signed in bench.seen:
         return False
     bench.seen[signed] = hearing.case.line
-    bench.records.append(_finding(hearing, signed, entry))
+    id_ = bench.id_of(hearing.case, hearing.verdict, entry)
+    bench.records.append(_finding(hearing, signed, id_, entry))
     return entry is None
 
 
@@ -55,12 +54,12 @@ def _record(hearing: Hearing, signed: str) -> LawRecord:
     )
 
 
-def _finding(hearing: Hearing, signed: str, entry: Entry | None) -> Finding:
+def _finding(hearing: Hearing, signed: str, id_: str, entry: Entry | None) -> Finding:
     inputs, expected, got = (
         {name: array_text(array) for name, array in arrays.items()} for arrays in arrays_of(hearing)
     )
     return Finding(
-        id="d-" + hashlib.sha256(signed.encode()).hexdigest()[:8],
+        id=id_,
         signature=signed,
         status="known" if entry else "new",
         line=hearing.case.line,

@@ -117,7 +117,7 @@ class Entry:
         """
         return (
             self.op == problem.op
-            and (self._speaks_of_gradients == bool(problem.grad) or bool(self.message))
+            and self.speaks_of(problem)
             and (bool(self.message) or verdict.clause in (self.clause, *self.also))
             and self.verdict == verdict.kind
             and (not self.dtypes or problem.dtype in self.dtypes)
@@ -125,9 +125,10 @@ class Entry:
             and re.search(self.message, verdict.message) is not None
         )
 
-    @property
-    def _speaks_of_gradients(self) -> bool:
-        return any(fact.startswith("gradient") for fact in self.when)
+    def speaks_of(self, problem: Problem) -> bool:
+        """Whether the entry speaks of gradients, if this is one, and else of forward ops."""
+        of_gradients = any(fact.startswith("gradient") for fact in self.when)
+        return of_gradients == bool(problem.grad) or bool(self.message)
 
     def must_occur(self, features: frozenset[str]) -> bool:
         """Whether a run that does not show the entry makes it stale."""
@@ -143,6 +144,11 @@ class Entry:
 def load(backend: str, version: str) -> tuple[Entry, ...]:
     """Return the entries that speak of this release of the backend, in file order."""
     return tuple(entry for entry in load_all() if entry.covers(backend, version))
+
+
+def load_of(backend: str) -> tuple[Entry, ...]:
+    """Return the entries of a backend that speak of any release, in file order."""
+    return tuple(entry for entry in load_all() if entry.backend == backend)
 
 
 def load_all() -> tuple[Entry, ...]:
