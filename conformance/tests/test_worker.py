@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from convformance.bench import Bench
+from convformance.ending import last_words
 from convformance.fills import make_arrays
 from convformance.problem import Case
 from convformance.registry import BackendError
 from convformance.verdict import Kind
-from convformance.worker import Isolated, last_words
+from convformance.worker import Isolated
 
 PLAIN = Case.parse("conv x=1x2x5 w=2x2x2 float32")
 GROUPED = Case.parse("conv x=1x2x5 w=2x1x2 groups=2 float32")
