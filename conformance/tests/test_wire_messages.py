@@ -2,7 +2,9 @@
 
 import contextlib
 import json
+import re
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -64,6 +66,20 @@ def test_every_message_of_the_front_fits_the_schema():
         FRONT.validate(words_of(write_message(question(3, case.problem, arrays))))
     for message in (hello(), Message("bye")):
         FRONT.validate(words_of(write_message(message)))
+
+
+def test_what_the_page_shows_is_what_is_said():
+    page = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text("utf-8")
+    shown = re.findall(r'^\| (front|child) \| `(\{"kind": .*?\})` \|', page, re.M)
+    assert len(shown) == 8
+    for whose, text in shown:
+        words = json.loads(text.replace("{...}", "{}"))
+        if words["kind"] == "problem":
+            continue  # its attributes are the next example
+        (FRONT if whose == "front" else CHILD).validate(words)
+    attributes = json.loads(re.search(r'\{"op": "conv".*?\}', page, re.S)[0])
+    problem = Case.parse("conv x=1x2x5 w=2x1x2 groups=2 float32").problem
+    assert words_of(write_message(question(1, problem, {})))["problem"] == attributes
 
 
 SMALL = {
