@@ -213,8 +213,8 @@ def test_a_command_that_cannot_start_is_an_error_with_its_reason(name, told):
 def test_what_a_hello_does_not_name_is_not_asked(start):
     backend = start("hello of few")
     for line, told in {
-        "max_pool x=1x1x4 kernel=2 float32": "the adapter's hello names no op max_pool",
-        "conv x=1x2x5 w=2x2x2 float64": "the adapter's hello names no dtype float64",
+        "max_pool x=1x1x4 kernel=2 float32": "the adapter's hello does not name this op",
+        "conv x=1x2x5 w=2x2x2 float64": "the adapter's hello does not name this dtype",
         "conv x=1x2x5 w=2x2x2 unbatched float32": "the adapter does not know unbatched",
         "conv x=1x2x5 w=2x2x2 memory=strided float32": "over the wire arrays have one form",
     }.items():
@@ -242,7 +242,7 @@ def test_unsupported_is_raised_by_run():
     try:
         assert backend.perform(case.problem, make_arrays(case)).kind == "unsupported"
         backend._answer = lambda *_: backend.ask(case.problem, make_arrays(case))
-        with pytest.raises(Unsupported, match="names no op max_pool"):
+        with pytest.raises(Unsupported, match="does not name this op"):
             backend.run(case.problem, make_arrays(case))
     finally:
         backend.close()

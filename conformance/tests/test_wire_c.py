@@ -45,7 +45,7 @@ UNSUPPORTED = {
     "max_pool x=1x2x5 kernel=2 indices float32": "max_pool gives no indices",
     "conv x=1x2x5 w=2x2x2 padding=same float32": "padding is given in numbers",
     "conv x=1x1x2x2x2x2 w=1x1x1x1x1x1 float32": "at most three spatial axes",
-    "conv x=1x2x5 w=2x2x2 float16": "the adapter's hello names no dtype float16",
+    "conv x=1x2x5 w=2x2x2 float16": "the adapter's hello does not name this dtype",
     "conv x=1x2x5 w=2x2x2 flip float32": "the adapter does not know flip",
 }
 

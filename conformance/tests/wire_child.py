@@ -221,9 +221,11 @@ def main(mode=""):
         if words["kind"] == "bye":
             return
         good = answer(words, arrays)
+        if mode == "late chatter":
+            good += b"so far so good\n" * (words["id"] > 1)
         # What is mischief is done to grouped problems alone: all others have to go on.
         if words["problem"].get("groups") != 2:
-            say(good)
+            say(good + b"next!\n" * (mode == "chatter"))
         elif mode in DEEDS:
             DEEDS[mode](good)
         else:

@@ -31,6 +31,7 @@ from convformance.registry import WAYS, BackendError
 from convformance.runfile import Run, RunFileError, load
 from convformance.worker import Isolated
 from convreport.casetext import case_text
+from convreport.check_command import add_check
 from convreport.commands_cite import add_cite
 from convreport.commands_diff import add_diff
 from convreport.commands_export import add_export
@@ -78,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_report(commands)
     _add_case(commands)
     _add_law(commands)
+    add_check(commands)
     add_explain(commands)
     add_port(commands)
     _add_list(commands)

@@ -15,6 +15,7 @@ from convformance.wire import PREFIX
 from convformance.wire.blob import WireError
 from convformance.wire.line import Ended, Line
 from convformance.wire.messages import (
+    BYE,
     Message,
     hello,
     plain,
@@ -25,7 +26,6 @@ from convformance.wire.messages import (
 
 SECONDS = 120.0  # for one answer
 HELLO_SECONDS = 60.0  # for the start of an interpreter and its framework
-BYE = write_message(Message("bye"))
 NO_THREADS = "the wire protocol has no word for the number of threads"
 
 
@@ -80,7 +80,7 @@ class WireBackend:
             ("dtype", problem.dtype, self.dtypes),
         ):
             if named is not None and found not in named:
-                return _unsupported(f"the adapter's hello names no {what} {found}")
+                return _unsupported(f"the adapter's hello does not name this {what}")
         outcome = self._answer(problem, handed(problem, arrays))
         if outcome.kind != "arrays":
             return outcome

@@ -76,6 +76,9 @@ def write_message(message: Message) -> bytes:
     return write_blob(Blob({KEY: json.dumps(words, allow_nan=False)}, arrays))
 
 
+BYE = write_message(Message("bye"))
+
+
 def read_message(data: bytes | bytearray) -> Message:
     """Return the message of a child; raise `WireError`."""
     blob = read_blob(data)
