@@ -99,7 +99,8 @@ class Sweep:
             return Step(name, OK, f"{kinds} kinds")
         case, verdict = self.wrong[0].case, self.wrong[0].verdict
         more = f" (and {len(self.wrong) - 1} more)" if len(self.wrong) > 1 else ""
-        return Step(name, WRONG, f"{verdict.kind}: {verdict.message}{more}", line=case.line)
+        hint = "is it the adapter's doing, or the framework's? this shows both:"
+        return Step(name, WRONG, f"{verdict.kind}: {verdict.message}{more}", hint, case.line)
 
 
 def examine(bench: Bench, line: str, rank: int) -> Examined:

@@ -8,7 +8,8 @@ from typing import IO
 
 TAIL = 600  # characters of standard error that a crash is told with
 READ = 2**16  # bytes at the end of an output in which the telling line is sought
-TELLING = r"Check failed|terminate called|free\(\)|corrupt|Assertion|Traceback|Fatal"
+TELLING = r"Check failed|terminate called|free\(\)|corrupt|Assertion|Fatal"
+RAISED = r"^(Uncaught )?[\w.]*(Error|Exception)\b"  # ahead of a stack, or behind it
 
 
 def ending(status: int, said: str) -> str:
@@ -24,7 +25,8 @@ def last_words(said: str) -> str:
     """Return the line of a dead process's output that tells why, or its last line."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     telling = [line for line in lines if re.search(TELLING, line)]
-    return (telling or lines[-1:] or [""])[0][:TAIL]
+    raised = [line for line in lines if re.search(RAISED, line)]
+    return (telling or raised[-1:] or lines[-1:] or [""])[0][:TAIL]
 
 
 def tail(output: IO[bytes]) -> str:

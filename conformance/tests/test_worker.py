@@ -133,6 +133,12 @@ def test_last_words_are_the_telling_line():
         "F0000 Check failed: 0 == 1"
     )
     assert last_words("one\ntwo\n\n") == "two"
+    assert last_words("Traceback (most recent call last):\n  in f\nValueError: no\nbye\n") == (
+        "ValueError: no"
+    )
+    assert last_words("Error [E_NONE]: no module\n    at f (a.js:1)\n\nNode.js v20\n") == (
+        "Error [E_NONE]: no module"
+    )
     assert last_words("") == ""
 
 
