@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -176,6 +177,27 @@ def test_what_a_child_started_ends_with_it(start):
             except BlockingIOError:
                 assert time.monotonic() < until
                 time.sleep(0.05)
+
+
+FRONT = """
+import sys, time
+from convformance.wire.line import Line
+line = Line(sys.argv[1:])
+print(line._process.pid, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
+def test_a_busy_child_ends_with_a_front_that_was_killed():
+    words = [sys.executable, "-c", FRONT, "sleep", "60"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as front:
+        child = Path("/proc") / front.stdout.readline().strip()
+        front.kill()
+    until = time.monotonic() + 20
+    while child.exists() and "(zombie)" not in (child / "status").read_text():
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ const HELLO = {
   name: engine === 'cpu' ? 'tfjs' : `tfjs[${engine}]`,
   version: tf.version_core,
   capabilities: {
-    knows: ['grad', 'unbatched', 'layout'],
+    knows: ['unbatched', 'layout'], // the gradients are not in tfjs-core's bundle for Node.js
     libraries: {'tfjs-core': tf.version_core, node: process.versions.node},
   },
 };
@@ -27,7 +27,7 @@ const HELLO = {
 function computed(problem, answers, arrays) {
   const [name, run] = call(problem);
   const given = moved(problem, arrays);
-  const {dy, ...inputs} = Object.fromEntries(
+  const inputs = Object.fromEntries(
     Object.entries(given).map(([key, {shape, values}]) => [
       key,
       tf.tensor(values, shape, problem.dtype),
@@ -35,13 +35,8 @@ function computed(problem, answers, arrays) {
   );
   const order = ['x', 'w', 'pointwise', 'bias'].filter((key) => key in inputs);
   const how = `tf.${name}, channels last`;
-  if (!problem.grad) {
-    const y = run(...order.map((key) => inputs[key]));
-    return [how, answers.includes('indices') ? {y: y.result, indices: y.indexes} : {y}];
-  }
-  const by = (one) => run(...order.map((key) => (key === problem.grad ? one : inputs[key])));
-  const gradient = tf.grad(by)(inputs[problem.grad], dy);
-  return [`${how}, gradient by tf.grad`, {[answers[0]]: gradient}];
+  const y = run(...order.map((key) => inputs[key]));
+  return [how, answers.includes('indices') ? {y: y.result, indices: y.indexes} : {y}];
 }
 
 /** An index counts (row * W + column) * C + channel: the channel is the element's own. */
@@ -55,7 +50,7 @@ function result({id, problem, answers}, arrays) {
   const found = {};
   for (const [name, tensor] of Object.entries(tensors)) {
     const flat = {dtype: CODES[tensor.dtype], shape: tensor.shape, values: tensor.dataSync()};
-    found[name] = back(problem, name, name === 'indices' ? inPlane(flat) : flat);
+    found[name] = back(problem, name === 'indices' ? inPlane(flat) : flat);
   }
   return written({kind: 'result', id, how, layout: 'channels last'}, found);
 }

@@ -35,10 +35,9 @@ function channelsFirst(axes, first) {
 export function moved(problem, arrays) {
   const found = {...arrays};
   const first = problem.unbatched ? 0 : 1;
-  for (const name of ['x', 'dy']) {
-    if (name in found && problem.layout === 'channels_first' && found[name].shape.length > first) {
-      found[name] = transposed(found[name], channelsLast(found[name].shape.length, first));
-    }
+  const axes = found.x.shape.length;
+  if (problem.layout === 'channels_first' && axes > first) {
+    found.x = transposed(found.x, channelsLast(axes, first));
   }
   if ('w' in found) found.w = weight(problem, found.w);
   if ('pointwise' in found) {
@@ -51,12 +50,9 @@ export function moved(problem, arrays) {
 function weight(problem, w) {
   if (w.shape.length < 2) return w;
   const taps = range(2, w.shape.length);
-  const turned = transposed(w, isByChannel(problem) ? [...taps, 0, 1] : [...taps, 1, 0]);
+  const isByChannel = ['depthwise_conv', 'separable_conv'].includes(problem.op);
+  const turned = transposed(w, isByChannel ? [...taps, 0, 1] : [...taps, 1, 0]);
   return problem.op === 'conv1x1' ? withTaps(turned, problem.kernel_size.length) : turned;
-}
-
-function isByChannel(problem) {
-  return problem.op === 'depthwise_conv' || problem.op === 'separable_conv';
 }
 
 function withTaps(matrix, rank) {
@@ -64,13 +60,7 @@ function withTaps(matrix, rank) {
 }
 
 /** Return an answer in the problem's own axes. */
-export function back(problem, name, answer) {
-  const axes = answer.shape.length;
-  if (name === 'dbias') return answer;
-  if (name === 'dw') {
-    const order = isByChannel(problem) ? [axes - 2, axes - 1] : [axes - 1, axes - 2];
-    return transposed(answer, [...order, ...range(0, axes - 2)]);
-  }
+export function back(problem, answer) {
   if (problem.layout === 'channels_last') return answer;
-  return transposed(answer, channelsFirst(axes, problem.unbatched ? 0 : 1));
+  return transposed(answer, channelsFirst(answer.shape.length, problem.unbatched ? 0 : 1));
 }

@@ -26,7 +26,7 @@ function plain(problem, name) {
 }
 
 function convolution(problem) {
-  const rank = problem.kernel_size.length;
+  const rank = problem.x.length - 2;
   const name = `conv${rank}d`;
   plain(problem, name);
   const {stride, dilation} = strides(problem);
@@ -62,7 +62,7 @@ function strides(problem) {
 const one = (values) => (values.length === 1 ? values[0] : values);
 
 function transposedConvolution(problem) {
-  const rank = problem.kernel_size.length;
+  const rank = problem.x.length - 2;
   const name = `conv${rank}dTranspose`;
   needs(rank > 1, 'TensorFlow.js has no transposed convolution of one axis');
   plain(problem, name);
@@ -88,7 +88,7 @@ function spreadSizes(problem) {
 
 function byChannel(problem) {
   const name = problem.op === 'depthwise_conv' ? 'depthwiseConv2d' : 'separableConv2d';
-  needs(problem.kernel_size.length === 2, `${name} has 2 spatial axes`);
+  needs(problem.x.length === 4, `${name} has 2 spatial axes`);
   const {stride, dilation} = problem;
   if (name === 'depthwiseConv2d') {
     const given = pad(problem, {name});
@@ -99,7 +99,7 @@ function byChannel(problem) {
 }
 
 function pool(problem) {
-  const rank = problem.kernel_size.length;
+  const rank = problem.x.length - 2;
   needs(rank > 1, 'TensorFlow.js has no pool of one axis');
   needs(!problem.count_include_pad, 'avgPool has no count_include_pad: it never counts padding');
   if (problem.indices) return poolWithArgmax(problem, rank);
@@ -146,7 +146,7 @@ export function call(problem) {
   const {op, dtype} = problem;
   needs(op in CALLS, `tfjs-core has no ${op}`);
   needs(dtype === 'float32' || dtype === 'int32', `TensorFlow.js has no ${dtype} layers`);
-  const rank = problem.kernel_size.length;
+  const rank = problem.x.length - 2;
   needs(rank <= 3, `TensorFlow.js has layers of 1 to 3 spatial axes, not ${rank}`);
   return CALLS[op](problem);
 }

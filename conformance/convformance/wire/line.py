@@ -7,10 +7,12 @@ arrived, and a length is doubted as soon as its first bytes are there.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import selectors
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -27,6 +29,11 @@ LEAVING = 1.0  # seconds that a child has to end by itself
 SHOWN = 60  # bytes of what is no message
 LEAST_TEXT = 3  # letters in a row, which no length of a plausible message starts with
 GLANCE = 0.5  # seconds between two looks whether a silent child lives
+
+
+# Linux alone kills a child whose parent was killed; elsewhere it sees the end of its input.
+PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
+PR_SET_PDEATHSIG = 1
 
 
 class Ended(Exception):  # noqa: N818  an outcome, not an error
@@ -50,6 +57,7 @@ class Line:
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
                 start_new_session=True,  # so that what it starts ends with it
+                preexec_fn=_follows_its_parent if PRCTL else None,  # noqa: PLW1509  one call
             )
         except BaseException:
             self._errors.close()
@@ -199,6 +207,12 @@ class Line:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+
+
+def _follows_its_parent() -> None:
+    """Have the kernel kill this process when its parent ends, though it may be busy then."""
+    if PRCTL:
+        PRCTL(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _is_written(letter: str) -> bool:
