@@ -64,6 +64,7 @@ function answer(words, arrays) {
     if (error instanceof Unsupported) {
       return written({kind: 'unsupported', id, reason: error.message});
     }
+    if (error instanceof WebAssembly.RuntimeError) throw error; // no refusal: its memory is broken
     return written({kind: 'refusal', id, message: `${error.name}: ${error.message}`});
   } finally {
     tf.engine().endScope();
