@@ -27,7 +27,7 @@ from convformance.more import Share
 from convformance.news import NewDiscrepancies
 from convformance.problem import Case
 from convformance.processor import processor_features
-from convformance.registry import BackendError, adapter_path, make_backend
+from convformance.registry import WAYS, BackendError, adapter_path, make_backend, shown_name
 from convformance.runfile import (
     CaseRecord,
     Finding,
@@ -65,7 +65,7 @@ class Started:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of a run."""
     group = parser.getgroup("convformance")
-    group.addoption("--backend", help="backend under test: a registered name or module:attribute")
+    group.addoption("--backend", help=f"backend under test: a registered name; or {WAYS}")
     group.addoption("--run-file", help="where to write the run file (JSON lines)")
     group.addoption("--convformance-seed", type=int, default=DEFAULT_SEED, help="what is drawn")
     group.addoption("--max-examples", type=int, help="examples of each exploring test")
@@ -122,8 +122,9 @@ def _backend(config: pytest.Config, name: str) -> Backend:
 def pytest_unconfigure(config: pytest.Config) -> None:
     """End the backend's process."""
     found = config.stash.get(BENCH, None)
-    if found is not None and isinstance(found.backend, Isolated):
-        found.backend.close()
+    close = getattr(found.backend, "close", None) if found is not None else None
+    if close is not None:
+        close()
 
 
 def _run_file(config: pytest.Config) -> Path | None:
@@ -136,8 +137,8 @@ def _header(config: pytest.Config, name: str) -> Header:
     return Header(
         backend=bench.backend.name,
         version=bench.backend.version,
-        adapter=adapter_path(name),
-        given=name,
+        adapter=shown_name(adapter_path(name)),
+        given=shown_name(name),
         convformance=__version__,
         seed=bench.seed,
         started=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -1,16 +1,21 @@
-"""Finding backends: by entry point or as module:attribute."""
+"""Finding backends: by entry point, as module:attribute, as ./file.py:Class or as a command."""
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import re
+import shlex
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from convformance.backend import Backend
+from convformance.wire import is_command
 
 GROUP = "convformance.backends"
+WAYS = "give module:attribute, ./file.py:Class or 'cmd:PROGRAM ARGUMENTS'"
 
 
 class BackendError(ValueError):
@@ -23,21 +28,25 @@ def names() -> list[str]:
 
 
 def adapter_path(name: str) -> str:
-    """Return module:attribute of a backend's name; raise `BackendError`."""
+    """Return module:attribute of a backend's name, or the name itself; raise `BackendError`."""
     if ":" in name:
         return name
     points = [point for point in entry_points(group=GROUP) if point.name == name]
     if not points:
         known = ", ".join(names()) or "none"
-        raise BackendError(f"no backend {name!r}; registered: {known}; or give module:attribute")
+        raise BackendError(f"no backend {name!r}; registered: {known}; or {WAYS}")
     return points[0].value
 
 
 def make_backend(name: str) -> Backend:
     """Return an instance of the backend; raise `BackendError` with what is in the way."""
-    path = adapter_path(name)
-    module_name, _, attribute = path.partition(":")
-    target: Any = _imported(name, module_name)
+    if is_command(name):
+        from convformance.wire.backend import WireBackend  # which needs this module
+
+        return WireBackend(name)
+    module_name, _, attribute = adapter_path(name).rpartition(":")
+    target: Any = _loaded(name, module_name) if is_file(module_name) else None
+    target = target or _imported(name, module_name)
     for part in attribute.split("."):
         if not hasattr(target, part):
             raise BackendError(f"backend {name!r}: {module_name} has no {attribute!r}")
@@ -53,6 +62,49 @@ def make_backend(name: str) -> Backend:
     _check(name, backend)
     made: Backend = backend
     return made
+
+
+def is_file(module_name: str) -> bool:
+    """Whether what stands before the colon is a file: it has a slash, or ends in .py."""
+    return "/" in module_name or module_name.endswith(".py")
+
+
+def shown_name(name: str) -> str:
+    """Return a backend's name as a report shows it: without the folders of paths from the root.
+
+    Where a thing lies on someone's disk is nobody's business who reads a report.
+    """
+    try:
+        words = shlex.split(name) if is_command(name) else [name]
+    except ValueError:
+        words = name.split()
+    kept = [re.sub(r"(^|[=:,])[~/][^:,]*/(?=[^/:,])", r"\1", word) for word in words]
+    return shlex.join(kept) if len(kept) > 1 else "".join(kept)
+
+
+def _loaded(name: str, path: str) -> Any:
+    """Return the module that a file holds; raise `BackendError`."""
+    file = Path(path).resolve()
+    if not file.is_file():
+        raise BackendError(f"backend {shown_name(name)!r}: there is no file {shown_name(path)}")
+    known = f"convformance_file_{file.stem}"
+    found = sys.modules.get(known)
+    if found is not None and found.__file__ == str(file):
+        return found
+    spec = importlib.util.spec_from_file_location(known, file)
+    if spec is None or spec.loader is None:
+        raise BackendError(f"backend {shown_name(name)!r}: {file.name} is no Python file (.py)")
+    if str(file.parent) not in sys.path:
+        sys.path.insert(0, str(file.parent))  # so that it can import what lies beside it
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[known] = module  # as dataclasses and pickles of its classes need it
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[known]
+        text = f"{type(error).__name__}: {error}"
+        raise BackendError(f"backend {shown_name(name)!r}: {file.name} raised {text}") from None
+    return module
 
 
 def _imported(name: str, module_name: str) -> Any:

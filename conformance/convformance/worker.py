@@ -2,12 +2,12 @@
 
 The child is `python -m convformance.worker NAME`; requests and answers are pickles over a
 socket pair, since both ends are this package. Whatever the framework prints is kept aside.
+A command that speaks the wire protocol is a process already, and is asked without one between.
 """
 
 from __future__ import annotations
 
 import re
-import signal
 import socket
 import subprocess
 import sys
@@ -19,15 +19,16 @@ from multiprocessing.connection import Connection
 from typing import Any, cast
 
 from convformance.backend import Array, Arrays, Outcome
+from convformance.ending import ending
 from convformance.perform import perform, written_script
 from convformance.problem import Problem
 from convformance.registry import BackendError, make_backend
+from convformance.wire import is_command
+from convformance.wire.backend import WireChild
 
 SECONDS = 120.0  # for one answer: a compiler's first call of a shape is slow
 START_SECONDS = 300.0  # for the import of a framework on a cold disk
 ENOUGH = 2  # confirmed deaths of an op with the same words, before the next is believed
-TAIL = 600  # characters of standard error that a crash is told with
-TELLING = r"Check failed|terminate called|free\(\)|corrupt|Assertion|Traceback|Fatal"
 ATTRIBUTES = ("name", "version", "accumulators", "libraries")  # what the front end reads
 
 
@@ -40,7 +41,7 @@ class Isolated:
 
     def __init__(self, adapter: str, seconds: float = SECONDS) -> None:
         self.adapter, self.seconds, self.deaths = adapter, seconds, 0
-        self._child: _Child | None = None
+        self._child: _Child | WireChild | None = None
         told = self._started().told
         self.name: str = told["name"]
         self.version: str = told["version"]
@@ -95,13 +96,17 @@ class Isolated:
             self._child.end()
             self._child = None
 
-    def _started(self) -> _Child:
+    def _started(self) -> _Child | WireChild:
         if self._child is None:
-            self._child = _Child(self.adapter)
+            made = WireChild if is_command(self.adapter) else _Child
+            self._child = made(self.adapter)
         return self._child
 
     def _ask(self, what: str, problem: Problem, arrays: Arrays) -> Outcome:
-        child = self._started()
+        try:
+            child = self._started()
+        except BackendError as error:  # it started once: an earlier call or its time is to blame
+            return Outcome("died", message=str(error))
         answer = child.ask((what, problem, dict(arrays), self._number), self.seconds)
         if answer.kind in ("died", "timed out"):
             self.close()
@@ -145,12 +150,8 @@ class _Child:
 
     def _last_words(self) -> str:
         status = self._process.wait()
-        reason = f"exit status {status}"
-        if status < 0:
-            reason = f"{signal.strsignal(-status)} (signal {-status})"
         self._errors.seek(0)
-        said = self._errors.read().decode("utf-8", "replace")
-        return f"{reason}: {last_words(said)}" if last_words(said) else reason
+        return ending(status, self._errors.read().decode("utf-8", "replace"))
 
     def end(self) -> None:
         """Kill the child and close the line."""
@@ -158,13 +159,6 @@ class _Child:
         self._process.wait()
         self._line.close()
         self._errors.close()
-
-
-def last_words(said: str) -> str:
-    """Return the line of a dead process's output that tells why, or its last line."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    telling = [line for line in lines if re.search(TELLING, line)]
-    return (telling or lines[-1:] or [""])[0][:TAIL]
 
 
 def _words(problem: Problem, outcome: Outcome) -> str:

@@ -7,6 +7,7 @@ import pytest
 
 from convformance.backend import Backend
 from convformance.registry import BackendError, adapter_path, make_backend, names
+from convformance.worker import Isolated
 
 
 def test_the_four_backends_are_registered():
@@ -31,6 +32,72 @@ def test_a_file_in_the_working_folder_is_found(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     assert make_backend("beside_you:Mine").name == "mine"
+
+
+MINE = """
+from dataclasses import dataclass
+
+import beside_mine
+
+@dataclass
+class Mine:
+    name: str = beside_mine.NAME
+    version: str = "1"
+
+    def run(self, problem, arrays): ...
+"""
+
+
+@pytest.fixture
+def mine(tmp_path, monkeypatch):
+    """The folder of my_adapter.py, which imports what lies beside it."""
+    folder = tmp_path / "a folder"
+    folder.mkdir()
+    (folder / "my_adapter.py").write_text(MINE)
+    (folder / "beside_mine.py").write_text("NAME = 'mine'\n")
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield folder
+    for name in ("beside_mine", "convformance_file_my_adapter"):
+        sys.modules.pop(name, None)
+
+
+def test_a_file_makes_a_backend_from_any_folder(mine, monkeypatch, tmp_path):
+    assert make_backend("./my_adapter.py:Mine").name == "mine"
+    assert make_backend("my_adapter.py:Mine").name == "mine"
+    monkeypatch.chdir(tmp_path)
+    assert make_backend("a folder/my_adapter.py:Mine").name == "mine"
+    assert make_backend(f"{mine}/my_adapter.py:Mine").name == "mine"
+
+
+def test_a_second_file_of_the_same_name_is_another(mine, tmp_path):
+    first = make_backend("./my_adapter.py:Mine")
+    (tmp_path / "my_adapter.py").write_text(MINE.replace("beside_mine.NAME", "'other'"))
+    assert [first.name, make_backend("../my_adapter.py:Mine").name] == ["mine", "other"]
+
+
+def test_a_file_runs_in_a_process_of_its_own(mine):
+    backend = Isolated("./my_adapter.py:Mine")
+    backend.close()
+    assert backend.name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("./absent.py:Mine", r"there is no file \./absent\.py"),
+        ("./my_adapter.py:Other", "has no 'Other'"),
+        ("./my_adapter.txt:Mine", "my_adapter.txt is no Python file"),
+        ("./broken.py:Mine", "broken.py raised ZeroDivisionError: division by zero"),
+        ("./a folder:Mine", "there is no file"),
+        ("./my_adapter.py", "no backend './my_adapter.py'; registered: .*; or give module:attr"),
+    ],
+)
+def test_what_is_in_the_way_of_a_file_is_told(mine, name, told):
+    (mine / "my_adapter.txt").write_text("")
+    (mine / "broken.py").write_text("1 / 0\n")
+    with pytest.raises(BackendError, match=told):
+        make_backend(name)
 
 
 @pytest.mark.parametrize(

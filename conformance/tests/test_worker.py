@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from convformance.bench import Bench
+from convformance.ending import last_words
 from convformance.fills import make_arrays
 from convformance.problem import Case
 from convformance.registry import BackendError
 from convformance.verdict import Kind
-from convformance.worker import Isolated, last_words
+from convformance.worker import Isolated
 
 PLAIN = Case.parse("conv x=1x2x5 w=2x2x2 float32")
 GROUPED = Case.parse("conv x=1x2x5 w=2x1x2 groups=2 float32")
@@ -132,6 +133,12 @@ def test_last_words_are_the_telling_line():
         "F0000 Check failed: 0 == 1"
     )
     assert last_words("one\ntwo\n\n") == "two"
+    assert last_words("Traceback (most recent call last):\n  in f\nValueError: no\nbye\n") == (
+        "ValueError: no"
+    )
+    assert last_words("Error [E_NONE]: no module\n    at f (a.js:1)\n\nNode.js v20\n") == (
+        "Error [E_NONE]: no module"
+    )
     assert last_words("") == ""
 
 

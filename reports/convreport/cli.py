@@ -27,10 +27,11 @@ from convformance.ledger import LedgerError
 from convformance.meaning import input_shapes, output_shape
 from convformance.plugin import DEFAULT_SEED, PROFILES
 from convformance.problem import Case, LineError
-from convformance.registry import BackendError
+from convformance.registry import WAYS, BackendError
 from convformance.runfile import Run, RunFileError, load
 from convformance.worker import Isolated
 from convreport.casetext import case_text
+from convreport.check_command import add_check
 from convreport.commands_cite import add_cite
 from convreport.commands_diff import add_diff
 from convreport.commands_export import add_export
@@ -78,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_report(commands)
     _add_case(commands)
     _add_law(commands)
+    add_check(commands)
     add_explain(commands)
     add_port(commands)
     _add_list(commands)
@@ -96,7 +98,7 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         epilog="Options after -- go to pytest: -k, -x, --junitxml FILE ... Two processes share "
         "a whole run; -n 0 has it in one.",
     )
-    run.add_argument("--backend", required=True, help="a registered name or module:attribute")
+    run.add_argument("--backend", required=True, help=f"a registered name; or {WAYS}")
     run.add_argument(
         "-o", "--output", type=Path, help="run file (default: reports/runs/NAME.jsonl)"
     )
@@ -149,7 +151,7 @@ def _add_case(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     case.add_argument(
         "line", metavar="LINE", help="such as 'conv x=1x1x5 w=1x1x2 dilation=3 float32'"
     )
-    case.add_argument("--backend", default="numpy", help="a registered name or module:attribute")
+    case.add_argument("--backend", default="numpy", help=f"a registered name; or {WAYS}")
     case.set_defaults(work=_case)
 
 
@@ -162,7 +164,7 @@ def _add_law(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     names = ", ".join(one.name for one in LAWS.values())
     law.add_argument("name", metavar="NAME", help=f"one of {names}")
     law.add_argument("line", metavar="LINE", help="such as 'conv x=1x1x8x8 w=1x1x3x3 float32'")
-    law.add_argument("--backend", default="numpy", help="a registered name or module:attribute")
+    law.add_argument("--backend", default="numpy", help=f"a registered name; or {WAYS}")
     law.set_defaults(work=_law)
 
 
