@@ -367,7 +367,21 @@ def _rounded(array: Array, bits: int) -> Array:
 
 _cut("inputs cut to bfloat16", "the inputs are rounded to bfloat16's 8 bits", 8)
 _cut("inputs cut to TF32", "the inputs are rounded to TF32's 11 bits", 11)
-_cut("inputs cut to float32", "the inputs are rounded to float32's 24 bits", 24)
+
+
+@before("inputs cut to float32", "the inputs are taken for float32")
+def _(problem: Problem, arrays: Arrays) -> Asked | None:
+    if problem.dtype != "float64":
+        return None
+    with np.errstate(all="ignore"):
+        changed = {
+            key: a.astype(np.float32).astype(a.dtype)
+            for key, a in arrays.items()
+            if a.dtype.kind == "f"
+        }
+    if all(_alike(changed[key], arrays[key]) for key in changed):
+        return None
+    return with_arrays(problem, arrays, **changed)
 
 
 def _sequential(dtype: str) -> None:

@@ -33,7 +33,6 @@ ENOUGH = 20  # fresh cases that are wrong too, of which a fault must explain eve
 MOST = 150  # fresh cases that are tried for so many
 PAIRS = 2500  # pairs of faults that are tried
 BEYOND = 5  # fresh cases that need both faults of a pair of which one showed first
-UNHELPFUL = 75  # cases in a row on which all that are left give the same
 SHOWING = 8  # data that are tried of a plainer problem, until a fault shows
 CALLS = 4  # of the very case, which a steady backend answers alike
 UNSTEADY = "the same call gives different answers: {} of {} calls differ from the first"
@@ -187,13 +186,10 @@ class _Hunt:
             if self._is_enough or not self._goes_on():
                 break
             self._ask(fresh)
-        unhelpful = 0
         for fresh in islice(around(case, self.known), MOST, 3 * MOST):
-            if len(self.left) < 2 or unhelpful >= UNHELPFUL or not self._goes_on():
+            if len(self.left) < 2 or not self._goes_on():
                 break
-            tells = self._tells_apart(fresh)
-            unhelpful = 0 if tells else unhelpful + 1
-            if tells:
+            if self._tells_apart(fresh):
                 self._ask(fresh)
         self._ask_plain()
         if not self._is_enough or not self.left:
