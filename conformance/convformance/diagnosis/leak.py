@@ -48,11 +48,14 @@ class Leak:
 
     def _always(self) -> Iterator[str]:
         """Yield where the outputs lie, if they always lie so."""
-        if self.name != "x" or self.problem.grad or self.problem.op == "unfold":
+        is_forward = self.name == "x" and not self.problem.grad
+        if not is_forward or self.problem.op in ("unfold", "fold") or self.problem.unbatched:
             return
         pairs = [(cell, out) for cell, outs in self.reached.items() for out in outs]
         if self.problem.groups > 1 and all(self._is_other_group(*pair) for pair in pairs):
             yield "always in another group of the same item, as if its weights there were zero"
+        elif self.problem.x[0] == 1:
+            return
         elif all(cell[0] != out[0] for cell, out in pairs):
             yield "always in another item of the batch"
         elif all(cell[0] == out[0] for cell, out in pairs):
