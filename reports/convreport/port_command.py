@@ -10,7 +10,8 @@ from convformance.recipes import UnknownError
 from convreport.explain_command import given_problem, refuse
 from convreport.explain_flags import FlagError, add_flags
 from convreport.mistakes import mistake_text
-from convreport.port import as_text, port
+from convreport.port import port
+from convreport.port_text import as_text
 from convreport.profiles import FRAMEWORKS
 from convreport.usage import FINE, RED
 

@@ -1,0 +1,288 @@
+"""Ways to take one attribute off a problem: what is written around the code of the plainer one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from math import inf, prod
+
+from convformance.backends import layouts, onnx_graph
+from convformance.backends.wording import joined
+from convformance.backends.wording_arrays import (
+    cast,
+    gathered,
+    magnitude,
+    one_hot,
+    padded_by,
+    spread,
+    turned,
+)
+from convformance.problem import Problem
+from convformance.sizes import axes_of
+from convformance.ways import Meaning, Place, exact_crop, leave_if, reach
+
+Lines = Sequence[str]
+
+
+@dataclass(frozen=True)
+class Around:
+    """A plainer meaning, and how the lines that compute it become those of the one asked for."""
+
+    meaning: Meaning
+    write: Callable[[Lines], Lines]
+
+
+def _valid(meaning: Meaning, problem: Problem) -> Meaning:
+    """Return the meaning without padding."""
+    return Meaning(replace(problem, padding="valid"), ((0, 0),) * problem.rank, meaning.sizes)
+
+
+def in_output_dtype(meaning: Meaning, place: Place) -> Around:
+    """Convert the operands first: products and sums of a wider dtype are the same numbers."""
+    problem, dtype = meaning.problem, meaning.problem.output_dtype
+    leave_if(not dtype)
+    names = [name for name in ("x", "w", "bias") if name in layouts.inputs(problem)]
+    before = [cast(place.framework, name, dtype) for name in names]
+    said = replace(problem, dtype=dtype, output_dtype="")
+    return Around(replace(meaning, problem=said), lambda lines: [*before, *lines])
+
+
+def by_batch_group(meaning: Meaning, place: Place) -> Around:
+    """A part of the batch with a part of the weight, one after the other."""
+    problem, G = meaning.problem, meaning.problem.batch_groups
+    leave_if(G == 1)
+    leave_if(place.framework == "onnx", "a node of ONNX has no batch groups")
+    N, M = problem.x[0] // G, problem.w[0] // G
+    said = replace(
+        problem, x=(N, *problem.x[1:]), w=(M, *problem.w[1:]), batch_groups=1, bias=False
+    )
+    join, axis = joined(place.framework, place.last)
+    bias = ["y = y + bias" + ("" if place.last else f"[:{', None' * problem.rank}]")]
+    own = f"..., {M} * g:{M} * (g + 1)" if place.last else f"{M} * g:{M} * (g + 1)"
+
+    def write(lines: Lines) -> Lines:
+        return [
+            "all_x, all_w, parts = x, w, []",
+            f"for g in range({G}):",
+            f"    x = all_x[{N} * g:{N} * (g + 1)]",
+            f"    w = all_w[{own}]",
+            *(f"    {line}" for line in lines),
+            "    parts.append(y)",
+            f"y = {join}(parts, {axis})",
+            *bias * problem.bias,
+        ]
+
+    return Around(replace(meaning, problem=said), write)
+
+
+def in_parts(meaning: Meaning, place: Place) -> Around:
+    """Complex numbers as their real and imaginary parts: four products."""
+    problem = meaning.problem
+    leave_if(not problem.is_complex or place.framework == "torch")  # torch's own call takes them
+    leave_if(place.framework == "onnx", "Conv of ONNX takes no complex elements")
+    real = {"complex64": "float32", "complex128": "float64"}[problem.dtype]
+    said = replace(problem, dtype=real, bias=False)
+    bias = "y = y + bias" + ("" if place.last else f"[:{', None' * problem.rank}]")
+
+    def write(lines: Lines) -> Lines:
+        return [
+            "parts = []",
+            "all_x, all_w = np.asarray(x), np.asarray(w)",
+            "for of_x, of_w in ((np.real, np.real), (np.imag, np.imag), "
+            "(np.real, np.imag), (np.imag, np.real)):",
+            "    x, w = of_x(all_x), of_w(all_w)",
+            *(f"    {line}" for line in lines),
+            "    parts.append(np.asarray(y))",
+            "y = (parts[0] - parts[1]) + 1j * (parts[2] + parts[3])",
+            *[bias] * problem.bias,
+        ]
+
+    return Around(replace(meaning, problem=said), write)
+
+
+def kernel_turned(meaning: Meaning, place: Place) -> Around:
+    """Turn the kernel around first."""
+    leave_if(not meaning.problem.flip)
+    line = turned(place.framework, meaning.problem.rank, place.last)
+    said = replace(meaning.problem, flip=False)
+    return Around(replace(meaning, problem=said), lambda lines: [line, *lines])
+
+
+def holes_first(meaning: Meaning, place: Place) -> Around:
+    """Put the zeros between the samples first."""
+    problem = meaning.problem
+    leave_if(all(step == 1 for step in problem.input_dilation))
+    leave_if(0 in problem.x, "an input without a sample has nothing to put zeros between")
+    before = spread(place.framework, problem, place.last)
+    each = zip(problem.x[2:], problem.input_dilation, strict=True)
+    wide = tuple(step * (size - 1) + 1 for size, step in each)
+    said = replace(problem, x=(*problem.x[:2], *wide), input_dilation=())
+    return Around(replace(meaning, problem=said), lambda lines: [*before, *lines])
+
+
+def _repeating(meaning: Meaning) -> Problem:
+    problem = meaning.problem
+    leave_if(problem.padding_mode == "zeros")
+    leave_if(any(step != 1 for step in problem.input_dilation))  # they stand before the padding
+    leave_if(min(map(min, meaning.pads)) < 0, "a mode fills what is padded, and this crops")
+    return problem
+
+
+def mode_first(meaning: Meaning, place: Place) -> Around:
+    """Pad by the mode first."""
+    problem = _repeating(meaning)
+    before = (
+        padded_by(place.framework, meaning.pads, problem.padding_mode, place.last)
+        if any(map(any, meaning.pads))
+        else []
+    )
+    return _of_padded(meaning, before)
+
+
+def gathered_first(meaning: Meaning, place: Place) -> Around:
+    """Gather the samples that the mode repeats."""
+    problem, mode = _repeating(meaning), meaning.problem.padding_mode
+    before = gathered(place.framework, problem.x[2:], meaning.pads, mode, place.last)
+    return _of_padded(meaning, before)
+
+
+def _of_padded(meaning: Meaning, before: Lines) -> Around:
+    problem = meaning.problem
+    each = zip(problem.x[2:], meaning.pads, strict=True)
+    sizes = tuple(size + sum(pair) for size, pair in each)
+    said = replace(problem, x=(*problem.x[:2], *sizes), padding_mode="zeros")
+    return Around(_valid(meaning, said), lambda lines: [*before, *lines])
+
+
+def in_two_steps(meaning: Meaning, place: Place) -> Around:
+    """A separable convolution: by channel, then a convolution of one tap."""
+    problem = meaning.problem
+    leave_if(problem.op != "separable_conv")
+    first = Problem(
+        "depthwise_conv",
+        problem.x,
+        problem.w,
+        stride=problem.stride,
+        padding=problem.padding,
+        dilation=problem.dilation,
+        dtype=problem.dtype,
+    )
+    between = (problem.x[0], problem.w[0] * problem.w[1], *meaning.sizes)
+    ones = (1,) * problem.rank
+    second = Problem("conv", between, (*problem.pointwise, *ones), dtype=problem.dtype)
+    if place.framework == "onnx":
+        after = [onnx_graph.node("Conv", ["y", "pointwise"], ["y"])]
+    else:
+        after = ["x, w = y, pointwise", *place.call(second)]
+    return Around(replace(meaning, problem=first), lambda lines: [*lines, *after])
+
+
+def by_groups_of_one(meaning: Meaning, place: Place) -> Around:
+    """A depthwise convolution as one with as many groups as channels."""
+    problem = meaning.problem
+    leave_if(problem.op != "depthwise_conv")
+    C, multiplier, *kernel = problem.w
+    said = Problem(
+        "conv",
+        problem.x,
+        (C * multiplier, 1, *kernel),
+        stride=problem.stride,
+        padding=problem.padding,
+        dilation=problem.dilation,
+        groups=C,
+        dtype=problem.dtype,
+    )
+    joined_axes = place.last and place.framework in layouts.LAST  # JAX's weight comes so
+    before = [f"w = w.reshape({(*kernel, 1, C * multiplier)})"] if joined_axes else []
+    return Around(replace(meaning, problem=said), lambda lines: [*before, *lines])
+
+
+def largest_magnitude(meaning: Meaning, place: Place) -> Around:
+    """A norm with p = inf: a maximum, to which a padding of zeros adds nothing."""
+    problem = meaning.problem
+    leave_if(problem.op != "lp_pool" or problem.p != inf or not problem.is_float)
+    pads = reach(meaning)
+    before = [magnitude(place.framework), *place.padded("x", pads, problem.dtype)]
+    sizes = tuple(size + sum(pair) for size, pair in zip(problem.x[2:], pads, strict=True))
+    said = Problem(
+        "max_pool",
+        (*problem.x[:2], *sizes),
+        kernel=problem.kernel,
+        stride=problem.stride,
+        dilation=problem.dilation,
+        dtype=problem.dtype,
+    )
+    return Around(_valid(meaning, said), lambda lines: [*before, *lines])
+
+
+def one_hot_convolution(meaning: Meaning, place: Place) -> Around:
+    """An unfolding as a convolution with a channel for each tap."""
+    problem = meaning.problem
+    leave_if(problem.op != "unfold")
+    taps, C = prod(problem.kernel), problem.x[1]
+    counts = tuple(axis.count for axis in axes_of(problem))
+    weight = one_hot(place.framework, problem, taps, C, place.last)
+    said = Problem(
+        "conv",
+        problem.x,
+        (taps * C, C, *problem.kernel),
+        stride=problem.stride,
+        padding=problem.padding,
+        dilation=problem.dilation,
+        dtype=problem.dtype,
+    )
+    after = [] if place.last else _flat(place, (C * taps, -1))
+    return Around(Meaning(said, meaning.pads, counts), lambda lines: [weight, *lines, *after])
+
+
+def one_hot_spread(meaning: Meaning, place: Place) -> Around:
+    """A folding as the transposed convolution with a channel for each tap."""
+    problem = meaning.problem
+    leave_if(problem.op != "fold")
+    taps = prod(problem.kernel)
+    C = problem.x[1] // taps
+    counts = tuple(axis.count for axis in axes_of(problem))
+    weight = one_hot(place.framework, problem, taps, C, place.last)
+    said = Problem(
+        "conv_transpose",
+        (problem.x[0], taps * C, *counts),
+        (taps * C, C, *problem.kernel),
+        stride=problem.stride,
+        padding=meaning.pads,
+        dilation=problem.dilation,
+        dtype=problem.dtype,
+    )
+    pads, more = exact_crop(Meaning(said, meaning.pads, problem.output))
+    said = replace(said, padding=pads, output_padding=more)
+    before = [] if place.last else _flat(place, (taps * C, *counts), "x")
+    return Around(
+        Meaning(said, pads, problem.output),
+        lambda lines: [weight, *before, *lines],
+    )
+
+
+def _flat(place: Place, shape: tuple[int, ...], name: str = "y") -> list[str]:
+    """Write an array in another shape, its batch kept."""
+    if place.framework == "onnx":
+        return [
+            onnx_graph.whole("shape", (0, *shape)),
+            onnx_graph.node("Reshape", [name, "shape"], [name]),
+        ]
+    sizes = ", ".join(map(str, shape))
+    return [f"{name} = {name}.reshape(len({name}), {sizes})"]
+
+
+AROUND = {
+    "in the output's dtype": in_output_dtype,
+    "in parts": in_parts,
+    "part by part of the batch": by_batch_group,
+    "the kernel turned around": kernel_turned,
+    "zeros between the samples": holes_first,
+    "a pad of the mode": mode_first,
+    "a gather for the mode": gathered_first,
+    "channel by channel, then across them": in_two_steps,
+    "as many groups as channels": by_groups_of_one,
+    "the largest magnitude": largest_magnitude,
+    "a convolution with one-hot weights": one_hot_convolution,
+    "a transposed convolution with one-hot weights": one_hot_spread,
+}
