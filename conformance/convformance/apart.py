@@ -22,10 +22,11 @@ from convformance.backend import Array, Arrays
 from convformance.backends.source import execute
 
 SECONDS = 120.0  # for one text; the first imports the framework
+ENDED = "its process ended at this code"
 HOLES = ("lhs_dilation", "conv_transpose", "linear_transpose", "jax.vjp")
 
 
-class Ended(RuntimeError):
+class EndedError(RuntimeError):
     """Raised where the process of a text ended, or did not answer in time."""
 
 
@@ -37,7 +38,7 @@ def is_hazard(source: str) -> bool:
 def executed_apart(source: str, arrays: Arrays, names: tuple[str, ...]) -> dict[str, Array]:
     """Run a text of JAX in the child; return the arrays of the names.
 
-    Raises `Ended`, and what the text raised as a `RuntimeError` with its words.
+    Raises `EndedError`, and what the text raised as a `RuntimeError` with its words.
     """
     answer = _child().ask((source, dict(arrays), names))
     if isinstance(answer, str):
@@ -69,7 +70,7 @@ class _Child:
             self.end()
             _child.cache_clear()
             how = f"status {self._process.wait()}"
-            raise Ended(f"its process ended at this code with {how}") from None
+            raise EndedError(f"{ENDED} with {how}") from None
         finally:
             late.cancel()
 

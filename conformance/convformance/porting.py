@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from math import prod
 
 import numpy as np
@@ -45,7 +46,8 @@ class Source:
 class Check:
     """What was seen: `cases` answered, and in words the first difference or refusal.
 
-    `astray` says where the source itself is not as specified, `by` what evaluated ONNX.
+    `astray` says where the source itself is not as specified, `by` what evaluated ONNX, and
+    `contrary` what another evaluator of ONNX gave before.
     """
 
     cases: int = 0
@@ -53,6 +55,12 @@ class Check:
     refusal: str = ""
     astray: str = ""
     by: str = ""
+    contrary: str = ""
+
+    @property
+    def told(self) -> str:
+        """What was seen, and what evaluated it."""
+        return f"{self.by}: {self.difference or self.refusal}".removeprefix(": ")
 
     @property
     def holds(self) -> bool:
@@ -87,25 +95,19 @@ def check(
     if max(prod(problem.x), prod(problem.w)) > LARGEST:
         return Check(refusal=f"the arrays have more than {LARGEST:,} elements")
     first = Check(refusal=f"{recipe.framework} is not installed")
+    texts = (source.native.source if source.native else "", recipe.source)
     for turn, evaluator in enumerate(evaluators(recipe.framework)):
-        seen = _checked(recipe, evaluator, source, problem, text_of, count)
+        cases = islice(nearby(problem, texts, text_of), count)
+        seen = _checked(recipe, evaluator, source, cases)
         if seen.holds:
-            return seen
+            return replace(seen, contrary=first.told if turn else "")
         first = first if turn else seen
     return first
 
 
-def _checked(
-    recipe: Recipe,
-    evaluator: str,
-    source: Source,
-    problem: Problem,
-    text_of: TextOf,
-    count: int,
-) -> Check:
+def _checked(recipe: Recipe, evaluator: str, source: Source, cases: Iterator[Case]) -> Check:
     done, astray, by = 0, "", labelled(evaluator)
-    texts = (source.native.source if source.native else "", recipe.source)
-    for case in nearby(problem, texts, text_of):
+    for case in cases:
         arrays = make_arrays(case)
         given = layouts.given(case.problem, source.framework, arrays)
         expected, trouble = _expected(source, case, given)
@@ -126,8 +128,6 @@ def _checked(
         if not all(one.size for one in got.values()):
             return Check(done, refusal=EMPTY, by=by)
         done += 1
-        if done >= count:
-            break
     return Check(done, astray=astray, by=by)
 
 

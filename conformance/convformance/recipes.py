@@ -16,6 +16,7 @@ from convformance.backends.wording import IMPORTS, X64
 from convformance.problem import Problem
 from convformance.ways import Meaning, Place, Way
 from convformance.ways_around import AROUND, Around
+from convformance.ways_as_other import AS_OTHER
 
 OWN, IN_NUMBERS = "its own call", "the padding in numbers"
 DIFFERENTIATED = "differentiated"
@@ -86,7 +87,7 @@ def written(meaning: Meaning, place: Place, reasons: dict[str, None]) -> Iterato
                 reasons[str(reason)] = None
     taken_off = False
     outermost = {DIFFERENTIATED: ways_gradient.differentiated}
-    for name, around in (outermost if meaning.problem.grad else AROUND).items():
+    for name, around in (outermost if meaning.problem.grad else AROUND | AS_OTHER).items():
         try:
             one = around(meaning, place)
         except Unsupported as reason:
@@ -136,10 +137,9 @@ def _imports(target: str, body: list[str]) -> list[str]:
     text = "\n".join(body)
     found = []
     for line in IMPORTS[target]:
-        if target == "onnx" and line.startswith("from onnx import"):
-            names = line.removeprefix("from onnx import ").split(", ")
-            line = "from onnx import " + ", ".join(name for name in names if f"{name}." in text)
-        found.append(line)
+        start, given, names = line.partition("from onnx import ")
+        used = [name for name in names.split(", ") if f"{name}." in text]
+        found.append(f"{given}{', '.join(used)}" if given and not start else line)
     return [*found, *["import numpy as np"] * ("np." in text)]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from convformance.apart import Ended, executed_apart, is_hazard
+from convformance.apart import EndedError, executed_apart, is_hazard
 from convformance.backend import Array, Arrays
 from convformance.backends import layouts
 from convformance.backends.onnx_graph import EVALUATED, OPSET
@@ -74,7 +74,7 @@ def run(recipe: Recipe, arrays: Arrays, evaluator: str = "") -> tuple[Answers | 
             return {name: _numpy(scope[name]) for name in recipe.answers}, ""
     except Exception as error:  # the framework's refusal, whatever its type
         text = " ".join(str(error).split())
-        kind = "" if type(error) in (RuntimeError, Ended) else f"{type(error).__name__}: "
+        kind = "" if type(error) in (RuntimeError, EndedError) else f"{type(error).__name__}: "
         return None, f"{kind}{text[:200]}"
 
 

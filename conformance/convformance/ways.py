@@ -57,7 +57,7 @@ class Place:
         """Write a pad by a number; none where nothing is padded."""
         if not any(map(any, pairs)):
             return []
-        return padded(self.framework, name, pairs, dtype, value, self.last)
+        return padded(self.framework, name, pairs, dtype=dtype, value=value, last=self.last)
 
 
 def leave_if(condition: bool, reason: str = "") -> None:

@@ -88,9 +88,7 @@ def spread_back(meaning: Meaning, place: Place) -> Way:
         dtype=problem.dtype,
     )
     pads, mores = [], []
-    for full, size, (before, _) in zip(
-        full_sizes(said), problem.x[2:], meaning.pads, strict=True
-    ):
+    for full, size, (before, _) in zip(full_sizes(said), problem.x[2:], meaning.pads, strict=True):
         after = full - before - size  # what is behind x, less what no window reaches
         pads.append((before, max(after, 0)))
         mores.append(max(-after, 0))

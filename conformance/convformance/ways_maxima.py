@@ -71,8 +71,7 @@ def scattered(meaning: Meaning, place: Place) -> Way:
         zeros = call("tf.zeros", repr([prod(shape)]), "x.dtype")
         put = call("tf.tensor_scatter_nd_update", "y", "tf.reshape(indices, [-1, 1])",
                    "tf.reshape(x, [-1])")  # fmt: skip
-        lines = (f"y = {zeros}", f"y = {put}", f"y = tf.reshape(y, {shape})")
-        return Way(lines, problem)
+        return Way((f"y = {zeros}", f"y = {put}", f"y = tf.reshape(y, {shape})"), problem)
     leave_if(place.framework != "keras")
     N, C = problem.x[:2]
     plane = plane_of(problem)

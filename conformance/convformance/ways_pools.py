@@ -160,13 +160,13 @@ def axis_by_axis(meaning: Meaning, place: Place) -> Way:
     if is_max:
         return Way((*lines, renamed(place.framework, "x", "y")), problem)
     whole = (1, *problem.output, 1) if place.last else (1, 1, *problem.output)
-    count = f"{outer(counts)}.astype({problem.dtype!r}).reshape({whole})"
+    divisor = f"{outer(counts)}.astype({problem.dtype!r}).reshape({whole})"
     if place.framework == "onnx":
         divided_by = onnx_graph.node("Div", ["x", "count"], ["y"])
-        return Way((*lines, onnx_graph.array("count", count), divided_by), problem)
+        return Way((*lines, onnx_graph.array("count", divisor), divided_by), problem)
     is_jax = place.framework == "jax"
     y = "lax.div(x, jnp.broadcast_to(count, x.shape))" if is_jax else "x / count"
-    return Way((*lines, f"count = {count}", f"y = {y}"), problem)
+    return Way((*lines, f"count = {divisor}", f"y = {y}"), problem)
 
 
 def norm(meaning: Meaning, place: Place) -> Way:

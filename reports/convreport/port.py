@@ -6,13 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from convformance.apart import ENDED
 from convformance.expect import broken_clause
+from convformance.onnx_faults import known_fault
 from convformance.porting import CASES, EMPTY, ROUNDING, Check, Source, astray_of, check
 from convformance.problem import Problem
 from convformance.recipes import OWN, Recipe, UnknownError, plain, recipes
 from convformance.running import evaluators, labelled, missing, runnable
 from convformance.sizes import UNWINDOWED
 from convformance.ways import Meaning
+from convreport.port_hints import hints
 from convreport.port_near import near
 from convreport.predict import COMPUTES, axes_under, choices_for, predict, shape_under
 from convreport.profiles import load_profiles
@@ -94,7 +97,7 @@ def port(problem: Problem, source: str, target: str, cases: int = CASES) -> Port
         "shape": _shape(meaning),
         "pads": () if problem.op in UNWINDOWED else meaning.pads,
         "native": natives[0] if natives else None,
-        "notes": tuple(filter(None, [note])),
+        "notes": (*filter(None, [note]), *hints(problem, meaning, source, target)),
         "reasons": tuple(reasons),
     }
     absent = missing(target)
@@ -144,9 +147,7 @@ def _told_by(
     return _told_by_nodes(known, native, choices, meaning)
 
 
-def _native(
-    natives: list[Recipe], meaning: Meaning, choices: Mapping[str, str]
-) -> Recipe | None:
+def _native(natives: list[Recipe], meaning: Meaning, choices: Mapping[str, str]) -> Recipe | None:
     """Return the source's own call if it runs, else the first that is as specified, or runs."""
     for recipe in natives:
         told = Source(recipe.framework, recipe, choices)
@@ -191,38 +192,75 @@ def _tried(
     known: dict[str, Any], told: Source, meaning: Meaning, ranked: list[Recipe], cases: int
 ) -> Ported:
     """Run the recipes one after the other; the first that holds is the answer."""
-    reasons, close = list(known["reasons"]), []
+    failed: list[tuple[Recipe, Check]] = []
     for recipe in ranked:
         seen = _checked(recipe, told, known, cases)
-        if seen.holds:
-            return Ported(
-                **known | {"notes": _notes(known, seen)},
-                recipe=recipe,
-                exact=True,
-                checked=seen.cases,
-                by=seen.by,
-            )
         if seen.refusal == EMPTY:
             return Ported(**known, recipe=recipe, exact=True, unchecked=EMPTY)
-        by = f"{seen.by}: " if seen.by else ""
-        if seen.difference:
-            close.append((recipe, f"{by}{seen.difference}"))
-        else:
-            reasons.append(f"{recipe.way}: {by}{seen.refusal}")
+        if seen.holds:
+            notes = {
+                "notes": (
+                    *known["notes"],
+                    *_notes(known, recipe, seen),
+                    *_of_failed(failed, meaning),
+                )
+            }
+            return Ported(
+                **known | notes, recipe=recipe, exact=True, checked=seen.cases, by=seen.by
+            )
+        failed.append((recipe, seen))
+    by_text = next((one for one in failed if fault_of(*one, meaning)), None)
+    if by_text:
+        why = fault_of(*by_text, meaning)
+        return Ported(**known, recipe=by_text[0], exact=True, unchecked=why)
+    return _closest(known, told, meaning, failed)
+
+
+def _closest(
+    known: dict[str, Any], told: Source, meaning: Meaning, failed: list[tuple[Recipe, Check]]
+) -> Ported:
+    reasons = list(known["reasons"])
+    reasons += [f"{one.way}: {seen.told}" for one, seen in failed if not seen.difference]
+    close = [(one, seen.told) for one, seen in failed if seen.difference]
     if not close:
         close = list(near(meaning, told, known["target"], meant))
-    known["reasons"] = tuple(reasons)
+    known = known | {"reasons": tuple(reasons)}
     if not close:
         return Ported(**known)
     recipe, difference = min(close, key=lambda one: "shape" in one[1] or "missing" in one[1])
     return Ported(**known, recipe=recipe, difference=difference)
 
 
-def _notes(known: Mapping[str, Any], seen: Check) -> tuple[str, ...]:
-    notes: tuple[str, ...] = known["notes"]
-    if not seen.astray or (ROUNDING in seen.astray and known["native"].whole):
-        return notes
-    return (*notes, f"{known['source']} itself strays here: {seen.astray}")
+def fault_of(recipe: Recipe, seen: Check, meaning: Meaning) -> str:
+    """Return why a node that is right by its text was not found equal, if that is known."""
+    is_node = recipe.framework == "onnx" and recipe.whole and _is_foretold(recipe, meaning)
+    fault = known_fault(recipe.asks) if is_node else ""
+    if not fault:
+        return ""
+    return f"right by the text of its operator, but {fault} there: a known fault ({seen.told})"
+
+
+def _of_failed(failed: list[tuple[Recipe, Check]], meaning: Meaning) -> list[str]:
+    """Tell of ways closer to one call that are not printed: a process ended, a known fault."""
+    notes = []
+    for recipe, seen in failed:
+        fault = fault_of(recipe, seen, meaning)
+        if fault:
+            notes.append(f"{recipe.way} is {fault}")
+        elif ENDED in seen.refusal:
+            notes.append(f"{recipe.way} is not printed: {seen.refusal}")
+    return notes[:1]
+
+
+def _notes(known: Mapping[str, Any], recipe: Recipe, seen: Check) -> list[str]:
+    notes = []
+    if seen.contrary:
+        fault = known_fault(recipe.asks)
+        words = f"{fault}: a known fault" if fault else "no known fault"
+        notes.append(f"not so by {seen.contrary} ({words})")
+    if seen.astray and not (ROUNDING in seen.astray and known["native"].whole):
+        notes.append(f"{known['source']} itself strays here: {seen.astray}")
+    return notes
 
 
 def _checked(recipe: Recipe, told: Source, known: dict[str, Any], cases: int) -> Check:

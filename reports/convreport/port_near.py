@@ -15,9 +15,7 @@ from convformance.ways import Meaning
 Meant = Callable[[Problem, str], tuple[Meaning, str]]
 
 
-def near(
-    meaning: Meaning, told: Source, target: str, meant: Meant
-) -> Iterator[tuple[Recipe, str]]:
+def near(meaning: Meaning, told: Source, target: str, meant: Meant) -> Iterator[tuple[Recipe, str]]:
     """Yield calls of a problem that is not the one asked for, with what differs."""
     problem = meaning.problem
     for words, other in _plainer(problem):
@@ -66,8 +64,7 @@ def _even(problem: Problem) -> Problem:
     pairs = list(zip(problem.x[2:], problem.output, strict=True))
     stride = tuple(max(1, size // count) for size, count in pairs)
     kernel = tuple(
-        max(1, size - (count - 1) * step)
-        for (size, count), step in zip(pairs, stride, strict=True)
+        max(1, size - (count - 1) * step) for (size, count), step in zip(pairs, stride, strict=True)
     )
     op = "max_pool" if "max" in problem.op else "avg_pool"
     return Problem(op, problem.x, kernel=kernel, stride=stride, dtype=problem.dtype)

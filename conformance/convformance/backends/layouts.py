@@ -111,11 +111,9 @@ def _first(problem: Problem, arrays: Arrays) -> dict[str, Array]:
 def standard(problem: Problem, framework: str, answers: Mapping[str, Array]) -> dict[str, Array]:
     """Return answers in the axes of the framework as the specification has them."""
     found = dict(answers)
-    for name, one in answers.items():
-        if problem.unbatched and name not in ("dw", "dbias"):
-            one = one[None]
-        if name == "indices":
-            one = in_plane(problem, framework, one)
+    for name, given_one in answers.items():
+        one = given_one[None] if problem.unbatched and name in BATCHED else given_one
+        one = in_plane(problem, framework, one) if name == "indices" else one
         if not is_last(framework) or name == "dbias":
             found[name] = one
         elif problem.op == "unfold":

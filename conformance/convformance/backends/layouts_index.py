@@ -25,7 +25,8 @@ def of_framework(problem: Problem, framework: str, indices: Array) -> Array:
     N, C, *rest = indices.shape
     plane, ones = plane_of(problem), (1,) * len(rest)
     if framework == "onnx":
-        return indices + plane * np.arange(N * C).reshape(N, C, *ones)
+        whole: Array = indices + plane * np.arange(N * C).reshape(N, C, *ones)
+        return whole
     if framework == "tensorflow":
         flat = (indices + plane * np.arange(N).reshape(N, 1, *ones)) * C
         return np.moveaxis(flat + np.arange(C).reshape(C, *ones), 1, -1)

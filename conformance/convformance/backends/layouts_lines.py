@@ -91,9 +91,7 @@ def back(problem: Problem, source: str, target: str, planar: bool) -> Iterator[s
             yield f"{name} = {name}[0]"
 
 
-def _answer_back(
-    problem: Problem, name: str, source: str, target: str, move: str
-) -> Iterator[str]:
+def _answer_back(problem: Problem, name: str, source: str, target: str, move: str) -> Iterator[str]:
     if name == "indices":
         yield from layouts_index.converted(problem, target, source, move)
     elif not move or name == "dbias":

@@ -91,7 +91,7 @@ def _returned(lines: Sequence[str]) -> list[str]:
 
 
 def padded(
-    framework: str, name: str, pairs: Pairs, dtype: str, value: str = "0", last: bool = False
+    framework: str, name: str, pairs: Pairs, *, dtype: str, value: str = "0", last: bool = False
 ) -> list[str]:
     """Write a pad by a number; `last` is asked by JAX alone."""
     if framework == "torch":

@@ -106,9 +106,7 @@ def cropped(name: str, pairs: Pairs, last: bool) -> list[str]:
     """Write the slice that a negative pad is; none where nothing is cropped."""
     if all(side >= 0 for pair in pairs for side in pair):
         return []
-    ends = ", ".join(
-        f"{max(0, -before) or ''}:{min(0, after) or ''}" for before, after in pairs
-    )
+    ends = ", ".join(f"{max(0, -before) or ''}:{min(0, after) or ''}" for before, after in pairs)
     return [f"{name} = {name}[:, {ends}]" if last else f"{name} = {name}[:, :, {ends}]"]
 
 
@@ -214,9 +212,7 @@ def reduced_windows(
     return [f"x = {module}.stack([{part} for a, b in {list(bounds)}], axis={axis})"]
 
 
-def _reduced_nodes(
-    bounds: Sequence[tuple[int, int]], axis: int, is_max: bool
-) -> Iterator[str]:
+def _reduced_nodes(bounds: Sequence[tuple[int, int]], axis: int, is_max: bool) -> Iterator[str]:
     names = [f"part{o}" for o in range(len(bounds))]
     yield onnx_graph.whole("axis", [axis])
     for name, (start, stop) in zip(names, bounds, strict=True):
