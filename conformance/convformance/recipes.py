@@ -16,7 +16,7 @@ from convformance.backends.wording import IMPORTS, X64
 from convformance.problem import Problem
 from convformance.ways import Meaning, Place, Way
 from convformance.ways_around import AROUND, Around
-from convformance.ways_as_other import AS_OTHER
+from convformance.ways_as_other import AS_OTHER, convolved_integers
 
 OWN, IN_NUMBERS = "its own call", "the padding in numbers"
 DIFFERENTIATED = "differentiated"
@@ -78,7 +78,7 @@ def recipes(meaning: Meaning, source: str, target: str) -> tuple[list[Recipe], l
 def written(meaning: Meaning, place: Place, reasons: dict[str, None]) -> Iterator[tuple[str, Way]]:
     """Yield the ways that can be written: an attribute that a call cannot say is taken off."""
     for name, way in WAYS.items():
-        if name not in (OWN, IN_NUMBERS) and name not in OF_GRADIENTS and not _is_bare(meaning):
+        if name not in (OWN, IN_NUMBERS) and name not in SPECIAL and not _is_bare(meaning):
             continue
         try:
             yield name, way(meaning, place)
@@ -154,7 +154,7 @@ def _ways() -> Iterator[tuple[str, Callable[[Meaning, Place], Way]]]:
         "the function beneath the layer": ways.beneath_the_layer,
     }
     yield from base.items()
-    yield from OF_GRADIENTS.items()
+    yield from SPECIAL.items()
     yield "Col2Im", ways_maxima.columns_to_image
     yield "a pool of equal windows", ways_pools.equal_windows
     yield "a sum over a count", ways_pools.quotient
@@ -177,11 +177,13 @@ def _ways() -> Iterator[tuple[str, Callable[[Meaning, Place], Way]]]:
     yield "values put into zeros", ways_maxima.scattered
 
 
-OF_GRADIENTS = {
+# Ways that know an attribute which the others have taken off first.
+SPECIAL = {
     "a transposed convolution of dy": ways_gradient.spread_back,
     "a convolution of dy": ways_gradient.convolved_back,
     "a convolution under dy": ways_gradient.convolved_by_dy,
     "the sum of dy": ways_gradient.added_up,
+    "ConvInteger": convolved_integers,
 }
 ALTERNATIVES = ("a gather for the mode",)  # beside the pad of the mode
 WAYS = dict(_ways())

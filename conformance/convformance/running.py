@@ -71,6 +71,8 @@ def run(recipe: Recipe, arrays: Arrays, evaluator: str = "") -> tuple[Answers | 
             if recipe.framework == "jax" and is_hazard(source):
                 return executed_apart(source, names, recipe.answers), ""
             scope = execute(source, names)
+            if recipe.framework == "onnx":
+                checked_model(scope["layer"], scope)
             return {name: _numpy(scope[name]) for name in recipe.answers}, ""
     except Exception as error:  # the framework's refusal, whatever its type
         text = " ".join(str(error).split())
@@ -91,19 +93,31 @@ def _numpy(value: Any) -> Array:
     return np.asarray(value)
 
 
-def by_onnxruntime(layer: Any, feeds: Mapping[str, Array], _attributes: object) -> list[Array]:
-    """Run the nodes of a function of ONNX on the arrays in onnxruntime."""
-    import onnxruntime
-    from onnx import ValueInfoProto, helper
+def checked_model(layer: Any, feeds: Mapping[str, Any]) -> Any:
+    """Return a model of the function's nodes; raise where an operator does not take a dtype.
 
-    types = {name: helper.np_dtype_to_tensor_dtype(one.dtype) for name, one in feeds.items()}
+    The reference evaluator computes with every dtype that NumPy has, the operators do not.
+    """
+    from onnx import ValueInfoProto, helper, shape_inference
+
     given = [
-        helper.make_tensor_value_info(name, types[name], one.shape) for name, one in feeds.items()
+        helper.make_tensor_value_info(
+            name, helper.np_dtype_to_tensor_dtype(feeds[name].dtype), feeds[name].shape
+        )
+        for name in layer.input
     ]
     gives = [ValueInfoProto(name=name) for name in layer.output]  # their types are inferred
     graph = helper.make_graph(list(layer.node), "layer", given, gives)
     opsets = [helper.make_opsetid("", OPSET)]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=10)
+    return shape_inference.infer_shapes(model, check_type=True, strict_mode=False)
+
+
+def by_onnxruntime(layer: Any, feeds: Mapping[str, Array], _attributes: object) -> list[Array]:
+    """Run the nodes of a function of ONNX on the arrays in onnxruntime."""
+    import onnxruntime
+
+    model = checked_model(layer, feeds)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = 1

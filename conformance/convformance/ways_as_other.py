@@ -6,10 +6,10 @@ from dataclasses import replace
 from math import inf, prod
 
 from convformance.backends import layouts, onnx_graph
-from convformance.backends.wording_arrays import magnitude, one_hot
+from convformance.backends.wording_arrays import cast, magnitude, one_hot
 from convformance.problem import Problem
 from convformance.sizes import axes_of
-from convformance.ways import Meaning, Place, exact_crop, leave_if, reach
+from convformance.ways import Meaning, Place, Way, exact_crop, leave_if, reach
 from convformance.ways_around import Around, without_padding
 
 
@@ -131,6 +131,25 @@ def _flat(place: Place, shape: tuple[int, ...], name: str = "y") -> list[str]:
     return [f"{name} = {name}.reshape(len({name}), {sizes})"]
 
 
+def convolved_integers(meaning: Meaning, place: Place) -> Way:
+    """A convolution of bytes into 32 bits, as ONNX has it in a node of its own."""
+    problem = meaning.problem
+    fits = problem.op == "conv" and (problem.dtype, problem.output_dtype) in BYTES
+    leave_if(place.framework != "onnx" or not fits)
+    plain = replace(problem, output_dtype="", bias=False)
+    nodes = [line.replace("'Conv'", "'ConvInteger'") for line in place.call(plain)]
+    if problem.bias:
+        shape = (1, -1, *(1,) * problem.rank)
+        nodes += [
+            cast("onnx", "bias", problem.output_dtype),
+            onnx_graph.whole("shape", shape),
+            onnx_graph.node("Reshape", ["bias", "shape"], ["bias"]),
+            onnx_graph.node("Add", ["y", "bias"], ["y"]),
+        ]
+    return Way(tuple(nodes), problem, whole=True)
+
+
+BYTES = (("int8", "int32"), ("uint8", "int32"))
 AS_OTHER = {
     "channel by channel, then across them": in_two_steps,
     "as many groups as channels": by_groups_of_one,

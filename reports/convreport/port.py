@@ -103,7 +103,7 @@ def port(problem: Problem, source: str, target: str, cases: int = CASES) -> Port
     absent = missing(target)
     if absent:
         first = ranked[0] if ranked else None
-        return Ported(**known, recipe=first, exact=bool(first), unchecked=absent)
+        return Ported(**known, recipe=first, exact=bool(first), unchecked=absent if first else "")
     told, known = _told_by(known, natives, meaning, unsaid)
     return _tried(known, told, meaning, ranked, cases) if told else Ported(**known)
 
@@ -253,13 +253,14 @@ def _of_failed(failed: list[tuple[Recipe, Check]], meaning: Meaning) -> list[str
 
 
 def _notes(known: Mapping[str, Any], recipe: Recipe, seen: Check) -> list[str]:
-    notes = []
+    notes, fault = [], known_fault(recipe.asks) if recipe.framework == "onnx" else ""
     if seen.contrary:
-        fault = known_fault(recipe.asks)
         words = f"{fault}: a known fault" if fault else "no known fault"
         notes.append(f"not so by {seen.contrary} ({words})")
     if seen.astray and not (ROUNDING in seen.astray and known["native"].whole):
         notes.append(f"{known['source']} itself strays here: {seen.astray}")
+        if fault:
+            notes.append(f"equal only as {seen.by} has it: {fault}: a known fault")
     return notes
 
 

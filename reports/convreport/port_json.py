@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 from collections.abc import Iterator
 from importlib import resources
-from importlib.util import find_spec
 from typing import Any
 
 from convformance import __version__
@@ -63,9 +63,10 @@ def _code(recipe: Recipe | None) -> dict[str, Any] | None:
 
 def _installed() -> Iterator[tuple[str, str]]:
     for name in PACKAGES:
-        if find_spec(name):
-            found = importlib.metadata.packages_distributions().get(name, [name])[0]
-            yield name, importlib.metadata.version(found)
+        for package in (name, f"{name}-cpu"):
+            with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+                yield name, importlib.metadata.version(package)
+                break
 
 
 def schema_text() -> str:
