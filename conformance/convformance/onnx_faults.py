@@ -47,8 +47,20 @@ FAULTS = (
         ),
     ),
     Fault(
+        "MaxPool counts its indices in a plane, not in the whole tensor",
+        lambda problem: problem.op == "max_pool" and problem.indices,
+    ),
+    Fault(
         "a pool with ceil_mode reads or divides its windows otherwise",
         lambda problem: problem.op in ("avg_pool", "lp_pool") and problem.ceil_mode,
+    ),
+    Fault(
+        "ConvTranspose takes a group of several channels for one",
+        lambda problem: (
+            problem.op == "conv_transpose"
+            and problem.groups > 1
+            and (problem.x[1] > problem.groups or problem.w[1] > 1)
+        ),
     ),
     Fault(
         "ConvTranspose adds the bias of the first group to every group",

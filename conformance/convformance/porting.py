@@ -15,7 +15,7 @@ import numpy as np
 
 from convformance.backend import Array, Arrays
 from convformance.backends import layouts
-from convformance.expect import broken_clause, expectation
+from convformance.expect import Expectation, broken_clause, expectation
 from convformance.fills import make_arrays
 from convformance.problem import Case, Problem
 from convformance.recipes import Recipe
@@ -150,27 +150,28 @@ def _off_oracle(case: Case, source: Source, answers: Answers, arrays: Arrays) ->
 
     Two recipes of one make would agree on the same mistake.
     """
-    if not answers:
-        return ""
+    lost = [name for name in case.problem.answers if name not in answers]
+    if not answers or lost:
+        return f"{', '.join(lost)} missing" if answers else ""
+    try:
+        found = layouts.standard(case.problem, source.framework, answers)
+    except ValueError:  # patches of another size do not become columns
+        shape = answers[case.problem.answers[0]].shape
+        return f"the shape is {shape}, which is not that of the specification"
     expected = expectation(case.problem, arrays, source.choices)
-    found = layouts.standard(case.problem, source.framework, answers)
-    first, *others = case.problem.answers
-    if first not in found:
-        return f"{first} is missing"
-    y = found[first]
-    if y.shape != expected.shape:
-        return f"the shape is {y.shape}, by the specification {expected.shape}"
-    if y.dtype.name != case.problem.answer_dtype:
-        return f"the dtype is {y.dtype}, by the specification {case.problem.answer_dtype}"
-    difference = differing(expected.y, expected.elements_of(y))
-    for name in others:
-        if difference or expected.indices is None:
-            break
-        if name not in found:
-            return f"{name} are missing"
-        indices = found[name][expected.selector].astype(np.int64)
+    difference = _off_first(case.problem, expected, found[case.problem.answers[0]])
+    if not difference and expected.indices is not None:
+        indices = found["indices"][expected.selector].astype(np.int64)
         difference = differing(expected.indices, indices)
     return f"by the specification {difference}" if difference else ""
+
+
+def _off_first(problem: Problem, expected: Expectation, y: Array) -> str:
+    if y.shape != expected.shape:
+        return f"the shape is {expected.shape}, here {y.shape}"
+    if y.dtype.name != problem.answer_dtype:
+        return f"the dtype is {problem.answer_dtype}, here {y.dtype}"
+    return differing(expected.y, expected.elements_of(y))
 
 
 def differing_answers(expected: Answers, got: Answers, are_known: bool = True) -> str:
@@ -179,7 +180,7 @@ def differing_answers(expected: Answers, got: Answers, are_known: bool = True) -
         return ""
     for name, one in expected.items():
         if name not in got:
-            return f"{name} are missing"
+            return f"{name} missing"
         difference = differing(one, got[name])
         if difference:
             return f"of {name} {difference}" if len(expected) > 1 else difference

@@ -202,16 +202,19 @@ def widened(inner: Callable[[Meaning, Place], Way]) -> Callable[[Meaning, Place]
     def way(meaning: Meaning, place: Place) -> Way:
         problem = meaning.problem
         fits = problem.w and any(step > 1 for step in problem.dilation)
-        leave_if(not fits or place.framework not in layouts.LAST)
+        leave_if(not fits or place.framework not in (*layouts.LAST, "torch"))
         kernel = tuple(
             step * (k - 1) + 1
             for step, k in zip(problem.dilation, problem.kernel_size, strict=True)
         )
         said = replace(problem, w=(*problem.w[:2], *kernel), dilation=(1,) * problem.rank)
         steps = ", ".join(f"::{step}" for step in problem.dilation)
+        zeros, first = f"np.zeros({kernel} + w.shape[-2:], w.dtype)", ""
+        if place.framework == "torch":
+            zeros, first = f"w.new_zeros(w.shape[:2] + {kernel})", ":, :, "
         lines = (
-            f"wide = np.zeros({kernel} + w.shape[-2:], w.dtype)",
-            f"wide[{steps}] = w  # zeros where the dilation skips",
+            f"wide = {zeros}",
+            f"wide[{first}{steps}] = w  # zeros where the dilation skips",
             "w = wide",
         )
         done = inner(replace(meaning, problem=said), place)

@@ -54,17 +54,17 @@ def by_batch_group(meaning: Meaning, place: Place) -> Around:
     )
     join, axis = joined(place.framework, place.last)
     bias = ["y = y + bias" + ("" if place.last else f"[:{', None' * problem.rank}]")]
-    own = f"..., {M} * g:{M} * (g + 1)" if place.last else f"{M} * g:{M} * (g + 1)"
+    own = f"..., {M} * b:{M} * (b + 1)" if place.last else f"{M} * b:{M} * (b + 1)"
 
     def write(lines: Lines) -> Lines:
         return [
-            "all_x, all_w, parts = x, w, []",
-            f"for g in range({G}):",
-            f"    x = all_x[{N} * g:{N} * (g + 1)]",
-            f"    w = all_w[{own}]",
+            "batch_x, batch_w, answers = x, w, []",
+            f"for b in range({G}):",
+            f"    x = batch_x[{N} * b:{N} * (b + 1)]",
+            f"    w = batch_w[{own}]",
             *(f"    {line}" for line in lines),
-            "    parts.append(y)",
-            f"y = {join}(parts, {axis})",
+            "    answers.append(y)",
+            f"y = {join}(answers, {axis})",
             *bias * problem.bias,
         ]
 
@@ -82,14 +82,14 @@ def in_parts(meaning: Meaning, place: Place) -> Around:
 
     def write(lines: Lines) -> Lines:
         return [
-            "parts = []",
-            "all_x, all_w = np.asarray(x), np.asarray(w)",
+            "products = []",
+            "both_x, both_w = np.asarray(x), np.asarray(w)",
             "for of_x, of_w in ((np.real, np.real), (np.imag, np.imag), "
             "(np.real, np.imag), (np.imag, np.real)):",
-            "    x, w = of_x(all_x), of_w(all_w)",
+            "    x, w = of_x(both_x), of_w(both_w)",
             *(f"    {line}" for line in lines),
-            "    parts.append(np.asarray(y))",
-            "y = (parts[0] - parts[1]) + 1j * (parts[2] + parts[3])",
+            "    products.append(np.asarray(y))",
+            "y = (products[0] - products[1]) + 1j * (products[2] + products[3])",
             *[bias] * problem.bias,
         ]
 

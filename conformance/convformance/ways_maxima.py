@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from math import prod
 
+import numpy as np
+
 from convformance.backends import onnx_graph
 from convformance.backends.layouts_index import plane_of
 from convformance.backends.source import call
 from convformance.backends.tensorflow_pools import unpooled
-from convformance.backends.wording_arrays import argmaxed
+from convformance.backends.wording_arrays import argmaxed, cast
 from convformance.ways import Meaning, Place, Way, leave_if, lowest, reach
 from convformance.ways_pools import MOST_TAPS, even_pool, tap_slices
 
@@ -19,17 +21,21 @@ def first_of_slices(meaning: Meaning, place: Place) -> Way:
     problem = meaning.problem
     leave_if(problem.op != "max_pool" or not problem.indices or place.framework == "onnx")
     leave_if(prod(problem.kernel) > MOST_TAPS, f"more than {MOST_TAPS} taps are not written out")
-    pads = reach(meaning)
+    pads, dtype = reach(meaning), problem.dtype
+    is_byte = dtype in ("int8", "uint8")  # its lowest number may be a sample: the first is sought
+    value = str(np.iinfo(dtype).min - 1) if is_byte else lowest(problem)
     stacked, largest, best = argmaxed(place.framework, tap_slices(meaning, place.last))
     ends = "[..., None]" if place.last else ""
     index = f"indices = first{ends} + taps[np.asarray({best})]"
     lines = (
-        *place.padded("x", pads, problem.dtype, lowest(problem)),
+        *[cast(place.framework, "x", "int32")] * is_byte,
+        *place.padded("x", pads, dtype, value),
         f"parts = {stacked}",
         f"y = {largest}",
         f"first = {_positions(meaning, taps=False)}",
         f"taps = {_positions(meaning, taps=True)}.ravel()",
         index,
+        *[cast(place.framework, "y", dtype)] * is_byte,
     )
     return Way(lines, replace(problem, padding="valid"), planar=True)
 

@@ -251,7 +251,7 @@ def test_nothing_is_called_checked_where_a_framework_is_missing(
         (
             "adaptive_max_pool x=1x2x7x8 output=3x2 indices float32",
             "tensorflow",
-            ("with indices false: indices are missing", "its windows are of different sizes"),
+            ("with indices false: indices missing", "its windows are of different sizes"),
         ),
     ],
 )

@@ -34,10 +34,15 @@ def of_framework(problem: Problem, framework: str, indices: Array) -> Array:
 
 
 def in_plane(problem: Problem, framework: str, indices: Array) -> Array:
-    """Return indices as the framework gives them as positions in planes, in its axes."""
-    if framework == "tensorflow":
-        indices = indices // max(1, problem.x[1])
-    return indices % plane_of(problem) if framework in IN_THE_WHOLE else indices
+    """Return indices as the framework gives them as positions in planes, in its axes.
+
+    Positions that lie in another plane than their own stay out of it: no remainder hides them.
+    """
+    zeros = np.zeros(indices.shape, np.int64)
+    last = framework in ("tensorflow", "keras")
+    zeros = np.moveaxis(zeros, -1, 1) if last else zeros
+    found: Array = indices - of_framework(problem, framework, zeros)
+    return found // max(1, problem.x[1]) if framework == "tensorflow" else found
 
 
 def converted(problem: Problem, source: str, target: str, move: str) -> Iterator[str]:
