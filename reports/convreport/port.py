@@ -2,42 +2,46 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from convformance.backends import layouts
+from convformance.apart import ENDED
 from convformance.expect import broken_clause
-from convformance.porting import CASES, Check, check, missing, runnable
+from convformance.onnx_faults import known_fault
+from convformance.porting import CASES, EMPTY, ROUNDING, Check, Source, astray_of, check
 from convformance.problem import Problem
-from convformance.recipes import Recipe, plain, recipes
-from convformance.sizes import AXIS_NAMES
+from convformance.recipes import OWN, Recipe, UnknownError, plain, recipes
+from convformance.running import evaluators, labelled, missing, runnable
+from convformance.sizes import UNWINDOWED
 from convformance.ways import Meaning
+from convreport.port_hints import hints
+from convreport.port_near import near
 from convreport.predict import COMPUTES, axes_under, choices_for, predict, shape_under
 from convreport.profiles import load_profiles
-
-OWN = "its own call"
 
 
 @dataclass(frozen=True)
 class Ported:
     """The answer: `code` computes the meaning if `exact`, else it is the closest, or there is none.
 
-    `checked` counts the cases of an exact code; `unchecked` says why none was run.
+    `checked` counts the cases of an exact code; `unchecked` says why none was run. `alone` says
+    why the specification stood for the source, `by` what evaluated nodes of ONNX.
     """
 
     problem: Problem
     source: str
     target: str
     shape: tuple[int, ...]
-    pads: tuple[tuple[int, int], ...]
-    native: Recipe | None
-    notes: tuple[str, ...]
+    pads: tuple[tuple[int, int], ...] = ()
+    native: Recipe | None = None
+    notes: tuple[str, ...] = ()
     recipe: Recipe | None = None
     exact: bool = False
     checked: int = 0
     unchecked: str = ""
+    alone: str = ""
+    by: str = ""
     difference: str = ""
     reasons: tuple[str, ...] = ()
 
@@ -47,51 +51,123 @@ def meant(problem: Problem, framework: str) -> tuple[Meaning, str]:
     profile = load_profiles()[framework]
     choices = choices_for(profile, problem.op)
     told, note = predict(profile, problem), ""
-    if told.does == COMPUTES:
-        shape, pads = told.shape, told.pads
-    else:
-        shape = shape_under(problem, {})
-        pads = tuple((axis.before, axis.after) for axis in axes_under(problem, {}))
+    forward = replace(problem, grad="")  # a gradient has the windows of what it is of
+    if told.does != COMPUTES:
         note = f"{framework} {told.does}: {told.reason}; meant is the specification's problem"
+        choices = {}
+    elif "transpose.valid" in choices and problem.op == "conv_transpose":
+        choices = _choices_of_call(framework, forward, choices)
+    axes = axes_under(forward, choices)
+    pads = tuple((axis.before, axis.after) for axis in axes)
+    sizes = shape_under(forward, choices)[2:]
+    if problem.op in ("unfold",):
+        sizes = tuple(axis.count for axis in axes)
     if problem.padding == "same":
         side = choices.get("padding.same_side", "after")
         problem = replace(problem, padding="same_lower" if side == "before" else "same_upper")
-    return Meaning(problem, pads, shape[2:]), note
+    return Meaning(problem, pads, sizes), note
+
+
+def _choices_of_call(
+    framework: str, problem: Problem, choices: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the choices that the framework's own call follows: a word's are not those of pads."""
+    told = predict(load_profiles()[framework], problem)
+    kept = dict(choices)
+    if "valid" not in told.call.lower() or any(problem.output_padding):
+        kept.pop("transpose.valid", None)
+    return kept
 
 
 def port(problem: Problem, source: str, target: str, cases: int = CASES) -> Ported:
-    """Find the code and run it on so many cases; raise `UnknownError` for what no recipe knows."""
-    problem = plain(problem)
+    """Find the code and run it on so many cases."""
+    try:
+        problem = plain(problem)
+    except UnknownError as what:
+        return Ported(problem, source, target, shape_under(problem, {}), reasons=(str(what),))
     meaning, note = meant(problem, source)
     natives, unsaid = recipes(meaning, source, source)
     natives = _foretold(natives, meaning)
     found, reasons = recipes(meaning, source, target)
     ranked = _foretold(found, meaning)
-    shape = (problem.x[0], _channels(problem), *meaning.sizes)
     known: dict[str, Any] = {
         "problem": problem,
         "source": source,
         "target": target,
-        "shape": shape,
-        "pads": meaning.pads,
+        "shape": _shape(meaning),
+        "pads": () if problem.op in UNWINDOWED else meaning.pads,
         "native": natives[0] if natives else None,
-        "notes": tuple(filter(None, [note])),
+        "notes": (*filter(None, [note]), *hints(problem, meaning, source, target)),
         "reasons": tuple(reasons),
     }
-    absent = missing(target) or missing(source)
+    absent = missing(target)
     if absent:
         first = ranked[0] if ranked else None
-        return Ported(**known, recipe=first, exact=bool(first), unchecked=absent)
-    native = runnable(natives, problem)
-    if native is None:
-        why = "; ".join(unsaid)
-        known["reasons"] = (f"{source} does not compute the line itself: {why}".rstrip(": "),)
-        return Ported(**known)
-    return _tried(known | {"native": native}, meaning, ranked, cases)
+        return Ported(**known, recipe=first, exact=bool(first), unchecked=absent if first else "")
+    told, known = _told_by(known, natives, meaning, unsaid)
+    return _tried(known, told, meaning, ranked, cases) if told else Ported(**known)
 
 
-def _channels(problem: Problem) -> int:
-    return shape_under(problem, {})[1]
+def _shape(meaning: Meaning) -> tuple[int, ...]:
+    problem = meaning.problem
+    shape = shape_under(problem, {})
+    return shape if problem.grad or problem.op == "unfold" else (*shape[:2], *meaning.sizes)
+
+
+def _choices(meaning: Meaning, source: str) -> dict[str, str]:
+    """Return the choices of sizes under which the oracle means what the source means."""
+    choices = choices_for(load_profiles()[source], meaning.problem.op)
+    for kept in (choices, {key: one for key, one in choices.items() if "valid" not in key}, {}):
+        forward = replace(meaning.problem, grad="")
+        axes = axes_under(forward, kept)
+        sizes = shape_under(forward, kept)[2:]
+        pads = tuple((axis.before, axis.after) for axis in axes)
+        if pads == meaning.pads and (sizes == meaning.sizes or forward.op == "unfold"):
+            return dict(kept)
+    return {}
+
+
+def _told_by(
+    known: dict[str, Any], natives: list[Recipe], meaning: Meaning, unsaid: Sequence[str]
+) -> tuple[Source | None, dict[str, Any]]:
+    """Return what is to be equalled, and what is known then; nothing if the source fails."""
+    name, problem = known["source"], meaning.problem
+    choices = _choices(meaning, name)
+    absent = missing(name)
+    if absent:
+        return Source(name, None, choices), known | {"alone": absent}
+    native = _native(natives, meaning, choices) if name != "onnx" else runnable(natives, problem)
+    if native is None and name != "onnx":
+        refused = [astray_of(Source(name, one, choices), problem) for one in natives[:1]]
+        why = "; ".join([*unsaid, *refused])
+        reason = f"{name} does not compute the line itself: {why}".rstrip(": ")
+        return None, known | {"reasons": (reason,)}
+    if name != "onnx":
+        return Source(name, native, choices), known | {"native": native}
+    return _told_by_nodes(known, native, choices, meaning)
+
+
+def _native(natives: list[Recipe], meaning: Meaning, choices: Mapping[str, str]) -> Recipe | None:
+    """Return the source's own call if it runs, else the first that is as specified, or runs."""
+    for recipe in natives:
+        told = Source(recipe.framework, recipe, choices)
+        astray = astray_of(told, meaning.problem)
+        if not astray or (recipe.whole and runnable([recipe], meaning.problem)):
+            return recipe
+    return runnable(natives, meaning.problem)
+
+
+def _told_by_nodes(
+    known: dict[str, Any], native: Recipe | None, choices: Mapping[str, str], meaning: Meaning
+) -> tuple[Source, dict[str, Any]]:
+    """ONNX is a text: where nothing that evaluates it follows it, the oracle stands for it."""
+    trouble = "no node says it"
+    for evaluator in evaluators("onnx") if native else ():
+        told = Source("onnx", native, choices, evaluator)
+        trouble = f"{labelled(evaluator)}: {astray_of(told, meaning.problem)}"
+        if trouble.endswith(": ") or ROUNDING in trouble:
+            return told, known | {"native": native}
+    return Source("onnx", None, choices), known | {"alone": trouble}
 
 
 def _foretold(found: list[Recipe], meaning: Meaning) -> list[Recipe]:
@@ -108,119 +184,96 @@ def _is_foretold(recipe: Recipe, meaning: Meaning) -> bool:
     if not recipe.whole:
         return True
     fits = recipe.way != OWN or told.pads == meaning.pads
-    return told.shape[2:] == meaning.sizes and fits
+    sizes = _shape(meaning)[2:] if recipe.asks.op == "unfold" else meaning.sizes
+    return told.shape[2:] == sizes and fits
 
 
-def _tried(known: dict[str, Any], meaning: Meaning, ranked: list[Recipe], cases: int) -> Ported:
+def _tried(
+    known: dict[str, Any], told: Source, meaning: Meaning, ranked: list[Recipe], cases: int
+) -> Ported:
     """Run the recipes one after the other; the first that holds is the answer."""
-    reasons, near = list(known["reasons"]), []
+    failed: list[tuple[Recipe, Check]] = []
     for recipe in ranked:
-        seen = _checked(recipe, known, cases)
+        seen = _checked(recipe, told, known, cases)
+        if seen.refusal == EMPTY:
+            return Ported(**known, recipe=recipe, exact=True, unchecked=EMPTY)
         if seen.holds:
-            return Ported(**known, recipe=recipe, exact=True, checked=seen.cases)
-        if seen.difference:
-            near.append((recipe, seen.difference))
-        else:
-            reasons.append(f"{recipe.way}: {seen.refusal}")
-    near += list(_near(known, meaning)) if not near else []
-    known["reasons"] = tuple(reasons)
-    if not near:
+            notes = {
+                "notes": (
+                    *known["notes"],
+                    *_notes(known, recipe, seen),
+                    *_of_failed(failed, meaning),
+                )
+            }
+            return Ported(
+                **known | notes, recipe=recipe, exact=True, checked=seen.cases, by=seen.by
+            )
+        failed.append((recipe, seen))
+    by_text = next((one for one in failed if fault_of(*one, meaning)), None)
+    if by_text:
+        why = fault_of(*by_text, meaning)
+        return Ported(**known, recipe=by_text[0], exact=True, unchecked=why)
+    return _closest(known, told, meaning, failed)
+
+
+def _closest(
+    known: dict[str, Any], told: Source, meaning: Meaning, failed: list[tuple[Recipe, Check]]
+) -> Ported:
+    reasons = list(known["reasons"])
+    reasons += [f"{one.way}: {seen.told}" for one, seen in failed if not seen.difference]
+    close = [(one, seen.told) for one, seen in failed if seen.difference]
+    if not close:
+        close = list(near(meaning, told, known["target"], meant))
+    known = known | {"reasons": tuple(reasons)}
+    if not close:
         return Ported(**known)
-    recipe, difference = min(near, key=lambda one: "shape" in one[1])
+    recipe, difference = min(close, key=lambda one: "shape" in one[1] or "missing" in one[1])
     return Ported(**known, recipe=recipe, difference=difference)
 
 
-def _checked(recipe: Recipe, known: dict[str, Any], cases: int) -> Check:
-    source, target, native = known["source"], known["target"], known["native"]
+def fault_of(recipe: Recipe, seen: Check, meaning: Meaning) -> str:
+    """Return why a node that is right by its text was not found equal, if that is known."""
+    is_node = recipe.framework == "onnx" and recipe.whole and _is_foretold(recipe, meaning)
+    fault = known_fault(recipe.asks) if is_node else ""
+    if not fault:
+        return ""
+    return f"right by the text of its operator, but {fault} there: a known fault ({seen.told})"
+
+
+def _of_failed(failed: list[tuple[Recipe, Check]], meaning: Meaning) -> list[str]:
+    """Tell of ways closer to one call that are not printed: a process ended, a known fault."""
+    notes = []
+    for recipe, seen in failed:
+        fault = fault_of(recipe, seen, meaning)
+        if fault:
+            notes.append(f"{recipe.way} is {fault}")
+        elif ENDED in seen.refusal:
+            notes.append(f"{recipe.way} is not printed: {seen.refusal}")
+    return notes[:1]
+
+
+def _notes(known: Mapping[str, Any], recipe: Recipe, seen: Check) -> list[str]:
+    notes, fault = [], known_fault(recipe.asks) if recipe.framework == "onnx" else ""
+    if seen.contrary:
+        words = f"{fault}: a known fault" if fault else "no known fault"
+        notes.append(f"not so by {seen.contrary} ({words})")
+    if seen.astray and not (ROUNDING in seen.astray and known["native"].whole):
+        notes.append(f"{known['source']} itself strays here: {seen.astray}")
+        if fault:
+            notes.append(f"equal only as {seen.by} has it: {fault}: a known fault")
+    return notes
+
+
+def _checked(recipe: Recipe, told: Source, known: dict[str, Any], cases: int) -> Check:
+    source, target, native = known["source"], known["target"], told.native
 
     def text_of(problem: Problem) -> tuple[str, str]:
         meaning, _ = meant(problem, source)
-        return (
-            _text(recipes(meaning, source, source)[0], native.way),
-            _text(recipes(meaning, source, target)[0], recipe.way),
-        )
+        own = _text(recipes(meaning, source, source)[0], native.way) if native else ""
+        return own, _text(recipes(meaning, source, target)[0], recipe.way)
 
-    return check(recipe, native, known["problem"], text_of, cases)
+    return check(recipe, told, known["problem"], text_of, cases)
 
 
 def _text(found: list[Recipe], way: str) -> str:
     return next((one.source for one in found if one.way == way), "")
-
-
-def _near(known: dict[str, Any], meaning: Meaning) -> Iterator[tuple[Recipe, str]]:
-    """Yield calls of a problem that is not the one asked for, with what differs."""
-    problem = meaning.problem
-    ones = (1,) * problem.rank
-    changes: tuple[tuple[str, Any], ...] = (
-        ("count_include_pad", not problem.count_include_pad),
-        ("ceil_mode", False),
-        ("dilation", ones),
-        ("p", 2),
-    )
-    for name, value in changes:
-        if getattr(problem, name) == value:
-            continue
-        try:
-            other = replace(problem, **_of(name, value))
-            changed, _ = meant(other, known["source"])
-        except ValueError:
-            continue  # the op has no such attribute
-        for recipe in recipes(changed, known["source"], known["target"])[0]:
-            seen = check(recipe, known["native"], problem, lambda _: ("", ""))
-            if seen.difference:
-                said = str(value).lower() if isinstance(value, bool) else value
-                yield recipe, f"with {name} {said}: {seen.difference}"
-
-
-def _of(name: str, value: Any) -> dict[str, Any]:
-    return {name: value}
-
-
-def as_text(told: Ported) -> str:
-    """Write the answer for a terminal."""
-    size = "x".join(map(str, told.shape))
-    lines = [told.problem.line, "", f"output      {size}{_pads(told)}"]
-    if told.native:
-        calls = told.native.lines[told.native.lines.index("") + 1 :]
-        own = [
-            line for line in calls if not re.match(r"\w+ = (torch.from_numpy|tf.constant)", line)
-        ]
-        how = "" if told.native.way == OWN else f"  # {told.native.way}"
-        lines += [f"{told.source:<11} {line}" if not i else f"{'':<11} {line}"
-                  for i, line in enumerate(own)]  # fmt: skip
-        lines[-1] += how
-    lines += [f"{'note':<11} {note}" for note in told.notes]
-    if told.recipe:
-        word = told.target if told.exact else "closest"
-        lines += [f"{word:<11} {told.recipe.way}", ""]
-        lines += [f"# as {told.source} has them, in NumPy: "
-                  f"{'; '.join(layouts.described(told.problem, told.source))}"]  # fmt: skip
-        lines += told.recipe.lines
-        if told.target == "onnx":
-            lines.append(f"# the node gives {layouts.axes_of_node(told.problem)}")
-    return "\n".join([*lines, "", *_verdict(told)])
-
-
-def _verdict(told: Ported) -> Iterator[str]:
-    if told.exact and told.checked:
-        yield f"checked on {told.checked} cases, bit-exact on integers"
-        return
-    if told.exact:
-        yield f"not checked: {told.unchecked}"
-        return
-    if told.difference:
-        yield f"this is not the same: {told.difference}"
-    yield f"nothing was found in {told.target} that equals it"
-    yield from (f"  {reason}" for reason in told.reasons)
-
-
-def _pads(told: Ported) -> str:
-    if not told.pads:
-        return ""
-    word = "crops" if told.problem.op == "conv_transpose" else "pads"
-    pairs = [f"{before} + {after}" for before, after in told.pads]
-    if len(set(pairs)) == 1:
-        return f", {word} {pairs[0]}"
-    names = AXIS_NAMES[told.problem.rank]
-    each = ", ".join(f"{name} {pair}" for name, pair in zip(names, pairs, strict=True))
-    return f", {word} {each}"

@@ -6,11 +6,13 @@ import argparse
 
 from convformance.expect import broken_clause
 from convformance.problem import LineError
-from convformance.recipes import UnknownError
 from convreport.explain_command import given_problem, refuse
 from convreport.explain_flags import FlagError, add_flags
 from convreport.mistakes import mistake_text
-from convreport.port import as_text, port
+from convreport.port import port
+from convreport.port_hints import framework
+from convreport.port_json import as_json
+from convreport.port_text import as_text
 from convreport.profiles import FRAMEWORKS
 from convreport.usage import FINE, RED
 
@@ -27,27 +29,34 @@ def add_port(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument(
         "what", metavar="LINE", help="a problem or case in a line, or the name of a layer: conv2d"
     )
-    parser.add_argument("--from", dest="source", choices=FRAMEWORKS, required=True)
-    parser.add_argument("--to", dest="target", choices=FRAMEWORKS, required=True)
+    for option, name in (("--from", "source"), ("--to", "target")):
+        parser.add_argument(
+            option, dest=name, metavar="FRAMEWORK", required=True, help=" | ".join(FRAMEWORKS)
+        )
+    parser.add_argument("--json", action="store_true", help="print the answer as JSON")
     add_flags(parser)
     parser.set_defaults(work=run_port)
 
 
 def run_port(options: argparse.Namespace) -> int:
     """Port what the options say; return the exit status."""
+    for option, name in (("--from", options.source), ("--to", options.target)):
+        try:
+            framework(name)
+        except ValueError as error:
+            return refuse(f"error: {option} {error}")
+    if options.source == options.target:
+        return refuse(f"error: --from and --to are both {options.source}")
     try:
         problem, notes = given_problem(options)
     except (FlagError, LineError) as error:
         return refuse(f"error: {error}")
-    if options.source == options.target:
-        return refuse(f"error: --from and --to are both {options.source}")
     broken = broken_clause(problem)
     if broken:
         return refuse(mistake_text(problem, broken))
-    try:
-        told = port(problem, options.source, options.target)
-    except UnknownError as what:
-        print(f"port does not know {what} yet")
-        return RED
-    print("\n".join([as_text(told), *(f"note: {note}" for note in notes)]))
+    told = port(problem, options.source, options.target)
+    if options.json:
+        print(as_json(told, notes), end="")
+    else:
+        print("\n".join([as_text(told), *(f"note: {note}" for note in notes)]))
     return FINE if told.exact else RED

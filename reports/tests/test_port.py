@@ -15,13 +15,15 @@ import pytest
 from convformance import recipes as recipes_module
 from convformance.backends import layouts
 from convformance.fills import make_arrays
-from convformance.porting import ADAPTERS, Check, check, differing, run
+from convformance.porting import Check, Source, check, differing
 from convformance.problem import Case, Problem
-from convformance.recipes import Recipe, UnknownError, recipes
+from convformance.recipes import Recipe, recipes
 from convformance.registry import make_backend
-from convformance.ways import Meaning, Place, Way
+from convformance.running import ADAPTERS, run
+from convformance.ways import Meaning, Place, Way, pad_first
 from convreport import cli
-from convreport.port import as_text, meant, port
+from convreport.port import meant, port
+from convreport.port_text import as_text
 
 FRAMEWORKS = ("torch", "tensorflow", "keras", "jax")
 PAIRS = tuple(permutations(FRAMEWORKS, 2))
@@ -87,11 +89,11 @@ def test_every_line_is_ported_bit_exact_or_told_as_impossible(source: str, targe
     needs(source, target)
     surprises = []
     for line in LINES:
-        told = port(Problem.parse(line), source, target, cases=3)
+        told = port(Problem.parse(line), source, target, cases=2)
         is_rounded = ROUNDED.get(line) in (source, target) and "; a rounding: all" in as_text(told)
         if is_rounded and not told.exact:
             continue
-        if not (told.exact and told.checked == 3):
+        if not (told.exact and told.checked == 2):
             surprises.append(f"{line}: {as_text(told)}")
     assert surprises == []
 
@@ -112,22 +114,27 @@ def test_what_is_compared_is_what_the_adapter_computes(framework: str) -> None:
         got, trouble = run(native, layouts.given(problem, framework, arrays))
         assert trouble == ""
         assert got is not None
-        if layouts.is_last(framework):
-            got = np.moveaxis(got, -1, 1)
+        y = np.moveaxis(got["y"], -1, 1) if layouts.is_last(framework) else got["y"]
         answer = backend.run(problem, arrays)
         expected = getattr(answer, "arrays", answer)["y"]
-        assert differing(expected, got) == ""
+        assert differing(expected, y) == ""
 
 
 def _swapped(meaning: Meaning, place: Place) -> Way:
     """A liar: it pads the odd sample before."""
     pads = tuple((after, before) for before, after in meaning.pads)
-    return recipes_module.WAYS["a pad before the call"](replace(meaning, pads=pads), place)
+    return pad_first(replace(meaning, pads=pads), place)
 
 
 def _lazy(meaning: Meaning, place: Place) -> Way:
     """A liar: it forgets the bias."""
     problem = replace(meaning.problem, bias=False)
+    return Way(tuple(place.call(problem)), problem)
+
+
+def _flattering(meaning: Meaning, place: Place) -> Way:
+    """A liar: it takes the pads of a mode for zeros."""
+    problem = replace(meaning.problem, padding_mode="zeros")
     return Way(tuple(place.call(problem)), problem)
 
 
@@ -140,6 +147,10 @@ def _hasty(meaning: Meaning, place: Place) -> Way:
 LIARS = {
     "swapped": (_swapped, SAME),
     "lazy": (_lazy, "conv x=1x3x6x6 w=4x3x3x3 bias float32"),
+    "flattering": (
+        _flattering,
+        "conv x=1x3x6x6 w=4x3x3x3 padding=1 padding_mode=reflect float32",
+    ),
     "hasty": (_hasty, "conv x=1x3x6x6 w=4x3x3x3 float32"),
 }
 
@@ -151,8 +162,9 @@ def test_a_wrong_recipe_is_never_told_as_checked(
     """It is shown as the closest, with where it differs, and nothing is said to equal it."""
     needs("torch", "tensorflow")
     liar, line = LIARS[name]
-    monkeypatch.setattr(recipes_module, "WAYS", {"a liar": liar} | recipes_module.WAYS)
-    wrong, _ = recipes(meant(Problem.parse(line), "tensorflow")[0], "tensorflow", "torch")
+    with monkeypatch.context() as patched:
+        patched.setattr(recipes_module, "WAYS", {recipes_module.OWN: liar})
+        wrong, _ = recipes(meant(Problem.parse(line), "tensorflow")[0], "tensorflow", "torch")
     monkeypatch.setattr("convreport.port.recipes", _only(wrong[:1]))
     told = port(Problem.parse(line), "tensorflow", "torch")
     text = as_text(told)
@@ -180,7 +192,8 @@ def test_a_wrong_layout_is_found_where_all_sizes_are_equal() -> None:
     lines = tuple(line.replace("(x, w", "(x, w.swapaxes(0, 1)") for line in right.lines)
     lines = tuple(re.sub(r"dilated\(x, w,", "dilated(x, w.swapaxes(0, 1),", one) for one in lines)
     assert lines != right.lines
-    seen = check(replace(right, lines=lines), native, problem, lambda _: ("", ""), 1)
+    source = Source("torch", native)
+    seen = check(replace(right, lines=lines), source, problem, lambda _: ("", ""), 1)
     assert not seen.holds
     assert "elements differ" in seen.difference
 
@@ -227,15 +240,6 @@ def test_nothing_is_called_checked_where_a_framework_is_missing(
     assert out.endswith("not checked: torch is not installed\n")
 
 
-@pytest.mark.parametrize("target", FRAMEWORKS)
-def test_onnx_is_never_called_checked(target: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """No adapter runs ONNX, in either direction."""
-    for words in (("--from", "onnx", "--to", target), ("--from", target, "--to", "onnx")):
-        status, out, _ = _ported(capsys, SAME, *words)
-        assert status == 0
-        assert "not checked: onnx" in out
-
-
 @pytest.mark.parametrize(
     ("line", "target", "words"),
     [
@@ -245,9 +249,9 @@ def test_onnx_is_never_called_checked(target: str, capsys: pytest.CaptureFixture
             ("closest     its own call", "with dilation (1, 1): the shape is", "has no dilation"),
         ),
         (
-            "lp_pool x=1x2x8x8 kernel=2x2 p=3 float32",
+            "adaptive_max_pool x=1x2x7x8 output=3x2 indices float32",
             "tensorflow",
-            ("with p 2: ", "elements differ", "tf.nn has no lp_pool"),
+            ("with indices false: indices missing", "its windows are of different sizes"),
         ),
     ],
 )
@@ -297,24 +301,3 @@ def test_a_framework_is_not_ported_to_itself(capsys: pytest.CaptureFixture[str])
     status, _, err = _ported(capsys, SAME, "--from", "jax", "--to", "jax")
     assert status == 2
     assert "both jax" in err
-
-
-@pytest.mark.parametrize(
-    ("line", "word"),
-    [
-        ("unfold x=1x2x5x5 kernel=2x2 float32", "unfold"),
-        ("conv x=1x2x5x5 w=2x2x3x3 flip float32", "flip"),
-        ("conv x=1x2x5x5 w=2x2x3x3 padding=1 padding_mode=reflect float32", "reflect"),
-        ("conv x=1x2x5x5 w=2x2x3x3 grad=w float32", "grad=w"),
-        ("conv x=1x2x5x5 w=2x2x3x3 bfloat16", "bfloat16"),
-    ],
-)
-def test_what_no_recipe_speaks_of_is_said(
-    line: str, word: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Exit 1, and the word that is not known."""
-    status, out, _ = _ported(capsys, line, "--from", "torch", "--to", "jax")
-    assert status == 1
-    assert re.fullmatch(rf"port does not know .*{word} yet\n", out)
-    with pytest.raises(UnknownError):
-        port(Problem.parse(line), "torch", "jax")

@@ -62,7 +62,7 @@ def _check_sayable(problem: Problem) -> None:
         raise Unsupported("a layer of Keras takes an input with a batch axis")
     for name, words in LACKING.items():
         if getattr(problem, name) != default_of(name, rank):
-            raise Unsupported(f"a layer of Keras has no {words}")
+            raise Unsupported(f"a layer of Keras lacks {words}")
 
 
 def _padding(problem: Problem, layer: str, causal: bool = False) -> str:

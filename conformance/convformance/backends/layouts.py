@@ -1,19 +1,24 @@
-"""In which axes each framework has its arrays, and the lines that bring them to another's."""
+"""In which axes each framework has its arrays, and what brings the ones to the others."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Mapping
 
 import numpy as np
 
-from convformance.backend import Array, Arrays, Unsupported
+from convformance.backend import Array, Arrays
+from convformance.backends.layouts_index import in_plane, of_framework
+from convformance.backends.layouts_patches import PATCHES, columns_of, patches_of
 from convformance.backends.tensorflow_backend import moved
+from convformance.handing import BATCHED
 from convformance.problem import Problem
 
 FRAMEWORKS = ("torch", "tensorflow", "keras", "jax", "onnx")
 LAST = ("tensorflow", "keras")  # the channels stand last
 FREE = ("jax",)  # dimension_numbers say it: the source's own layout is kept
+PLANAR = (*PATCHES, "max_unpool")  # JAX has no layout to choose in these
+INPUTS = ("x", "w", "pointwise", "bias", "dy", "indices")
 
 
 def is_last(framework: str) -> bool:
@@ -21,31 +26,59 @@ def is_last(framework: str) -> bool:
     return framework in LAST
 
 
+def is_last_in(target: str, source: str, problem: Problem) -> bool:
+    """Whether the code for the target has its channels last."""
+    if target in FREE:
+        return is_last(source) and problem.op not in PLANAR and not problem.indices
+    return is_last(target)
+
+
+def inputs(problem: Problem) -> list[str]:
+    """Return the names of the input arrays."""
+    asked = {
+        "x": True,
+        "w": bool(problem.w),
+        "pointwise": bool(problem.pointwise),
+        "bias": problem.bias,
+        "dy": bool(problem.grad),
+        "indices": problem.op == "max_unpool",
+    }
+    return [name for name in INPUTS if asked[name]]
+
+
 def described(problem: Problem, framework: str) -> list[str]:
-    """Say in which axes the framework has each array, with their sizes."""
-    last = is_last(framework)
-    axes = "D, H, W"[-3 * problem.rank + 2 :]
-    found = [f"x (N, {axes}, C)" if last else f"x (N, C, {axes})"]
-    if problem.w:
-        found.append("w " + _weight_axes(problem.op, last))
-    if problem.bias:
-        found.append("bias (M,)")
-    return [*found, f"y {_axes_of_y(problem, last)}"]
+    """Say in which axes the framework has each array."""
+    return [f"{name} {_axes(problem, framework, name)}" for name in inputs(problem)] + [
+        f"{name} {_axes(problem, framework, name)}" for name in problem.answers
+    ]
 
 
-def axes_of_node(problem: Problem) -> str:
-    """Say in which axes a node of ONNX gives its answer."""
-    return f"y {_axes_of_y(problem, last=False)}"
+def _axes(problem: Problem, framework: str, name: str) -> str:
+    last, axes = is_last(framework), "D, H, W"[-3 * problem.rank + 2 :]
+    if name in ("w", "dw"):
+        return _weight_axes(problem.op, last)
+    if name in ("bias", "dbias"):
+        return "(M,)"
+    if name == "pointwise":
+        return "(*ones, C * multiplier, M)" if last else "(M, C * multiplier, *ones)"
+    if (problem.op, name) in (("unfold", "y"), ("fold", "x")):
+        return "(N, *windows, taps * C)" if last else "(N, C * taps, windows)"
+    channels = "M" if problem.w and name in ("y", "dy") else "C"
+    text = f"{axes}, {channels}" if last else f"{channels}, {axes}"
+    if name == "indices":
+        return f"({'' if problem.unbatched else 'N, '}{text}) as {_kind_of_index(framework)}"
+    return f"({'' if problem.unbatched else 'N, '}{text})"
 
 
-def _axes_of_y(problem: Problem, last: bool) -> str:
-    axes = "D, H, W"[-3 * problem.rank + 2 :]
-    channels = "M" if problem.w else "C"
-    return f"(N, {axes}, {channels})" if last else f"(N, {channels}, {axes})"
+def _kind_of_index(framework: str) -> str:
+    return {
+        "tensorflow": "max_pool_with_argmax gives them with the batch",
+        "onnx": "positions in the whole of the larger array",
+    }.get(framework, "positions in a plane")
 
 
 def _weight_axes(op: str, last: bool) -> str:
-    if op == "depthwise_conv":
+    if op in ("depthwise_conv", "separable_conv"):
         return "(*kernel, C, multiplier)" if last else "(C * multiplier, 1, *kernel)"
     if op == "conv_transpose":
         return "(*kernel, M, C)" if last else "(C, M/groups, *kernel)"
@@ -53,65 +86,39 @@ def _weight_axes(op: str, last: bool) -> str:
 
 
 def given(problem: Problem, framework: str, arrays: Arrays) -> dict[str, Array]:
-    """Return the arrays of a problem as the framework has them; the adapter moves them."""
-    if is_last(framework):
-        found = moved(problem, arrays)
-    else:
-        found = dict(arrays)
-        if problem.op == "depthwise_conv":
-            w = arrays["w"]
-            found["w"] = w.reshape(math.prod(w.shape[:2]), 1, *w.shape[2:])
+    """Return the arrays of a problem as the framework has them."""
+    found = dict(moved(problem, arrays)) if is_last(framework) else _first(problem, arrays)
+    if problem.op == "fold" and is_last(framework):
+        found["x"] = patches_of(problem, arrays["x"])
+    if "indices" in found:
+        found["indices"] = of_framework(problem, framework, arrays["indices"])
+    if problem.unbatched:
+        found |= {name: found[name][0] for name in BATCHED if name in found}
     return {name: np.ascontiguousarray(one) for name, one in found.items()}
 
 
-def brought(problem: Problem, source: str, target: str) -> Iterator[str]:
-    """Yield the lines that bring x, w and bias from the axes of one framework to another's."""
-    if target == "torch":
-        yield from _to_torch(problem, is_last(source))
-    elif is_last(target) != is_last(source) and target not in FREE:
-        yield from _moved_numpy(problem, is_last(target))
-    elif target in FREE and is_last(source) and problem.op == "depthwise_conv":
-        C, multiplier, *kernel = problem.w
-        yield f"w = w.reshape({(*kernel, 1, C * multiplier)})"
-    if target == "tensorflow":  # of an array of NumPy tf.nn.max_pool makes one of float32
-        yield "x = tf.constant(x)"
+def _first(problem: Problem, arrays: Arrays) -> dict[str, Array]:
+    """Return the arrays with their channels first, a weight for each channel as one of groups."""
+    found = dict(arrays)
+    if problem.op in ("depthwise_conv", "separable_conv"):
+        w = arrays["w"]
+        found["w"] = w.reshape(math.prod(w.shape[:2]), 1, *w.shape[2:])
+    if problem.pointwise:
+        found["pointwise"] = arrays["pointwise"].reshape(*problem.pointwise, *(1,) * problem.rank)
+    return found
 
 
-def back(source: str, target: str) -> Iterator[str]:
-    """Yield the line that gives y in the axes of the source."""
-    if target in FREE or is_last(source) == is_last(target):
-        return
-    if target == "onnx":
-        raise Unsupported("a node gives (N, M, *spatial)")
-    axes = (1, -1) if is_last(source) else (-1, 1)
-    yield (
-        f"y = y.movedim{axes}" if target == "torch" else f"y = np.moveaxis(y, {axes[0]}, {axes[1]})"
-    )
-
-
-def _to_torch(problem: Problem, last: bool) -> Iterator[str]:
-    yield "x = torch.from_numpy(x)" + (".movedim(-1, 1)" if last else "")
-    if problem.w:
-        first = "(-2, -1)" if problem.op == "depthwise_conv" else "(-1, -2)"
-        move = f".movedim({first}, (0, 1))" if last else ""
-        if problem.op == "depthwise_conv" and last:
-            C, multiplier, *kernel = problem.w
-            move += f".reshape({(C * multiplier, 1, *kernel)})"
-        yield "w = torch.from_numpy(w)" + move
-    if problem.bias:
-        yield "bias = torch.from_numpy(bias)"
-
-
-def _moved_numpy(problem: Problem, to_last: bool) -> Iterator[str]:
-    a, b = ("1, -1", "(0, 1), (-1, -2)") if to_last else ("-1, 1", "(-1, -2), (0, 1)")
-    yield f"x = np.moveaxis(x, {a})"
-    if not problem.w:
-        return
-    if problem.op != "depthwise_conv":
-        yield f"w = np.moveaxis(w, {b})"
-        return
-    C, multiplier, *kernel = problem.w
-    if to_last:
-        yield f"w = np.moveaxis(w.reshape({(C, multiplier, *kernel)}), (0, 1), (-2, -1))"
-    else:
-        yield f"w = np.moveaxis(w, (-2, -1), (0, 1)).reshape({(C * multiplier, 1, *kernel)})"
+def standard(problem: Problem, framework: str, answers: Mapping[str, Array]) -> dict[str, Array]:
+    """Return answers in the axes of the framework as the specification has them."""
+    found = dict(answers)
+    for name, given_one in answers.items():
+        one = given_one[None] if problem.unbatched and name in BATCHED else given_one
+        one = in_plane(problem, framework, one) if name == "indices" else one
+        if not is_last(framework) or name == "dbias":
+            found[name] = one
+        elif problem.op == "unfold":
+            found[name] = columns_of(problem, one)
+        else:
+            axes = ((-1, -2), (0, 1)) if name == "dw" else (-1, 1)
+            found[name] = np.moveaxis(one, *axes)
+    return found

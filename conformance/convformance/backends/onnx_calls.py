@@ -41,7 +41,7 @@ def written(problem: Problem) -> Call:
         raise Unsupported("a node of ONNX takes (N, C, *spatial) and nothing else")
     for name, words in LACKING.items():
         if getattr(problem, name) != default_of(name, problem.rank):
-            raise Unsupported(f"a node of ONNX has no {words}")
+            raise Unsupported(f"a node of ONNX lacks {words}")
     lines = _NODES[problem.op](full_in_numbers(problem))
     return Call(tuple(lines), recipe=len(lines) > 1)
 

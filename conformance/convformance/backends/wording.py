@@ -10,10 +10,12 @@ from convformance.backends import (
     jax_calls,
     keras_calls,
     onnx_calls,
+    onnx_graph,
     tensorflow_calls,
     torch_calls,
 )
 from convformance.backends.source import call
+from convformance.backends.wording_arrays import PADS, cropped, onnx_padded, whole_pads
 from convformance.problem import Problem
 
 Pairs = Sequence[tuple[int, int]]
@@ -22,7 +24,10 @@ IMPORTS = {
     "tensorflow": ("import tensorflow as tf",),
     "keras": ("import keras",),
     "jax": ("import jax", "import jax.numpy as jnp", "from jax import lax"),
-    "onnx": ("import onnx",),
+    "onnx": (
+        "from onnx import TensorProto, helper, numpy_helper",
+        "from onnx.reference import ReferenceEvaluator",
+    ),
 }
 X64 = 'jax.config.update("jax_enable_x64", True)'  # without it JAX cuts what has 64 bits
 
@@ -36,27 +41,44 @@ def native(framework: str, problem: Problem, last: bool) -> list[str]:
         lines = torch_calls.written(problem).source.strip().splitlines()
         return [_without_reshape(problem, line) for line in lines]
     if framework == "tensorflow":
-        return _layered(problem, list(tensorflow_calls.written(problem).lines))
+        lines = _layered(problem, list(tensorflow_calls.written(problem).lines))
+        return [_with_batch(line) for line in lines]
     if framework == "keras":
         return _layered(problem, list(keras_calls.written(problem).lines))
     if framework == "jax":
         return _returned(jax_calls.body(problem, last).lines)
-    return [f"node = {line}" for line in onnx_calls.written(problem).lines]
+    return [line.replace("onnx.helper.", "helper.") for line in _onnx(problem)]
+
+
+def _onnx(problem: Problem) -> Sequence[str]:
+    if problem.op in ("max_unpool", "fold"):
+        raise Unsupported(f"{problem.op} of ONNX takes its sizes as inputs: see its own way")
+    if problem.op in ("adaptive_max_pool", "adaptive_avg_pool"):
+        raise Unsupported("ONNX has no adaptive pool")
+    return onnx_calls.written(problem).lines
+
+
+def _with_batch(line: str) -> str:
+    """Indices count the batch too, as an unpooling needs them; an adapter asks for both kinds."""
+    if "max_pool_with_argmax" not in line or "include_batch_in_index" in line:
+        return line
+    return f"{line[:-1]}, include_batch_in_index=True)"
 
 
 def _without_reshape(problem: Problem, line: str) -> str:
-    """A depthwise weight has torch's own shape already when it comes to the call."""
-    if problem.op != "depthwise_conv":
+    """Weights have torch's own shape already when they come to the call."""
+    if problem.op not in ("depthwise_conv", "separable_conv"):
         return line
     C, multiplier, *kernel = problem.w
-    return line.replace(f"w.reshape({(C * multiplier, 1, *kernel)})", "w")
+    line = line.replace(f"w.reshape({(C * multiplier, 1, *kernel)})", "w")
+    return line.replace(f"pointwise[..., {', '.join(['None'] * problem.rank)}]", "pointwise")
 
 
 def _layered(problem: Problem, lines: list[str]) -> list[str]:
     """Call a layer as people do, with our weights in the place of its own."""
     if len(lines) != 3 or not lines[1].startswith("layer.build"):
         return lines
-    own = [name for name in ("w", "bias") if getattr(problem, name)]
+    own = [name for name in ("w", "pointwise", "bias") if getattr(problem, name)]
     weights = [f"layer.set_weights([{', '.join(own)}])"] if own else []
     return [lines[0], "layer.build(x.shape)", *weights, "y = layer(x)"]
 
@@ -68,19 +90,22 @@ def _returned(lines: Sequence[str]) -> list[str]:
     return body if value == "y" else [*body, f"y = {value}"]
 
 
-def pad(framework: str, name: str, pairs: Pairs, value: str = "0", last: bool = False) -> str:
-    """Write the pad as an expression; `last` is asked by JAX alone."""
-    if framework == "onnx":
-        raise Unsupported("a node Pad before the call is not written here")
+def padded(
+    framework: str, name: str, pairs: Pairs, *, dtype: str, value: str = "0", last: bool = False
+) -> list[str]:
+    """Write a pad by a number; `last` is asked by JAX alone."""
     if framework == "torch":
         flat = tuple(side for pair in reversed(pairs) for side in pair)  # the last axis first
-        return f"F.pad({name}, {flat}{'' if value == '0' else f', value={value}'})"
-    if any(side < 0 for pair in pairs for side in pair):
-        raise Unsupported("a pad takes no negative number")
-    ends, each = [(0, 0)] * 2, [tuple(pair) for pair in pairs]
-    whole = [(0, 0), *each, (0, 0)] if last or framework != "jax" else [*ends, *each]
-    function = {"tensorflow": "tf.pad", "keras": "keras.ops.pad", "jax": "jnp.pad"}[framework]
-    return f"{function}({name}, {whole}{'' if value == '0' else f', constant_values={value}'})"
+        return [f"{name} = F.pad({name}, {flat}{'' if value == '0' else f', value={value}'})"]
+    if framework == "onnx":
+        return onnx_padded(name, pairs, "" if value == "0" else f"np.array({value}, {dtype!r})")
+    last = last or framework != "jax"
+    crop = cropped(name, pairs, last)  # a pad takes no negative number
+    pairs = [(max(0, before), max(0, after)) for before, after in pairs]
+    if not any(map(any, pairs)):
+        return crop
+    more = "" if value == "0" else f", constant_values={value}"
+    return [*crop, f"{name} = {PADS[framework]}({name}, {whole_pads(pairs, last)}{more})"]
 
 
 def sums(framework: str, name: str, problem: Problem, channels: int, last: bool) -> str:
@@ -106,7 +131,19 @@ def sums(framework: str, name: str, problem: Problem, channels: int, last: bool)
             axes = "DHW"[-rank:]
             steps["dimension_numbers"] = (f"N{axes}C", f"{axes}IO", f"N{axes}C")
         return call("lax.conv_general_dilated", name, f"jnp.ones({shape}, x.dtype)", **steps)
-    raise Unsupported("ONNX sums no windows in one node")
+    raise Unsupported("ONNX sums no windows in an expression")
+
+
+def summed_nodes(problem: Problem, channels: int) -> list[str]:
+    """Write the sums of the windows of x as nodes of ONNX that give y."""
+    ones = f"np.ones({(channels, 1, *problem.kernel)}, {problem.dtype!r})"
+    options = {
+        "strides": str(list(problem.stride)),
+        "dilations": str(list(problem.dilation)),
+        "group": str(channels),
+    }
+    summed = onnx_graph.node("Conv", ["x", "ones"], ["y"], **options)
+    return [onnx_graph.array("ones", ones), summed]
 
 
 def divided(framework: str, total: str, count: str) -> list[str]:
@@ -118,10 +155,28 @@ def divided(framework: str, total: str, count: str) -> list[str]:
     return [*lines, "y = lax.div(total, count)"]
 
 
-def norm_words(framework: str) -> tuple[str, str]:
-    """Return the functions that give a magnitude and a square root."""
+def norm_words(framework: str, p: float) -> tuple[str, str]:
+    """Return the powers of x, and the root of a sum with braces for the sum."""
     module = {"torch": "torch", "tensorflow": "tf", "keras": "keras.ops"}.get(framework, "jnp")
-    return f"{module}.abs", f"{module}.sqrt"
+    if p == 2:
+        return "x * x", f"{module}.sqrt({{}})"
+    if p == 1:
+        return f"{module}.abs(x)", "{}"
+    return f"{module}.abs(x) ** {p}", f"{{}} ** (1 / {p})"
+
+
+def power_nodes(problem: Problem) -> tuple[list[str], list[str]]:
+    """Write the powers of x, and the root of y, as nodes of ONNX."""
+    p, node = problem.p, onnx_graph.node
+    if p == 2:
+        return [node("Mul", ["x", "x"], ["x"])], [node("Sqrt", ["y"], ["y"])]
+    before = [node("Abs", ["x"], ["x"])]
+    if p == 1:
+        return before, []
+    dtype = repr(problem.dtype)
+    before += [onnx_graph.array("p", f"np.array({p}, {dtype})"), node("Pow", ["x", "p"], ["x"])]
+    root = onnx_graph.array("root", f"np.array(1 / {p}, {dtype})")
+    return before, [root, node("Pow", ["y", "root"], ["y"])]
 
 
 def ones_like(framework: str, problem: Problem, last: bool) -> str:
@@ -133,13 +188,13 @@ def ones_like(framework: str, problem: Problem, last: bool) -> str:
     return f"{ones.get(framework, 'jnp.ones')}({shape}, {dtype})"
 
 
-def joined(framework: str) -> tuple[str, str]:
+def joined(framework: str, last: bool) -> tuple[str, str]:
     """Return the function that joins arrays along their channels, and its axis."""
     return {
         "torch": ("torch.cat", "1"),
         "tensorflow": ("tf.concat", "-1"),
         "keras": ("keras.ops.concatenate", "-1"),
-    }.get(framework, ("jnp.concatenate", "1"))
+    }.get(framework, ("jnp.concatenate", "-1" if last else "1"))
 
 
 def stacked_largest(framework: str, parts: str) -> str:
