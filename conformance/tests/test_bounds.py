@@ -1,5 +1,6 @@
 """The derived bounds in numbers that can be checked on paper, one line for each kind of op."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -23,6 +24,7 @@ LEAST = {
     "float32": Fraction(1, 2**149),
     "float64": Fraction(1, 2**1074),
 }
+LARGEST = Problem("lp_pool", (1, 1, 4), kernel=(2,), p=float("inf"))
 U, TINY = UNIT["float32"], LEAST["float32"]
 INF = float("inf")
 
@@ -254,3 +256,9 @@ def test_a_sum_that_reaches_the_largest_number_and_no_more_does_not_overflow():
 def test_what_is_infinite_already_and_whole_numbers_do_not_overflow():
     assert not overflows([INF])
     assert not overflows([1e30], "int32")
+
+
+def test_the_largest_size_is_one_of_the_samples_sizes_and_no_other_norm_is():
+    assert is_exact(LARGEST)
+    assert not is_exact(replace(LARGEST, p=3))
+    assert not is_exact(replace(LARGEST, grad="x"))

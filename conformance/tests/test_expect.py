@@ -1,5 +1,6 @@
 """What the judge compares with: every element of a small answer, a fixed sample of a large one."""
 
+from dataclasses import replace
 from itertools import product
 
 import ml_dtypes
@@ -188,3 +189,22 @@ def test_a_subnormal_input_is_one_of_its_own_dtype_whatever_the_output():
 def test_a_broken_clause_is_told_and_a_valid_problem_has_none():
     assert broken_clause(LARGE) is None
     assert broken_clause(Problem.parse("conv x=1x1x3 w=1x1x0 float32")).label == "window.kernel"
+
+
+# The parts of complex elements
+
+
+@pytest.mark.parametrize("many", range(2, 10))
+def test_joined_parts_are_whole_complex_elements_also_where_a_sample_ends_between_them(many):
+    whole = expected("conv x=1x1x6 w=1x1x2 complex64")
+    some = replace(whole, positions=whole.positions[:many])
+    pairs = some.y[0 : many - 1 : 2] + 1j * some.y[1:many:2]
+    assert some.joined.dtype == np.complex64
+    assert some.joined.tolist() == pairs.tolist()
+    assert len(pairs) == many // 2
+
+
+def test_real_elements_need_no_joining():
+    whole = expected("conv x=1x1x6 w=1x1x2 float32")
+    assert whole.joined.dtype == np.float32
+    assert whole.joined.tolist() == whole.y.tolist()

@@ -170,3 +170,10 @@ def test_the_bias_of_a_complex_convolution_is_added_once():
     without = Problem.parse("conv x=1x1x1 w=1x1x1 complex64")
     inputs = {name: tensor(given[name]) for name in ("x", "w")}
     assert define(without, inputs).result().values == [-5, 10]
+
+
+@pytest.mark.parametrize(("choice", "y"), [("keep", 2.0**-140), ("flush", 0.0)])
+def test_what_is_subnormal_is_so_by_the_dtype_of_the_inputs_not_by_a_wider_output(choice, y):
+    problem = Problem.parse("conv x=1x1x1 w=1x1x1 output_dtype=float64 float32")
+    arrays = {"x": np.full((1, 1, 1), 2.0**-140, np.float32), "w": np.ones((1, 1, 1), np.float32)}
+    assert operation(problem, arrays, {"value.subnormal": choice}).value((0, 0, 0)) == y

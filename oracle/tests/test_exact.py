@@ -247,6 +247,7 @@ def test_a_quotient_of_zeros_and_infinities_is_that_of_ieee_754():
     assert math.isnan(quotient(0, 0))
     assert (quotient(5, 0), quotient(-5, 0)) == (INF, -INF)
     assert (quotient(INF, 2), quotient(-INF, 2), quotient(INF, -2)) == (INF, -INF, -INF)
+    assert (quotient(INF, Fraction(-1, 2)), quotient(INF, -0.5)) == (-INF, -INF)
     assert (quotient(2, INF), quotient(2, -INF)) == (0, 0)
     huge = Fraction(10) ** 400  # no float
     assert (quotient(INF, huge), quotient(INF, -huge), quotient(-INF, huge)) == (INF, -INF, -INF)
