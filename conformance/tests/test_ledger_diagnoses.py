@@ -68,7 +68,8 @@ def problems_of(backend: Isolated, entry: Entry) -> str:
 
 def test_the_diagnosis_of_every_entry_is_the_one_that_was_read(backend: Isolated) -> None:
     entries = ledger.load(backend.name, backend.version)
-    sought = [one for one in entries if one.verdict in DIAGNOSED]
+    # What a flaky one answers hangs on memory that nobody wrote, and may look like anything.
+    sought = [one for one in entries if one.verdict in DIAGNOSED and not one.flaky]
     assert [text for one in sought if (text := problems_of(backend, one))] == []
 
 
