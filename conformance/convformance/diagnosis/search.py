@@ -120,8 +120,8 @@ def diagnose(
 
 def _unlike(backend: Backend, first: Answered) -> int:
     """Return how many more calls of the case give another answer."""
-    others = [asked(backend, first.case) for _ in range(CALLS)]
-    return sum(one is not None and not same(first.got, one.got) for one in others)
+    others = [perform(backend, first.case.problem, first.arrays) for _ in range(CALLS)]
+    return sum(one.kind == "arrays" and not same(first.got, one.arrays) for one in others)
 
 
 def _answers(backend: Backend, case: Case, until: float) -> Iterator[Seen]:
@@ -345,11 +345,10 @@ def _closely(answered: Answered, named: tuple[tuple[Fault, ...], ...]) -> str:
     """Return how closely the faults give what the backend answers."""
     if any(one.holds for some in named for one in some):
         return "within the bound of its roundings"
-    problem, divides = answered.case.problem, answered.case.problem.op in DIVIDING_OPS
-    takes_root = problem.op == "lp_pool" and problem.p not in (1, inf)
-    if problem.is_float and (
-        divides or takes_root or (problem.grad and problem.op in ROUNDED_TERMS)
-    ):
+    problem = answered.case.problem
+    rounds = problem.op in (ROUNDED_TERMS if problem.grad else DIVIDING_OPS)
+    rounds |= problem.op == "lp_pool" and problem.p not in (1, inf)
+    if rounds and problem.is_float:
         return "to within the roundings of its divisions and roots"
     return "to the bit"
 
