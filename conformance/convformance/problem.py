@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import Any
 
 from convformance.named import NAMED, Asked, misfit
+from convoracle.axis import MODES
 
 Padding = str | tuple[tuple[int, int], ...]
 
@@ -24,7 +25,7 @@ DTYPES = (
     "uint8", "complex64", "complex128",
 )  # fmt: skip
 PADDINGS = ("valid", "same", "same_upper", "same_lower", "causal", "full")
-PADDING_MODES = ("zeros", "reflect", "symmetric", "replicate", "circular")
+PADDING_MODES = MODES
 LAYOUTS = ("channels_first", "channels_last")
 MEMORIES = (
     "contiguous", "transposed", "strided", "reversed", "byteswapped", "readonly", "guarded",

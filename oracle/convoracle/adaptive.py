@@ -8,7 +8,7 @@ from itertools import product
 
 from convoracle.errors import InvalidProblem
 from convoracle.exact import Number, is_nan, largest, lowest
-from convoracle.operation import Choices, Operation, chosen, operands
+from convoracle.operation import Choices, Operation, checked, chosen, operands
 from convoracle.pool import average
 from convoracle.tensor import Position, Tensor, flat_index
 
@@ -29,7 +29,7 @@ def adaptive_max_pool(
 
     Raises `InvalidProblem`. Source: PyTorch documentation, AdaptiveMaxPool2d.
     """
-    choices = choices or {}
+    choices = checked(choices)
     x = operands(x, dtype, choices)
     under = _samples(x.shape, output)
 
@@ -63,7 +63,7 @@ def adaptive_avg_pool(
     Raises `InvalidProblem`. Source: He et al., Spatial pyramid pooling, 2014, section 2.2;
     PyTorch documentation, AdaptiveAvgPool2d.
     """
-    choices = choices or {}
+    choices = checked(choices)
     x = operands(x, dtype, choices)
     under = _samples(x.shape, output)
 

@@ -116,6 +116,8 @@ def slide(
     mode: str = "zeros",
 ) -> tuple[Axis, ...]:
     """Return one `Axis` per spatial axis; raise `InvalidProblem` for what has no meaning."""
+    if mode not in MODES:
+        raise ValueError(f"padding mode {mode!r} is none of {', '.join(MODES)}")
     axes = tuple(
         replace(axis, ceil_mode=ceil_mode, mode=mode)
         for axis in bare_axes(spatial, kernel_size, stride, dilation, input_dilation)

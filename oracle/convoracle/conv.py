@@ -13,7 +13,7 @@ from operator import mul
 from convoracle.axis import Padding, slide
 from convoracle.errors import InvalidProblem
 from convoracle.exact import FORMATS, Number
-from convoracle.operation import Choices, Operation, chosen, operands
+from convoracle.operation import Choices, Operation, checked, chosen, operands
 from convoracle.tensor import Position, Tensor, flat_index
 from convoracle.window import windows
 
@@ -40,7 +40,7 @@ def conv(
     on the other side. `dtype` is that of the output. Raises `InvalidProblem`.
     Source: Dumoulin & Visin, A guide to convolution arithmetic for deep learning, 2016.
     """
-    choices = choices or {}
+    choices = checked(choices)
     check_weight(x, w, groups)
     check_bias(bias, w.shape[0])
     _check_batch_groups(x, w, batch_groups)
@@ -121,7 +121,7 @@ def conv1x1(
     Defined on its own, not through `conv`. Raises `InvalidProblem`.
     Source: Lin, Chen & Yan, Network in Network, 2013.
     """
-    choices = choices or {}
+    choices = checked(choices)
     C, spatial = x.shape[1], x.shape[2:]
     if not spatial:
         raise InvalidProblem("problem.rank", f"the input {x.shape} has no spatial axis")

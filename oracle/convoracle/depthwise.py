@@ -10,7 +10,7 @@ from convoracle.axis import Axis, Padding, slide
 from convoracle.conv import zero_of
 from convoracle.errors import InvalidProblem
 from convoracle.exact import Number, lift, size
-from convoracle.operation import Choices, Operation, chosen, operands
+from convoracle.operation import Choices, Operation, checked, chosen, operands
 from convoracle.tensor import Position, Tensor
 from convoracle.window import windows
 
@@ -31,7 +31,7 @@ def depthwise_conv(
     c * multiplier + q comes from kernel q of channel c. Raises `InvalidProblem`.
     Source: Howard et al., MobileNets, 2017, section 3.1; Chollet, Xception, 2017.
     """
-    choices = choices or {}
+    choices = checked(choices)
     axes = _axes(x, w, stride, padding, dilation)
     multiplier = w.shape[1]
     x, w = operands(x, dtype, choices), operands(w, dtype, choices)
@@ -66,7 +66,7 @@ def separable_conv(
     w is (C, multiplier, *kernel), pointwise (M, C * multiplier). Nothing is rounded between
     the two. Raises `InvalidProblem`. Source: Howard et al., MobileNets, 2017, section 3.1.
     """
-    choices = choices or {}
+    choices = checked(choices)
     inner = depthwise_conv(
         x, w, stride=stride, padding=padding, dilation=dilation, dtype=dtype, choices=choices
     )

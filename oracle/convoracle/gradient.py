@@ -13,7 +13,7 @@ from convoracle.axis import Axis, Padding, slide
 from convoracle.conv import check_weight, flipped, zero_of
 from convoracle.errors import InvalidProblem
 from convoracle.exact import Number
-from convoracle.operation import Choices, Operation, chosen, operands
+from convoracle.operation import Choices, Operation, checked, chosen, operands
 from convoracle.tensor import Position, Tensor, positions
 from convoracle.transpose import check_transposed_weight, spread_axes
 from convoracle.window import Window, readers, windows
@@ -40,7 +40,7 @@ def conv_gradient(
     dy is (N, M, *output); the gradient has the shape of x, of w, or (M,). Raises
     `InvalidProblem`. Source: Goodfellow, Bengio & Courville, Deep Learning, 2016, section 9.5.
     """
-    choices = choices or {}
+    choices = checked(choices)
     check_weight(x, w, groups)
     axes = slide(
         x.shape[2:],
@@ -140,7 +140,7 @@ def conv_transpose_gradient(
     dy is (N, M, *output); the gradient has the shape of x, of w, or (M,). The gradient by x is a
     convolution again. Raises `InvalidProblem`.
     """
-    choices = choices or {}
+    choices = checked(choices)
     check_transposed_weight(x, w, groups)
     axes = spread_axes(
         x.shape[2:],

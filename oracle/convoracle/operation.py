@@ -17,6 +17,17 @@ def chosen(choices: Choices, label: str) -> str:
     return choices.get(label, VARIANTS[label].standard)
 
 
+def checked(choices: Choices | None) -> Choices:
+    """Return the choices, none for None; raise ValueError for one that no variant point has."""
+    for label, name in (choices or {}).items():
+        if label not in VARIANTS:
+            raise ValueError(f"{label!r} is no variant point: {', '.join(VARIANTS)}")
+        names = [known for known, _ in VARIANTS[label].choices]
+        if name not in names:
+            raise ValueError(f"[{label}] has no choice {name!r}: {', '.join(names)}")
+    return choices or {}
+
+
 def identity(_position: Position, total: Number) -> Number:
     """Return the total: a sum that is not divided."""
     return total

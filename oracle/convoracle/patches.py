@@ -9,7 +9,7 @@ from convoracle.axis import Padding, slide
 from convoracle.conv import zero_of
 from convoracle.errors import InvalidProblem
 from convoracle.exact import Number
-from convoracle.operation import Choices, Operation, operands
+from convoracle.operation import Choices, Operation, checked, operands
 from convoracle.tensor import Position, Tensor, flat_index, positions
 from convoracle.window import readers, windows
 
@@ -30,7 +30,7 @@ def unfold(
     order. Raises `InvalidProblem`. Source: Chellapilla, Puri & Simard, High performance
     convolutional neural networks for document processing, 2006; PyTorch documentation, Unfold.
     """
-    choices = choices or {}
+    choices = checked(choices)
     if len(x.shape) < 3:
         raise InvalidProblem("problem.rank", f"the input {x.shape} is not (N, C, *spatial)")
     axes = slide(x.shape[2:], kernel_size, stride=stride, padding=padding, dilation=dilation)
@@ -61,7 +61,7 @@ def fold(
 
     The adjoint of `unfold`. Raises `InvalidProblem`. Source: PyTorch documentation, Fold.
     """
-    choices = choices or {}
+    choices = checked(choices)
     if any(size < 0 for size in output):
         raise InvalidProblem("fold.columns", f"the output {tuple(output)} has a negative size")
     axes = slide(output, kernel_size, stride=stride, padding=padding, dilation=dilation)

@@ -21,7 +21,7 @@ from convoracle.exact import (
     root,
     size,
 )
-from convoracle.operation import Choices, Operation, chosen, identity, operands
+from convoracle.operation import Choices, Operation, checked, chosen, identity, operands
 from convoracle.tensor import Position, Tensor
 from convoracle.window import Window, windows
 
@@ -79,7 +79,7 @@ def max_pool(
     Raises `InvalidProblem`. Source: Dumoulin & Visin 2016, section 3; IEEE 754-2019 maximum
     for NaN.
     """
-    choices = choices or {}
+    choices = checked(choices)
     pool = Pool(
         operands(x, dtype, choices),
         kernel_size,
@@ -120,7 +120,7 @@ def avg_pool(
 
     Raises `InvalidProblem`. Source: Dumoulin & Visin 2016, section 3 (relationship 7).
     """
-    choices = choices or {}
+    choices = checked(choices)
     pool = Pool(
         operands(x, dtype, choices),
         kernel_size,
@@ -172,7 +172,7 @@ def lp_pool(
     p is 1, 2, 3, ... or inf. Raises `InvalidProblem`. Source: Sermanet, Chintala & LeCun,
     Convolutional neural networks applied to house numbers digit classification, 2012.
     """
-    choices = choices or {}
+    choices = checked(choices)
     _check_float("lp_pool", dtype)
     check_exponent(p)
     pool = Pool(
@@ -221,7 +221,7 @@ def distance_pool(
     Courville, Deep Learning, 2016, section 9.3 (an average weighted by the distance from the
     central pixel).
     """
-    choices = choices or {}
+    choices = checked(choices)
     _check_float("distance_pool", dtype)
     pool = Pool(
         operands(x, dtype, choices),

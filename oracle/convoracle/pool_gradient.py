@@ -20,7 +20,7 @@ from convoracle.exact import (
     size,
 )
 from convoracle.gradient import check_dy
-from convoracle.operation import Choices, Operation, chosen, operands
+from convoracle.operation import Choices, Operation, checked, chosen, operands
 from convoracle.pool import Pool, check_exponent
 from convoracle.tensor import Position, Tensor
 from convoracle.window import readers
@@ -45,7 +45,7 @@ def max_pool_gradient(
     The gradient has the shape of x. Raises `InvalidProblem`. Source: Zeiler & Fergus,
     Visualizing and understanding convolutional networks, 2014, section 2.1 (switches).
     """
-    choices = choices or {}
+    choices = checked(choices)
     pool = Pool(
         operands(x, dtype, choices), kernel_size, stride=stride, padding=padding,
         dilation=dilation, ceil_mode=ceil_mode,
@@ -131,7 +131,7 @@ def avg_pool_gradient(
 
     The gradient has the shape of x. Raises `InvalidProblem`.
     """
-    choices = choices or {}
+    choices = checked(choices)
     pool = Pool(
         x, kernel_size, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
     )
@@ -162,7 +162,7 @@ def lp_pool_gradient(
     For p = inf the largest |sample| gets it all. The gradient has the shape of x. Raises
     `InvalidProblem`.
     """
-    choices = choices or {}
+    choices = checked(choices)
     check_exponent(p)
     pool = Pool(
         operands(x, dtype, choices), kernel_size, stride=stride, padding=padding,

@@ -13,7 +13,7 @@ from convoracle.axis import Axis, Padding, bare_axes, check_padding, same_paddin
 from convoracle.conv import check_bias
 from convoracle.errors import InvalidProblem
 from convoracle.exact import Number
-from convoracle.operation import Choices, Operation, chosen, operands
+from convoracle.operation import Choices, Operation, checked, chosen, operands
 from convoracle.tensor import Position, Tensor
 from convoracle.window import readers
 
@@ -36,7 +36,7 @@ def conv_transpose(
     Raises `InvalidProblem`. Source: Dumoulin & Visin, A guide to convolution arithmetic for deep
     learning, 2016, section 4; Zeiler, Krishnan, Taylor & Fergus, Deconvolutional networks, 2010.
     """
-    choices = choices or {}
+    choices = checked(choices)
     check_transposed_weight(x, w, groups)
     depth, width = x.shape[1] // groups, w.shape[1]  # channels of a group, read and given
     check_bias(bias, width * groups)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from convoracle.axis import Padding, bare_axes, check_padding, slide
 from convoracle.errors import InvalidProblem
 from convoracle.exact import Number, exact_sum
-from convoracle.operation import Choices, Operation, chosen
+from convoracle.operation import Choices, Operation, checked, chosen
 from convoracle.tensor import Position, Tensor, flat_index
 
 
@@ -29,7 +29,7 @@ def max_unpool(
     convolutional networks, 2014, section 2.1; Zeiler, Taylor & Fergus, Adaptive deconvolutional
     networks, 2011.
     """
-    choices = choices or {}
+    choices = checked(choices)
     size = unpooled_size(x.shape, kernel_size, stride=stride, padding=padding, output=output)
 
     def terms(position: Position) -> list[Number]:

@@ -10,13 +10,28 @@ from convoracle import (
     CLAUSES,
     InvalidProblem,
     Tensor,
+    adaptive_avg_pool,
+    adaptive_max_pool,
     avg_pool,
+    avg_pool_gradient,
     conv,
     conv1x1,
     conv_gradient,
+    conv_transpose,
+    conv_transpose_gradient,
+    depthwise_conv,
+    distance_pool,
+    fold,
     lp_pool,
+    lp_pool_gradient,
+    max_pool,
+    max_pool_gradient,
+    max_unpool,
+    separable_conv,
+    unfold,
 )
 
+STEPS = {"stride": [1], "dilation": [1]}
 REFUSED = {
     "max_pool x=2x3 kernel=1 float32": ("problem.rank", "(2, 3)"),
     "conv x=2x3 w=3x3 float32": ("problem.rank", "(2, 3)"),
@@ -162,6 +177,48 @@ def test_a_bias_of_another_length_is_refused():
 def test_a_fractional_exponent_is_refused():
     with pytest.raises(InvalidProblem, match=r"^\[lp\.p\] p=1\.5 is neither"):
         lp_pool(Tensor.of([[[1.0]]]), [1], p=1.5, stride=[1], dilation=[1])
+
+
+ONE = Tensor.of([[[1.0]]])
+
+
+def test_a_padding_mode_that_does_not_exist_is_told_with_those_that_do():
+    with pytest.raises(ValueError, match=r"^padding mode 'mirror' is none of zeros, reflect, "):
+        conv(ONE, ONE, stride=[1], dilation=[1], padding_mode="mirror")
+
+
+WITH_CHOICES = {
+    "adaptive_avg_pool": lambda **more: adaptive_avg_pool(ONE, [1], **more),
+    "adaptive_max_pool": lambda **more: adaptive_max_pool(ONE, [1], **more),
+    "avg_pool": lambda **more: avg_pool(ONE, [1], **STEPS, **more),
+    "avg_pool_gradient": lambda **more: avg_pool_gradient(ONE, ONE, [1], **STEPS, **more),
+    "conv": lambda **more: conv(ONE, ONE, **STEPS, **more),
+    "conv1x1": lambda **more: conv1x1(ONE, Tensor.of([[1.0]]), **more),
+    "conv_gradient": lambda **more: conv_gradient("x", ONE, ONE, ONE, **STEPS, **more),
+    "conv_transpose": lambda **more: conv_transpose(ONE, ONE, **STEPS, **more),
+    "conv_transpose_gradient": lambda **more: conv_transpose_gradient(
+        "x", ONE, ONE, ONE, **STEPS, **more
+    ),
+    "depthwise_conv": lambda **more: depthwise_conv(ONE, ONE, **STEPS, **more),
+    "separable_conv": lambda **more: separable_conv(ONE, ONE, Tensor.of([[1.0]]), **STEPS, **more),
+    "distance_pool": lambda **more: distance_pool(ONE, Tensor.of([1.0]), **STEPS, **more),
+    "fold": lambda **more: fold(ONE, [1], [1], **STEPS, **more),
+    "lp_pool": lambda **more: lp_pool(ONE, [1], **STEPS, **more),
+    "lp_pool_gradient": lambda **more: lp_pool_gradient(ONE, ONE, [1], **STEPS, **more),
+    "max_pool": lambda **more: max_pool(ONE, [1], **STEPS, **more),
+    "max_pool_gradient": lambda **more: max_pool_gradient(ONE, ONE, [1], **STEPS, **more),
+    "max_unpool": lambda **more: max_unpool(ONE, Tensor.of([[[0]]]), [1], stride=[1], **more),
+    "unfold": lambda **more: unfold(ONE, [1], **STEPS, **more),
+}
+
+
+@pytest.mark.parametrize("call", WITH_CHOICES.values(), ids=WITH_CHOICES)
+def test_a_choice_that_does_not_exist_is_told_with_those_that_do(call):
+    call(choices={"padding.product": "skip"})
+    with pytest.raises(ValueError, match=r"^'padding.same' is no variant point: window.none, "):
+        call(choices={"padding.same": "upper"})
+    with pytest.raises(ValueError, match=r"^\[padding.product\] has no choice 'ignore': .*skip"):
+        call(choices={"padding.product": "ignore"})
 
 
 def test_one_entry_stands_for_every_axis_only_in_a_problem_line():
