@@ -54,7 +54,7 @@ def _tests(area: str, *names: str) -> tuple[str, ...]:
 MODULES = {
     one.stem: one
     for one in (
-        _oracle("operation", "facts special"),
+        _oracle("operation", "facts special invalid"),
         _oracle("parts", "facts other_ops spec"),
         _oracle("window", "geometry special facts other_ops"),
         _oracle("tensor", "special facts invalid spec"),
