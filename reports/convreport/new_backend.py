@@ -36,26 +36,24 @@ PLACES: Mapping[str, str] = {
 class Source:
     """Where the running Convformance was installed from.
 
-    `requirement` is what a package on any machine can ask for; `folder` is a folder or file of
-    this machine, which no package should name, or nothing.
+    `requirement` is what a package on any machine can ask for; `here` names what only this
+    machine has, a folder, a wheel or a repository, which no package should; or it is empty.
     """
 
     requirement: str = f"convformance>={__version__}"
-    folder: str = ""
+    here: str = ""
 
 
 def source(direct_url: str | None) -> Source:
     """Read the direct_url.json of an installed distribution (PEP 610), None for an index."""
     told = json.loads(direct_url or "{}")
-    url = told.get("url", "")
-    if urlsplit(url).scheme == "file":
-        return Source(folder=url2pathname(urlsplit(url).path))
+    url, vcs = told.get("url", ""), told.get("vcs_info")
     if not url:
         return Source()
-    vcs = told.get("vcs_info")
-    return Source(
-        f"convformance @ {vcs['vcs']}+{url}@{vcs['commit_id']}" if vcs else f"convformance @ {url}"
-    )
+    named = f"convformance @ {vcs['vcs']}+{url}@{vcs['commit_id']}" if vcs else url
+    if urlsplit(url).scheme == "file":
+        return Source(here=named if vcs else url2pathname(urlsplit(url).path))
+    return Source(named if vcs else f"convformance @ {url}")
 
 
 def plain(name: str) -> str:

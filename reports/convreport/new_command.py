@@ -34,7 +34,7 @@ def _new(options: argparse.Namespace) -> int:
     write_folder(folder, texts)
     for path in texts:
         print(folder / path)
-    setting = f"CONVFORMANCE={shlex.quote(ours.folder)} " if ours.folder else ""
+    setting = f"CONVFORMANCE={shlex.quote(ours.here)} " if ours.here else ""
     print(f"\nnext      cd {shlex.quote(str(folder))}")
     print(f"          {setting}python -m tox")
     return FINE

@@ -213,7 +213,7 @@ def test_the_folder_is_named_after_the_backend_and_may_be_there_empty(tmp_path, 
 
 def test_what_it_prints_are_the_files_and_the_next_two_commands(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("convreport.new_command._source", lambda: Source(folder="/a clone"))
+    monkeypatch.setattr("convreport.new_command._source", lambda: Source(here="/a clone"))
     main(["new-backend", "mine"])
     *written, empty, change, test = capsys.readouterr().out.splitlines()
     assert sorted(written) == written
@@ -289,10 +289,12 @@ def test_an_error_in_the_middle_of_writing_leaves_nothing(tmp_path, capsys):
 
 def test_a_package_asks_for_what_any_machine_can_reach():
     index = f"convformance>={__version__}"
+    local = {"url": "file:///a/clone", "vcs_info": {"vcs": "git", "commit_id": "a1b2"}}
     git = {"url": "https://host.example/c.git", "vcs_info": {"vcs": "git", "commit_id": "a1b2"}}
     asked = {
         None: Source(index, ""),
         '{"url": "file:///a%20clone", "dir_info": {"editable": true}}': Source(index, "/a clone"),
+        json.dumps(local): Source(index, "convformance @ git+file:///a/clone@a1b2"),
         json.dumps(git): Source("convformance @ git+https://host.example/c.git@a1b2", ""),
         '{"url": "https://host.example/c.whl", "archive_info": {}}': Source(
             "convformance @ https://host.example/c.whl", ""
