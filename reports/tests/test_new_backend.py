@@ -287,6 +287,13 @@ def test_an_error_in_the_middle_of_writing_leaves_nothing(tmp_path, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_is_asked_for_stands_in_tox_and_in_the_workflow():
+    asked = "convformance @ git+https://host.example/c.git@a1b2"
+    texts = new_backend.files("mine", asked)
+    assert f"\ndeps = {{env:CONVFORMANCE:{asked}}}\n" in texts["tox.ini"]
+    assert f'\n      CONVFORMANCE: "{asked}"\n' in texts[".github/workflows/conformance.yml"]
+
+
 def test_a_package_asks_for_what_any_machine_can_reach():
     index = f"convformance>={__version__}"
     local = {"url": "file:///a/clone", "vcs_info": {"vcs": "git", "commit_id": "a1b2"}}
