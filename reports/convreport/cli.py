@@ -40,6 +40,7 @@ from convreport.explain_command import add_explain
 from convreport.history import History, HistoryError, read_history
 from convreport.lawtext import law_text
 from convreport.listing import WHAT, listing
+from convreport.new_command import add_new
 from convreport.port_command import add_port
 from convreport.progress import progress_plugins
 from convreport.summary import print_summary
@@ -80,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_case(commands)
     _add_law(commands)
     add_check(commands)
+    add_new(commands)
     add_explain(commands)
     add_port(commands)
     _add_list(commands)
