@@ -26,11 +26,13 @@ def run_suite(
     pytest_arguments: Sequence[str] = (),
     plugins: Sequence[object] = (),
     verbose: bool = False,
+    resume: bool = False,
 ) -> int:
     """Run the suite against a backend and write its run file; return pytest's exit status.
 
     With `minutes` a whole run goes on exploring until so many are over.
     `given` is the backend's name or module:attribute, `backend` the same, already started.
+    With `resume` it goes on with what `run_file` was to become, given the same options.
     pytest's own options (-k, -x, -n, --junitxml ...) go through `pytest_arguments`.
     """
     suite = Path(str(files("convformance.suite")))
@@ -49,6 +51,9 @@ def run_suite(
         arguments += ["--max-examples", str(max_examples)]
     if minutes is not None:
         arguments += ["--minutes", str(minutes)]
+    arguments += [f"--pytest-argument={one}" for one in pytest_arguments]
+    if resume:
+        arguments += ["--resume", str(run_file.resolve())]
     if not use_ledger:
         arguments.append("--no-ledger")
     if not verbose:

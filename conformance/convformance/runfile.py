@@ -41,6 +41,9 @@ class Header:
     selection: str = ""  # pytest options that narrowed the run, such as -k conv; "" for a whole one
     minutes: float | None = None  # the time that the run was given; None is a default run's
     profile: str = "default"  # or exhaustive
+    arguments: Sequence[str] = ()  # of pytest
+    use_ledger: bool = True
+    resumed: Sequence[str] = ()  # when a cut-off run was gone on with, as `started`
     format: int = FORMAT
 
 
