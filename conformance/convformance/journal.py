@@ -128,7 +128,7 @@ class Journal:
         self.partial = path.with_name(path.name + ENDING)
         path.parent.mkdir(parents=True, exist_ok=True)
         if resumed is not None:
-            self.header = replace(header, resumed=(*resumed.resumed, header.started))
+            self.header = replace(resumed.header, resumed=(*resumed.resumed, header.started))
             self._begin_anew(resumed, header.started)
         path.unlink(missing_ok=True)  # an older run must not pass for this one
         self._file = self.partial.open("a" if resumed else "w", encoding="utf-8")
