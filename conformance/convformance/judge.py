@@ -43,6 +43,7 @@ class Trial:
     accumulators: Mapping[str, str]
 
 
+@np.errstate(invalid="ignore")  # a backend's NaN may be a signalling one
 def judge(trial: Trial) -> Verdict:  # noqa: PLR0911  one return for each kind of outcome
     """Return the verdict by the standard meaning; its clause is the most general that fits."""
     outcome, expected = trial.outcome, trial.expected

@@ -384,3 +384,21 @@ def test_what_lies_around_a_case_is_valid_and_the_same_every_time(line):
 
 def test_a_diagnosis_of_nothing_says_that_it_is_unexplained():
     assert Diagnosis(()).sentences == (UNEXPLAINED,)
+
+
+def test_a_fault_of_a_padding_mode_alone_is_named_though_zeros_are_padded_rightly():
+    """All fresh cases have the mode: that the plainer problem is right refutes nothing."""
+    (swapped,) = (one for one in CATALOGUE if one.name == "stride axes swapped")
+    case = Case.parse(
+        "conv x=1x1x2x5 w=1x1x1x1 stride=2x3 padding=0x1 padding_mode=reflect float32 "
+        "fill=integers#0"
+    )
+    reflects = Faulty(swapped, where=lambda problem: problem.padding_mode == "reflect", fits=True)
+    assert named(diagnose(reflects, case)) == {"stride axes swapped"}
+
+
+def test_a_fault_that_one_channel_refutes_is_not_named():
+    """With several channels each answer adds the leak of another: an infinity looks like NaN."""
+    (leaks,) = (one for one in CATALOGUE if one.name == "depthwise half computed as one")
+    case = Case.parse("separable_conv x=1x2x1 w=2x1x1 pointwise=1x2 float64 fill=special#151")
+    assert "infinity as NaN" not in named(diagnose(Faulty(leaks), case))

@@ -531,3 +531,14 @@ def test_a_refusal_of_full_padding_past_half_the_kernel_is_told_as_that_limit():
     backend.knows = {"padding"}
     found = Bench(backend).examine(Case.parse(line)).verdict
     assert (found.kind, found.choices) == (Kind.VARIANT, {"padding.limit": "half"})
+
+
+def test_a_signalling_nan_is_a_wrong_element_and_no_warning():
+    case = Case.parse("conv x=1x1x3 w=1x1x2 float32 fill=integers#0")
+    arrays = make_arrays(case)
+    expected = expectation(case.problem, arrays, {"value.subnormal": "flush"})
+    y = expected.y.reshape(expected.shape).copy()
+    y.view(np.uint32)[0, 0, 0] = 0x7F810000
+    verdict = judge(Trial(case, expected, Outcome("arrays", {"y": y}), {}))
+    assert verdict.kind is Kind.VALUE
+    assert verdict.wrong == (("y", (0, 0, 0)),)

@@ -18,6 +18,9 @@ from convformance.simpler import simpler_problems
 from convformance.sizes import with_its_columns
 from convformance.verdict import Kind, Verdict
 
+SHARED = (
+    "grad", "padding_mode", "flip", "output_dtype", "indices", "unbatched", "layout", "memory",
+)  # fmt: skip
 LARGEST = 4000  # elements of an array of a fresh case
 Random = np.random.Generator
 
@@ -171,14 +174,24 @@ def _of_channels(problem: Problem, each: int) -> Problem:
 
 
 def plain(problem: Problem) -> Iterator[Problem]:
-    """Yield the problem without one of its features, one after the other, and on one channel."""
+    """Yield the problem without one of its features, one after the other, and on one channel.
+
+    A feature that every case `around` shares is left: where it is a condition of the discrepancy,
+    what is right without it refutes nothing.
+    """
     others = [one for _, one in simpler_problems(problem, Verdict(Kind.VALUE))]
-    others += [_of_channels(problem, 1), replace(problem, dtype="float32", output_dtype="")]
     seen = {problem}
-    for one in others:
-        if one not in seen and one.grad == problem.grad and _is_fit(one):
+    for one in (*others, _of_channels(problem, 1)):
+        if one not in seen and _shared(one) == _shared(problem) and _is_fit(one):
             seen.add(one)
             yield one
+
+
+def _shared(problem: Problem) -> tuple[object, ...]:
+    """Return what no step changes."""
+    spread = max(problem.input_dilation, default=1) > 1
+    kept = (getattr(problem, name) for name in SHARED)
+    return (*kept, problem.groups > 1, problem.batch_groups > 1, spread)
 
 
 def _more(number: int, random: Random) -> int:

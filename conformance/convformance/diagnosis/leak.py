@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import inf, nan
+from math import inf, isnan, nan
 
 import numpy as np
 
@@ -113,4 +113,4 @@ def _reached(backend: Backend, problem: Problem, name: str, value: float) -> Lea
         needless = _is_nan(expected.elements_of(got)) & ~_is_nan(expected.y)
         if needless.any():
             found[cell] = tuple(expected.positions[i] for i in np.flatnonzero(needless))
-    return Leak(problem, name, "NaN" if value != value else "an infinity", len(cells), found)  # noqa: PLR0124
+    return Leak(problem, name, "NaN" if isnan(value) else "an infinity", len(cells), found)

@@ -120,8 +120,8 @@ def diagnose(
 
 def _unlike(backend: Backend, first: Answered) -> int:
     """Return how many more calls of the case give another answer."""
-    others = [asked(backend, first.case) for _ in range(CALLS)]
-    return sum(one is not None and not same(first.got, one.got) for one in others)
+    others = [perform(backend, first.case.problem, first.arrays) for _ in range(CALLS)]
+    return sum(one.kind == "arrays" and not same(first.got, one.arrays) for one in others)
 
 
 def _answers(backend: Backend, case: Case, until: float) -> Iterator[Seen]:
@@ -196,19 +196,35 @@ class _Hunt:
             return Diagnosis(())
         # Where the backend is right, the better explanation says so.
         least = min(self.needless[one] for one in self.left)
-        named = tuple(one for one in self.left if self.needless[one] == least)
+        left = [one for one in self.left if self.needless[one] == least]
+        kept = [one for one in left if not self._shows_in_singles(one)]
+        named = tuple(kept or left)
         closely = _closely(self.first, named)
         return Diagnosis(named, len(self.wrong), self.right, least, closely=closely)
+
+    def _shows_in_singles(self, faults: tuple[Fault, ...]) -> bool:
+        """Whether they would show in float32 where the backend is right.
+
+        That tells explanations apart and refutes none: the dtype may be a condition.
+        """
+        problem = self.first.case.problem
+        if problem.dtype == "float32" or problem.output_dtype or not problem.is_float:
+            return False
+        return self._right_where_shown(faults, replace(problem, dtype="float32"))
 
     def _ask_plain(self) -> None:
         """Count what is right without a feature of the case, where a fault that is left shows."""
         for problem in plain(self.first.case.problem):
             for faults in self.left:
-                fresh = _showing(faults, replace(self.first.case, problem=problem))
-                other = asked(self.backend, fresh) if fresh and self._goes_on() else None
-                if other is not None and not self._is_wrong(other) and _refuted(faults, other):
+                if self._right_where_shown(faults, problem):
                     self.right += 1
                     self.needless[faults] += 1
+
+    def _right_where_shown(self, faults: tuple[Fault, ...], problem: Problem) -> bool:
+        """Whether the backend is right on the problem on data in which the faults would show."""
+        fresh = _showing(faults, replace(self.first.case, problem=problem))
+        other = asked(self.backend, fresh) if fresh and self._goes_on() else None
+        return other is not None and not self._is_wrong(other) and _refuted(faults, other)
 
     def _is_wrong(self, other: Answered) -> bool:
         """Whether it is wrong as the first is: not by a choice, unless that one is."""
@@ -345,11 +361,10 @@ def _closely(answered: Answered, named: tuple[tuple[Fault, ...], ...]) -> str:
     """Return how closely the faults give what the backend answers."""
     if any(one.holds for some in named for one in some):
         return "within the bound of its roundings"
-    problem, divides = answered.case.problem, answered.case.problem.op in DIVIDING_OPS
-    takes_root = problem.op == "lp_pool" and problem.p not in (1, inf)
-    if problem.is_float and (
-        divides or takes_root or (problem.grad and problem.op in ROUNDED_TERMS)
-    ):
+    problem = answered.case.problem
+    rounds = problem.op in (ROUNDED_TERMS if problem.grad else DIVIDING_OPS)
+    rounds |= problem.op == "lp_pool" and problem.p not in (1, inf)
+    if rounds and problem.is_float:
         return "to within the roundings of its divisions and roots"
     return "to the bit"
 
