@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from convformance.backend import Backend
-from convformance.plugin import DEFAULT_SEED, PROFILES, Started
+from convformance.plugin import COLLECTOR, DEFAULT_SEED, PROFILES, Started
+from convformance.runfile import RunFileError
 from convformance.sharing import PROCESSES
 
 
@@ -34,6 +35,7 @@ def run_suite(
     `given` is the backend's name or module:attribute, `backend` the same, already started.
     With `resume` it goes on with what `run_file` was to become, given the same options.
     pytest's own options (-k, -x, -n, --junitxml ...) go through `pytest_arguments`.
+    Raises `RunFileError` where the disk is full, or takes no file.
     """
     suite = Path(str(files("convformance.suite")))
     arguments = [
@@ -59,7 +61,22 @@ def run_suite(
     if not verbose:
         arguments += ["-p", "no:terminal"]
     started = [Started(backend)] if backend is not None else []
-    return int(pytest.main(arguments, plugins=[*started, *plugins]))
+    writing = Writing()
+    status = int(pytest.main(arguments, plugins=[*started, *plugins, writing]))
+    if writing.trouble:
+        raise RunFileError(f"the run file cannot be written: {writing.trouble}")
+    return status
+
+
+class Writing:
+    """A pytest plug-in that learns why the run file could not be written, if it could not."""
+
+    trouble = ""
+
+    def pytest_unconfigure(self, config: pytest.Config) -> None:
+        """Ask the one that wrote, if there was one."""
+        collector = config.stash.get(COLLECTOR, None)
+        self.trouble = collector.trouble if collector is not None else ""
 
 
 def shared_out(arguments: Sequence[str]) -> list[str]:

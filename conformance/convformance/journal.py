@@ -15,9 +15,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from convformance.runfile import Finding, Footer, Header, RunFileError, from_json, to_line
+from convformance.runfile import (
+    JOURNAL,
+    PARTIAL,
+    Finding,
+    Footer,
+    Header,
+    RunFileError,
+    from_json,
+    to_line,
+)  # fmt: skip
 
-ENDING = ".partial"
 FULL = ".whole"  # while the run file is written
 
 
@@ -56,8 +64,8 @@ def begun(path: Path) -> Begun:
 
     Raise `RunFileError` if there is nothing to resume.
     """
-    final = path.with_name(path.name.removesuffix(ENDING))
-    partial = final.with_name(final.name + ENDING)
+    final = path.with_name(path.name.removesuffix(PARTIAL))
+    partial = final.with_name(final.name + PARTIAL)
     if not partial.exists():
         if final.exists():
             raise RunFileError(f"{final}: this run is finished: there is nothing to resume")
@@ -125,7 +133,7 @@ class Journal:
 
     def __init__(self, path: Path, header: Header, resumed: Begun | None = None) -> None:
         self.path, self.header = path, header
-        self.partial = path.with_name(path.name + ENDING)
+        self.partial = path.with_name(path.name + PARTIAL)
         path.parent.mkdir(parents=True, exist_ok=True)
         if resumed is not None:
             self.header = replace(resumed.header, resumed=(*resumed.resumed, header.started))
@@ -175,7 +183,7 @@ def _kept(partial: Path) -> Iterator[str]:
     pending: list[str] = []
     for number, data, line in _whole_lines(partial):
         pending.append(line)
-        if data.get("type") in ("done", "resumed"):
+        if data.get("type") in JOURNAL:
             yield from pending if number > 1 else ()
             pending = []
         elif number == 1:
@@ -185,5 +193,5 @@ def _kept(partial: Path) -> Iterator[str]:
 def _recorded(partial: Path) -> Iterator[str]:
     """Yield the records that a run file holds: findings come after all others, each once."""
     for number, data, line in _whole_lines(partial):
-        if number > 1 and data.get("type") not in ("done", "resumed", "finding"):
+        if number > 1 and data.get("type") not in (*JOURNAL, "finding"):
             yield line

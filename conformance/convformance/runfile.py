@@ -15,6 +15,8 @@ from types import TracebackType
 from typing import Any, TextIO, TypeVar
 
 FORMAT = 1
+PARTIAL = ".partial"  # behind the name of a run that goes on, or was cut off
+JOURNAL = ("done", "resumed")  # types of lines that stand in such a file alone
 _T = TypeVar("_T")
 
 
@@ -228,6 +230,8 @@ def from_json(data: Mapping[str, Any]) -> Any:
                 values[name] = {
                     key: ArrayText(**text) for key, text in values.get(name, {}).items()
                 }
+        if kind is Header:
+            values |= {name: tuple(values.get(name, ())) for name in ("arguments", "resumed")}
         return kind(**values)
     except (TypeError, AttributeError) as error:  # a field is missing or of another type
         raise RunFileError(f"{data['type']}: {error}") from None
@@ -238,7 +242,7 @@ class RunWriter:
 
     def __init__(self, path: Path, header: Header) -> None:
         self.path = path
-        self.partial = path.with_name(path.name + ".partial")
+        self.partial = path.with_name(path.name + PARTIAL)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)  # an older run must not pass for this one
         self._file: TextIO = self.partial.open("w", encoding="utf-8")
@@ -273,6 +277,8 @@ class RunWriter:
 
 def load(path: Path) -> Run:
     """Read a run file; raise `RunFileError` if it is not complete and whole."""
+    if path.name.endswith(PARTIAL) and path.exists():
+        raise RunFileError(f"{path}: {going_on(path)}")
     records = list(_records(path))
     if not records or not isinstance(records[0], Header):
         raise RunFileError(f"{path}: the first line is no header: this is no run file")
@@ -306,6 +312,11 @@ def load(path: Path) -> Run:
     return run
 
 
+def going_on(path: Path) -> str:
+    """Return what to say of a file that a cut-off run left, and how the run goes on."""
+    return f"this run did not finish; convformance run --resume {path} goes on with it"
+
+
 def _records(path: Path) -> Iterator[Any]:
     try:
         with path.open(encoding="utf-8") as file:
@@ -324,6 +335,8 @@ def _record(path: Path, number: int, line: str) -> Any:
         data = json.loads(line)
         if not isinstance(data, dict):
             raise RunFileError("not a JSON object")
+        if data.get("type") in JOURNAL:
+            raise RunFileError(going_on(path))
         return from_json(data)
     except (json.JSONDecodeError, RecursionError, RunFileError) as error:
         raise RunFileError(f"{path}, line {number}: {error}") from None

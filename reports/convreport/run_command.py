@@ -14,11 +14,12 @@ from convformance.front import narrowed_by, run_suite
 from convformance.journal import Begun, begun
 from convformance.plugin import DEFAULT_SEED, PROFILES
 from convformance.registry import WAYS
-from convformance.runfile import Run, RunFileError, load
+from convformance.runfile import PARTIAL, Run, RunFileError, load
 from convformance.worker import Isolated
 from convreport.history import History
 from convreport.progress import progress_plugins
 from convreport.summary import print_summary
+from convreport.text import count
 from convreport.usage import FINE, RED, RUNS, UsageError, writing
 from convreport.write import write_report
 
@@ -97,25 +98,34 @@ def _run(options: argparse.Namespace) -> int:
     words = f"convformance {__version__} · {backend.name} {backend.version} · seed {seed}"
     if resumed:
         _check_same(resumed, backend)
-        words += f" · {len(resumed.done)} tests were done"
+        words += f" · {_tests(len(resumed.done), 'was', 'were')} done"
     print(words, flush=True)
-    status = run_suite(
-        options.backend,
-        path,
-        backend=backend,
-        seed=seed,
-        max_examples=options.max_examples,
-        minutes=options.minutes,
-        profile=options.profile or PROFILES[0],
-        use_ledger=not options.no_ledger,
-        pytest_arguments=options.pytest,
-        plugins=progress_plugins(backend.name),
-        verbose=options.verbose,
-        resume=bool(resumed),
-    )
+    status = _asked(options, backend, path, seed)
     if not path.exists():
-        raise UsageError(_unfinished(path, status))
+        why = f"the run did not finish (pytest's exit status {status})"
+        raise UsageError(_unfinished(path, why))
     return tell([load(path)], options.report)
+
+
+def _asked(options: argparse.Namespace, backend: Isolated, path: Path, seed: int) -> int:
+    """Run the suite; return pytest's exit status."""
+    try:
+        return run_suite(
+            options.backend,
+            path,
+            backend=backend,
+            seed=seed,
+            max_examples=options.max_examples,
+            minutes=options.minutes,
+            profile=options.profile or PROFILES[0],
+            use_ledger=not options.no_ledger,
+            pytest_arguments=options.pytest,
+            plugins=progress_plugins(backend.name),
+            verbose=options.verbose,
+            resume=bool(options.resume),
+        )
+    except RunFileError as error:
+        raise UsageError(_unfinished(path, str(error))) from None
 
 
 def _resumed(options: argparse.Namespace) -> Begun:
@@ -135,9 +145,10 @@ def _resumed(options: argparse.Namespace) -> Begun:
 
 
 def _check_same(found: Begun, backend: Isolated) -> None:
-    """Raise `UsageError` if another release would go on than began."""
+    """Raise `UsageError`, and end the backend, if another release would go on than began."""
     began, now = found.header, (__version__, backend.name, backend.version)
     if (began.convformance, began.backend, began.version) != now:
+        backend.close()
         raise UsageError(
             f"{found.path.name} was begun by convformance {began.convformance} with "
             f"{began.backend} {began.version}; convformance {now[0]} with {now[1]} {now[2]} would "
@@ -145,18 +156,22 @@ def _check_same(found: Begun, backend: Isolated) -> None:
         )
 
 
-def _unfinished(path: Path, status: int) -> str:
+def _unfinished(path: Path, why: str) -> str:
     """Return what to say of a run that did not finish, and how to go on."""
-    partial = path.with_name(f"{path.name}.partial")
+    partial = path.with_name(path.name + PARTIAL)
     try:
         done = len(begun(path).done)
     except RunFileError:
         done = 0
-    words = f"the run did not finish (pytest's exit status {status}); no run file"
+    words = f"{why}; no run file"
     if done:
-        tests = f"{done} test{'s' if done > 1 else ''}"
-        words += f": {tests} are in {partial}: convformance run --resume {path} goes on"
+        tests = _tests(done, "is", "are")
+        words += f": {tests} in {partial}: convformance run --resume {path} goes on"
     return words
+
+
+def _tests(number: int, one: str, more: str) -> str:
+    return count(number, f"test {one}", f"tests {more}")
 
 
 def _seed(text: str) -> int:
