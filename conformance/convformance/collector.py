@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -21,6 +22,7 @@ PROPERTY = "convformance"  # user properties of a report: the records of a test,
 DEATHS = "convformance-deaths"  # processes that died at a call which a fresh one answered,
 PASSES = "convformance-passes"  # further passes of explorations,
 NEWS = "convformance-news"  # that it failed by new discrepancies,
+GIVEN_UP = "convformance-given-up"  # why the backend was given up in it,
 PROCESS = "convformance-process"  # and which process ran it
 
 
@@ -28,6 +30,10 @@ def _preference(finding: Finding) -> tuple[bool, int, str]:
     """Order the findings of one signature: the ledger's own case first, then the shortest."""
     known_by = finding.entry["case"] if finding.entry else finding.line
     return finding.line != known_by, len(finding.line), finding.line
+
+
+def _unwritten(error: OSError) -> str:
+    return f"the run file cannot be written: {error.strerror or error}"
 
 
 @dataclass
@@ -47,7 +53,7 @@ class Collector:
     deaths: int = 0
     passes: int = 0
     complete: bool = False
-    trouble: str = ""  # why the journal could not be written
+    trouble: str = ""  # why the run was broken off, if the backend or the disk is to blame
     _failures: dict[str, list[str]] = field(default_factory=dict)  # of tests that go on
     _journal: Journal | None = None
 
@@ -67,11 +73,13 @@ class Collector:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take the records of a test."""
+        told = {str(name): value for name, value in report.user_properties}
+        if GIVEN_UP in told:  # the test is not done
+            self._break_off(str(told[GIVEN_UP]))
         if report.failed and (NEWS, True) not in map(tuple, report.user_properties):
             self._failures.setdefault(report.nodeid, []).append(f"{report.nodeid} ({report.when})")
         if report.when != "teardown":
             return
-        told = {str(name): value for name, value in report.user_properties}
         given = told.get(PROPERTY)
         lines = [str(line) for line in given] if isinstance(given, list) else []
         for line in lines:
@@ -108,10 +116,11 @@ class Collector:
         try:
             yield
         except OSError as error:
-            self.trouble = error.strerror or str(error)
-            pytest.exit(
-                f"the run file cannot be written: {self.trouble}", pytest.ExitCode.INTERRUPTED
-            )
+            self._break_off(_unwritten(error))
+
+    def _break_off(self, trouble: str) -> NoReturn:
+        self.trouble = trouble
+        pytest.exit(trouble, pytest.ExitCode.INTERRUPTED)
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         """Make the run file, unless the session was broken off."""
@@ -137,7 +146,7 @@ class Collector:
         try:
             self._journal.close(sorted(self.findings.values(), key=lambda one: one.id), footer)
         except OSError as error:
-            self.complete, self.trouble = False, error.strerror or str(error)
+            self.complete, self.trouble = False, _unwritten(error)
 
     def stale(self) -> list[ledger.Entry]:
         """Return the entries that did not occur in a whole run."""

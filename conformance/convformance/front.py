@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from convformance.backend import Backend
+from convformance.isolation import Limits
 from convformance.plugin import COLLECTOR, DEFAULT_SEED, PROFILES, Started
 from convformance.runfile import RunFileError
 from convformance.sharing import PROCESSES
@@ -28,6 +29,7 @@ def run_suite(
     plugins: Sequence[object] = (),
     verbose: bool = False,
     resume: bool = False,
+    limits: Limits | None = None,
 ) -> int:
     """Run the suite against a backend and write its run file; return pytest's exit status.
 
@@ -35,7 +37,7 @@ def run_suite(
     `given` is the backend's name or module:attribute, `backend` the same, already started.
     With `resume` it goes on with what `run_file` was to become, given the same options.
     pytest's own options (-k, -x, -n, --junitxml ...) go through `pytest_arguments`.
-    Raises `RunFileError` where the disk is full, or takes no file.
+    Raises `RunFileError` where the disk is full, or takes no file, or the backend is given up.
     """
     suite = Path(str(files("convformance.suite")))
     arguments = [
@@ -49,6 +51,8 @@ def run_suite(
         *shared_out(pytest_arguments),
         *pytest_arguments,
     ]  # fmt: skip
+    for name, value in vars(limits).items() if limits else ():
+        arguments += [f"--{name.replace('_', '-')}", str(value)]
     if max_examples is not None:
         arguments += ["--max-examples", str(max_examples)]
     if minutes is not None:
@@ -61,22 +65,22 @@ def run_suite(
     if not verbose:
         arguments += ["-p", "no:terminal"]
     started = [Started(backend)] if backend is not None else []
-    writing = Writing()
-    status = int(pytest.main(arguments, plugins=[*started, *plugins, writing]))
-    if writing.trouble:
-        raise RunFileError(f"the run file cannot be written: {writing.trouble}")
+    trouble = Trouble()
+    status = int(pytest.main(arguments, plugins=[*started, *plugins, trouble]))
+    if trouble.words:
+        raise RunFileError(trouble.words)
     return status
 
 
-class Writing:
-    """A pytest plug-in that learns why the run file could not be written, if it could not."""
+class Trouble:
+    """A pytest plug-in that learns why the run was broken off, if it was."""
 
-    trouble = ""
+    words = ""
 
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         """Ask the one that wrote, if there was one."""
         collector = config.stash.get(COLLECTOR, None)
-        self.trouble = collector.trouble if collector is not None else ""
+        self.words = collector.trouble if collector is not None else ""
 
 
 def shared_out(arguments: Sequence[str]) -> list[str]:

@@ -10,7 +10,7 @@ import os
 import platform
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,17 @@ from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase
 from convformance import __version__, ledger
 from convformance.backend import Backend
 from convformance.bench import Bench
-from convformance.collector import DEATHS, NEWS, PASSES, PROCESS, PROPERTY, Collector
+from convformance.collector import (
+    DEATHS,
+    GIVEN_UP,
+    NEWS,
+    PASSES,
+    PROCESS,
+    PROPERTY,
+    Collector,
+)  # fmt: skip
 from convformance.explore import keep
+from convformance.isolation import GivenUp, Limits
 from convformance.journal import Begun, begun
 from convformance.more import Share
 from convformance.news import NewDiscrepancies
@@ -69,6 +78,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--in-process", action="store_true", help="run the backend in pytest's own process"
     )
     group.addoption("--no-ledger", action="store_true", help="take no discrepancy as known")
+    limits = Limits()
+    for option, kind, told in (
+        ("--case-seconds", float, "seconds that the backend has for a call"),
+        ("--first-call-seconds", float, "seconds for the first call of a problem in a process"),
+        ("--memory", int, "MiB that the backend's process may hold"),
+        ("--restarts", int, "restarts of its process before the backend is given up"),
+    ):
+        value = vars(limits)[option.removeprefix("--").replace("-", "_")]
+        group.addoption(option, type=kind, default=value, help=told)
     group.addoption("--resume", help="the run file that a cut-off run was to become")
     group.addoption(
         "--pytest-argument", action="append", default=[], help="what the header is to tell"
@@ -131,9 +149,13 @@ def _backend(config: pytest.Config, name: str) -> Backend:
         return make_backend(name)
     started = [one for one in config.pluginmanager.get_plugins() if isinstance(one, Started)]
     try:
-        return started[0].backend if started else Isolated(name)
+        return started[0].backend if started else Isolated(name, _limits(config))
     except BackendError as error:
         raise pytest.UsageError(str(error)) from None
+
+
+def _limits(config: pytest.Config) -> Limits:
+    return Limits(**{one.name: config.getoption(one.name) for one in fields(Limits)})
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -169,6 +191,7 @@ def _header(config: pytest.Config, name: str) -> Header:
         profile=config.getoption("profile"),
         arguments=tuple(config.getoption("pytest_argument")),
         use_ledger=not config.getoption("no_ledger"),
+        limits=vars(_limits(config)),
     )
 
 
@@ -237,9 +260,11 @@ def _hand_over(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
-    """Mark a test that failed by new discrepancies, not by an error of its own."""
+    """Mark a test that failed by new discrepancies, or because the backend was given up."""
     if call.excinfo is not None and call.excinfo.errisinstance(NewDiscrepancies):
         item.user_properties.append((NEWS, True))
+    if call.excinfo is not None and call.excinfo.errisinstance(GivenUp):
+        item.user_properties.append((GIVEN_UP, str(call.excinfo.value)))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

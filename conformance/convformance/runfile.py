@@ -45,6 +45,7 @@ class Header:
     profile: str = "default"  # or exhaustive
     arguments: Sequence[str] = ()  # of pytest
     use_ledger: bool = True
+    limits: Mapping[str, float] = field(default_factory=dict)  # of the backend's process
     resumed: Sequence[str] = ()  # when a cut-off run was gone on with, as `started`
     format: int = FORMAT
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from convformance import __version__, ledger
 from convformance.bench import EACH, Bench
 from convformance.expect import broken_clause
+from convformance.isolation import GivenUp
 from convformance.laws import LAWS
 from convformance.laws.hearing import hear
 from convformance.laws.law import Law, is_solid
@@ -49,6 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.work(options))
     except (UsageError, BackendError, RunFileError, LineError, LedgerError, HistoryError) as error:
         print(f"convformance: error: {error}", file=sys.stderr)
+        return USAGE
+    except GivenUp as end:
+        print(f"convformance: error: {end}", file=sys.stderr)
         return USAGE
     except BrokenPipeError:  # the reader of a pipe went away
         sys.stderr.close()

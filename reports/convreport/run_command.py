@@ -17,6 +17,7 @@ from convformance.registry import WAYS
 from convformance.runfile import PARTIAL, Run, RunFileError, load
 from convformance.worker import Isolated
 from convreport.history import History
+from convreport.process_limits import LIMITS, add_limits, limits_of, positive
 from convreport.progress import progress_plugins
 from convreport.summary import print_summary
 from convreport.text import count
@@ -24,7 +25,9 @@ from convreport.usage import FINE, RED, RUNS, UsageError, writing
 from convreport.write import write_report
 
 MOST_MINUTES = 7 * 24 * 60  # a week
-ITS_OWN = ("output", "seed", "max_examples", "minutes", "profile", "no_ledger", "pytest")
+ITS_OWN = (
+    "output", "seed", "max_examples", "minutes", "profile", "no_ledger", *LIMITS, "pytest",
+)  # fmt: skip
 
 
 def add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -47,9 +50,10 @@ def add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     run.add_argument(
         "-o", "--output", type=Path, help="run file (default: reports/runs/NAME.jsonl)"
     )
+    add_limits(run)
     run.add_argument("--report", type=Path, metavar="DIR", help="also write the HTML report here")
     run.add_argument("--seed", help=f"a whole number, or random (default: {DEFAULT_SEED})")
-    run.add_argument("--max-examples", type=_positive, help="examples of each exploring test")
+    run.add_argument("--max-examples", type=positive, help="examples of each exploring test")
     run.add_argument(
         "--minutes", type=_minutes, help="after the default run explore on until so many are over"
     )
@@ -78,19 +82,14 @@ def _minutes(text: str) -> float:
     return minutes
 
 
-def _positive(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 1")
-    return int(text)
-
-
 def _run(options: argparse.Namespace) -> int:
     resumed = _resumed(options) if options.resume else None
     if not options.backend:
         raise UsageError("which backend? --backend NAME, or --resume FILE")
     if options.minutes and (narrowed := narrowed_by(options.pytest)):
         raise UsageError(f"--minutes goes on from a whole run; leave out {narrowed}")
-    backend = Isolated(options.backend)  # a mistake in the name shows before pytest starts
+    # A mistake in the name shows before pytest starts.
+    backend = Isolated(options.backend, limits_of(options))
     path: Path = options.output or RUNS / f"{backend.name}.jsonl"
     seed = _seed(options.seed or str(DEFAULT_SEED))
     with writing(path.parent):  # before the run, not after it
@@ -123,6 +122,7 @@ def _asked(options: argparse.Namespace, backend: Isolated, path: Path, seed: int
             plugins=progress_plugins(backend.name),
             verbose=options.verbose,
             resume=bool(options.resume),
+            limits=backend.limits,
         )
     except RunFileError as error:
         raise UsageError(_unfinished(path, str(error))) from None
@@ -130,7 +130,7 @@ def _asked(options: argparse.Namespace, backend: Isolated, path: Path, seed: int
 
 def _resumed(options: argparse.Namespace) -> Begun:
     """Return what was begun, and give its options to these."""
-    given = [name for name in ITS_OWN if getattr(options, name)]
+    given = [name for name in ITS_OWN if getattr(options, name) not in (None, False, [])]
     if given:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise UsageError(f"--resume goes on with the run's own options; leave out {names}")
@@ -141,6 +141,7 @@ def _resumed(options: argparse.Namespace) -> Begun:
     options.max_examples, options.minutes = header.max_examples, header.minutes
     options.profile, options.no_ledger = header.profile, not header.use_ledger
     options.pytest = list(header.arguments)
+    vars(options).update({name: header.limits.get(name) for name in LIMITS})
     return found
 
 
