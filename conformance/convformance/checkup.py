@@ -17,6 +17,7 @@ from convformance.bench import Bench, Examined
 from convformance.checkup_lines import BASES, INVALID, OPS_LINES
 from convformance.checkup_sweep import NOTE, OK, WRONG, Step, Support, Sweep, examine
 from convformance.fills import make_arrays
+from convformance.isolation import Limits
 from convformance.problem import Case, Problem
 from convformance.registry import BackendError, is_file, names, shown_name
 from convformance.verdict import FINE, Kind
@@ -52,7 +53,7 @@ class Checkup:
                 if step.state == WRONG:
                     return
         try:
-            backend = Isolated(self.name, self.seconds)
+            backend = Isolated(self.name, Limits(self.seconds, self.seconds))
         except BackendError as error:
             yield Step("starts", WRONG, str(error))
             return

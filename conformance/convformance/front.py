@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from convformance.backend import Backend
-from convformance.plugin import DEFAULT_SEED, PROFILES, Started
+from convformance.isolation import Limits
+from convformance.plugin import COLLECTOR, DEFAULT_SEED, PROFILES, Started
+from convformance.runfile import RunFileError
 from convformance.sharing import PROCESSES
 
 
@@ -26,12 +28,16 @@ def run_suite(
     pytest_arguments: Sequence[str] = (),
     plugins: Sequence[object] = (),
     verbose: bool = False,
+    resume: bool = False,
+    limits: Limits | None = None,
 ) -> int:
     """Run the suite against a backend and write its run file; return pytest's exit status.
 
     With `minutes` a whole run goes on exploring until so many are over.
     `given` is the backend's name or module:attribute, `backend` the same, already started.
+    With `resume` it goes on with what `run_file` was to become, given the same options.
     pytest's own options (-k, -x, -n, --junitxml ...) go through `pytest_arguments`.
+    Raises `RunFileError` where the disk is full, or takes no file, or the backend is given up.
     """
     suite = Path(str(files("convformance.suite")))
     arguments = [
@@ -45,16 +51,36 @@ def run_suite(
         *shared_out(pytest_arguments),
         *pytest_arguments,
     ]  # fmt: skip
+    for name, value in vars(limits).items() if limits else ():
+        arguments += [f"--{name.replace('_', '-')}", str(value)]
     if max_examples is not None:
         arguments += ["--max-examples", str(max_examples)]
     if minutes is not None:
         arguments += ["--minutes", str(minutes)]
+    arguments += [f"--pytest-argument={one}" for one in pytest_arguments]
+    if resume:
+        arguments += ["--resume", str(run_file.resolve())]
     if not use_ledger:
         arguments.append("--no-ledger")
     if not verbose:
         arguments += ["-p", "no:terminal"]
     started = [Started(backend)] if backend is not None else []
-    return int(pytest.main(arguments, plugins=[*started, *plugins]))
+    trouble = Trouble()
+    status = int(pytest.main(arguments, plugins=[*started, *plugins, trouble]))
+    if trouble.words:
+        raise RunFileError(trouble.words)
+    return status
+
+
+class Trouble:
+    """A pytest plug-in that learns why the run was broken off, if it was."""
+
+    words = ""
+
+    def pytest_unconfigure(self, config: pytest.Config) -> None:
+        """Ask the one that wrote, if there was one."""
+        collector = config.stash.get(COLLECTOR, None)
+        self.words = collector.trouble if collector is not None else ""
 
 
 def shared_out(arguments: Sequence[str]) -> list[str]:

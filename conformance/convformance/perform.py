@@ -66,7 +66,7 @@ def _named(problem: Problem, answer: Any) -> Mapping[str, Array]:
 
 
 def _array(answer: Any) -> Array:
-    array = np.asarray(answer)
+    array = np.array(answer)  # a copy: a backend may write to its buffer again
     if array.dtype.kind in "OSUV" and array.dtype.name != "bfloat16":
         raise TypeError(f"{type(answer).__name__} of dtype {array.dtype}")
     return array

@@ -6,12 +6,11 @@ is written by one process whether xdist is in use or not.
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,20 +21,24 @@ from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase
 from convformance import __version__, ledger
 from convformance.backend import Backend
 from convformance.bench import Bench
+from convformance.collector import (
+    DEATHS,
+    GIVEN_UP,
+    NEWS,
+    PASSES,
+    PROCESS,
+    PROPERTY,
+    Collector,
+)  # fmt: skip
 from convformance.explore import keep
+from convformance.isolation import GivenUp, Limits
+from convformance.journal import Begun, begun
 from convformance.more import Share
 from convformance.news import NewDiscrepancies
-from convformance.problem import Case
-from convformance.processor import processor_features
 from convformance.registry import WAYS, BackendError, adapter_path, make_backend, shown_name
 from convformance.runfile import (
-    CaseRecord,
     Finding,
-    Footer,
     Header,
-    LawRecord,
-    RunWriter,
-    from_json,
     to_line,
 )  # fmt: skip
 from convformance.verdict import Kind
@@ -46,13 +49,10 @@ DIAGNOSING = 60.0  # seconds of a process for the diagnosis of what is new
 MORE = "test_z_more.py"  # the last file of the suite
 PROFILES = ("default", "exhaustive")
 DATABASE = Path(".hypothesis") / "convformance"
-PROPERTY = "convformance"  # user properties of a report: the records of a test,
-DEATHS = "convformance-deaths"  # processes that died at a call which a fresh one answered,
-PASSES = "convformance-passes"  # further passes of explorations,
-NEWS = "convformance-news"  # and that it failed by new discrepancies
 BENCH = pytest.StashKey[Bench]()
-COLLECTOR = pytest.StashKey["Collector"]()
+COLLECTOR = pytest.StashKey[Collector]()
 STARTED = pytest.StashKey[float]()
+BEGUN = pytest.StashKey[Begun]()
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--in-process", action="store_true", help="run the backend in pytest's own process"
     )
     group.addoption("--no-ledger", action="store_true", help="take no discrepancy as known")
+    limits = Limits()
+    for option, kind, told in (
+        ("--case-seconds", float, "seconds that the backend has for a call"),
+        ("--first-call-seconds", float, "seconds for the first call of a problem in a process"),
+        ("--memory", int, "MiB that the backend's process may hold"),
+        ("--restarts", int, "restarts of its process before the backend is given up"),
+    ):
+        value = vars(limits)[option.removeprefix("--").replace("-", "_")]
+        group.addoption(option, type=kind, default=value, help=told)
+    group.addoption("--resume", help="the run file that a cut-off run was to become")
+    group.addoption(
+        "--pytest-argument", action="append", default=[], help="what the header is to tell"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -92,9 +105,31 @@ def pytest_configure(config: pytest.Config) -> None:
         backend, entries, seed, seconds=DIAGNOSING, all_releases=all_releases
     )
     config.stash[STARTED] = time.monotonic()
+    resumed = begun(Path(config.getoption("resume"))) if config.getoption("resume") else None
+    if resumed is not None:
+        config.stash[BEGUN] = resumed
+        config.stash[BENCH].seen.update(resumed.seen.get(_process(config), {}))
     if not hasattr(config, "workerinput"):  # the controller, or the only process
-        config.stash[COLLECTOR] = Collector(_header(config, name), _run_file(config), entries)
+        collector = Collector(_header(config, name), _run_file(config), entries, resumed)
+        config.stash[COLLECTOR] = collector
         config.pluginmanager.register(config.stash[COLLECTOR], "convformance-collector")
+
+
+def _process(config: pytest.Config) -> int:
+    """Return the number of this process among those that share the run."""
+    name = str(getattr(config, "workerinput", {}).get("workerid", "gw0"))
+    return int(name.removeprefix("gw"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
+    """Pass over the tests that were done before the run was cut off."""
+    resumed = item.config.stash.get(BEGUN, None)
+    if resumed is None or item.nodeid not in resumed.tests:
+        return None
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
 
 
 def _ledger(config: pytest.Config, backend: Backend) -> tuple[Sequence[ledger.Entry], ...]:
@@ -114,9 +149,13 @@ def _backend(config: pytest.Config, name: str) -> Backend:
         return make_backend(name)
     started = [one for one in config.pluginmanager.get_plugins() if isinstance(one, Started)]
     try:
-        return started[0].backend if started else Isolated(name)
+        return started[0].backend if started else Isolated(name, _limits(config))
     except BackendError as error:
         raise pytest.UsageError(str(error)) from None
+
+
+def _limits(config: pytest.Config) -> Limits:
+    return Limits(**{one.name: config.getoption(one.name) for one in fields(Limits)})
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -150,6 +189,9 @@ def _header(config: pytest.Config, name: str) -> Header:
         selection=config.getoption("selection"),
         minutes=config.getoption("minutes"),
         profile=config.getoption("profile"),
+        arguments=tuple(config.getoption("pytest_argument")),
+        use_ledger=not config.getoption("no_ledger"),
+        limits=vars(_limits(config)),
     )
 
 
@@ -204,6 +246,7 @@ def _hand_over(request: pytest.FixtureRequest) -> Iterator[None]:
         return
     records, found.records = found.records, []
     request.node.user_properties.append((PROPERTY, [to_line(record) for record in records]))
+    request.node.user_properties.append((PROCESS, _process(request.config)))
     if isinstance(found.backend, Isolated) and found.backend.deaths:
         request.node.user_properties.append((DEATHS, found.backend.deaths))
         found.backend.deaths = 0
@@ -217,9 +260,11 @@ def _hand_over(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
-    """Mark a test that failed by new discrepancies, not by an error of its own."""
+    """Mark a test that failed by new discrepancies, or because the backend was given up."""
     if call.excinfo is not None and call.excinfo.errisinstance(NewDiscrepancies):
         item.user_properties.append((NEWS, True))
+    if call.excinfo is not None and call.excinfo.errisinstance(GivenUp):
+        item.user_properties.append((GIVEN_UP, str(call.excinfo.value)))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -227,99 +272,3 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     collector = terminalreporter.config.stash.get(COLLECTOR, None)
     if collector is not None and collector.path is not None:
         terminalreporter.write_line(collector.closing_words())
-
-
-def _preference(finding: Finding) -> tuple[bool, int, str]:
-    """Order the findings of one signature: the ledger's own case first, then the shortest."""
-    known_by = finding.entry["case"] if finding.entry else finding.line
-    return finding.line != known_by, len(finding.line), finding.line
-
-
-@dataclass
-class Collector:
-    """Collects the records of all tests in one process, and writes the run file."""
-
-    header: Header
-    path: Path | None
-    entries: Sequence[ledger.Entry] = ()
-    started: float = field(default_factory=time.monotonic)
-    cases: int = 0
-    laws: int = 0
-    lines: set[str] = field(default_factory=set)
-    findings: dict[str, Finding] = field(default_factory=dict)
-    failed: list[str] = field(default_factory=list)
-    deaths: int = 0
-    passes: int = 0
-    complete: bool = False
-    _writer: RunWriter | None = None
-
-    def pytest_sessionstart(self) -> None:
-        """Open the run file."""
-        if self.path is not None:
-            self._writer = RunWriter(self.path, self.header)
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take the records of a test."""
-        if report.when == "teardown":
-            for name, value in report.user_properties:
-                if name == PROPERTY and isinstance(value, list):
-                    for line in value:
-                        self._take(str(line))
-                if name == DEATHS and isinstance(value, int):
-                    self.deaths += value
-                if name == PASSES and isinstance(value, int):
-                    self.passes += value
-        if report.failed and (NEWS, True) not in map(tuple, report.user_properties):
-            self.failed.append(f"{report.nodeid} ({report.when})")
-
-    def _take(self, line: str) -> None:
-        record = from_json(json.loads(line))
-        if isinstance(record, Finding):
-            best = min(self.findings.get(record.signature, record), record, key=_preference)
-            self.findings[record.signature] = best
-            return
-        if isinstance(record, CaseRecord):
-            self.cases += 1
-            self.lines.add(Case.parse(record.line).problem.line)
-        self.laws += isinstance(record, LawRecord)
-        if self._writer:
-            self._writer.write(record)
-
-    def pytest_sessionfinish(self, exitstatus: int) -> None:
-        """Close the run file, unless the session was broken off."""
-        self.complete = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
-        if not self._writer:
-            return
-        if not self.complete or not (self.cases or self.laws):
-            self.complete = False
-            self._writer.abandon()
-            return
-        for finding in sorted(self.findings.values(), key=lambda one: one.id):
-            self._writer.write(finding)
-        footer = Footer(
-            cases=self.cases,
-            problems=len(self.lines),
-            findings=len(self.findings),
-            seconds=round(time.monotonic() - self.started, 1),
-            stale=[entry.to_json() for entry in self.stale()],
-            deaths=self.deaths,
-            failed=self.failed,
-            laws=self.laws,
-            passes=self.passes,
-        )
-        self._writer.close(footer)
-
-    def stale(self) -> list[ledger.Entry]:
-        """Return the entries that did not occur in a whole run."""
-        if self.header.selection:
-            return []
-        seen = {finding.entry["id"] for finding in self.findings.values() if finding.entry}
-        features = processor_features()
-        missing = [entry for entry in self.entries if entry.id not in seen]
-        return [entry for entry in missing if entry.must_occur(features)]
-
-    def closing_words(self) -> str:
-        """Return one line on what became of the run."""
-        if not self.complete:
-            return f"run not finished: what was recorded is in {self.path}.partial"
-        return f"{self.cases} cases, {len(self.lines)} distinct problems; run file {self.path}"

@@ -15,6 +15,8 @@ from types import TracebackType
 from typing import Any, TextIO, TypeVar
 
 FORMAT = 1
+PARTIAL = ".partial"  # behind the name of a run that goes on, or was cut off
+JOURNAL = ("done", "resumed")  # types of lines that stand in such a file alone
 _T = TypeVar("_T")
 
 
@@ -41,6 +43,10 @@ class Header:
     selection: str = ""  # pytest options that narrowed the run, such as -k conv; "" for a whole one
     minutes: float | None = None  # the time that the run was given; None is a default run's
     profile: str = "default"  # or exhaustive
+    arguments: Sequence[str] = ()  # of pytest
+    use_ledger: bool = True
+    limits: Mapping[str, float] = field(default_factory=dict)  # of the backend's process
+    resumed: Sequence[str] = ()  # when a cut-off run was gone on with, as `started`
     format: int = FORMAT
 
 
@@ -225,6 +231,8 @@ def from_json(data: Mapping[str, Any]) -> Any:
                 values[name] = {
                     key: ArrayText(**text) for key, text in values.get(name, {}).items()
                 }
+        if kind is Header:
+            values |= {name: tuple(values.get(name, ())) for name in ("arguments", "resumed")}
         return kind(**values)
     except (TypeError, AttributeError) as error:  # a field is missing or of another type
         raise RunFileError(f"{data['type']}: {error}") from None
@@ -235,7 +243,7 @@ class RunWriter:
 
     def __init__(self, path: Path, header: Header) -> None:
         self.path = path
-        self.partial = path.with_name(path.name + ".partial")
+        self.partial = path.with_name(path.name + PARTIAL)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)  # an older run must not pass for this one
         self._file: TextIO = self.partial.open("w", encoding="utf-8")
@@ -270,6 +278,8 @@ class RunWriter:
 
 def load(path: Path) -> Run:
     """Read a run file; raise `RunFileError` if it is not complete and whole."""
+    if path.name.endswith(PARTIAL) and path.exists():
+        raise RunFileError(f"{path}: {going_on(path)}")
     records = list(_records(path))
     if not records or not isinstance(records[0], Header):
         raise RunFileError(f"{path}: the first line is no header: this is no run file")
@@ -303,6 +313,11 @@ def load(path: Path) -> Run:
     return run
 
 
+def going_on(path: Path) -> str:
+    """Return what to say of a file that a cut-off run left, and how the run goes on."""
+    return f"this run did not finish; convformance run --resume {path} goes on with it"
+
+
 def _records(path: Path) -> Iterator[Any]:
     try:
         with path.open(encoding="utf-8") as file:
@@ -321,6 +336,8 @@ def _record(path: Path, number: int, line: str) -> Any:
         data = json.loads(line)
         if not isinstance(data, dict):
             raise RunFileError("not a JSON object")
+        if data.get("type") in JOURNAL:
+            raise RunFileError(going_on(path))
         return from_json(data)
     except (json.JSONDecodeError, RecursionError, RunFileError) as error:
         raise RunFileError(f"{path}, line {number}: {error}") from None

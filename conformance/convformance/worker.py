@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -19,14 +20,24 @@ from multiprocessing.connection import Connection
 from typing import Any, cast
 
 from convformance.backend import Array, Arrays, Outcome
-from convformance.ending import ending
+from convformance.ending import ending, last_words, tail
+from convformance.isolation import (
+    DYING,
+    GLANCE,
+    GivenUp,
+    Limits,
+    end_family,
+    follow_parent,
+    let_go_of_errors,
+    too_much,
+    was_too_much,
+)  # fmt: skip
 from convformance.perform import perform, written_script
 from convformance.problem import Problem
 from convformance.registry import BackendError, make_backend
 from convformance.wire import is_command
 from convformance.wire.backend import WireChild
 
-SECONDS = 120.0  # for one answer: a compiler's first call of a shape is slow
 START_SECONDS = 300.0  # for the import of a framework on a cold disk
 ENOUGH = 2  # confirmed deaths of an op with the same words, before the next is believed
 ATTRIBUTES = ("name", "version", "accumulators", "libraries")  # what the front end reads
@@ -36,11 +47,13 @@ class Isolated:
     """A backend whose every call runs in a child process, which is started again when it dies.
 
     `deaths` counts children that died at a case which a fresh child then answered: an earlier
-    call is to blame, and it is not known which.
+    call is to blame, and it is not known which. Every call may raise `GivenUp`.
     """
 
-    def __init__(self, adapter: str, seconds: float = SECONDS) -> None:
-        self.adapter, self.seconds, self.deaths = adapter, seconds, 0
+    def __init__(self, adapter: str, limits: Limits | None = None) -> None:
+        self.adapter, self.limits, self.deaths = adapter, limits or Limits(), 0
+        self._starts = 0
+        self._asked: set[str] = set()  # problems, of this child
         self._child: _Child | WireChild | None = None
         told = self._started().told
         self.name: str = told["name"]
@@ -48,6 +61,7 @@ class Isolated:
         self.accumulators: Mapping[str, str] = told["accumulators"]
         self.libraries: Mapping[str, str] = told["libraries"]
         self._proven: Counter[str] = Counter()  # words of deaths that a fresh child died too
+        self._last = ""  # how a child ended
         self._number: int | None = None  # of threads, None where it is the backend's own
         self.threads = self._with_threads if told["offers_threads"] else told["threads"]
 
@@ -95,22 +109,38 @@ class Isolated:
         if self._child:
             self._child.end()
             self._child = None
+            self._asked.clear()
 
     def _started(self) -> _Child | WireChild:
         if self._child is None:
+            self._starts += 1
             made = WireChild if is_command(self.adapter) else _Child
             self._child = made(self.adapter)
         return self._child
 
     def _ask(self, what: str, problem: Problem, arrays: Arrays) -> Outcome:
+        self._check_restarts()
         try:
             child = self._started()
         except BackendError as error:  # it started once: an earlier call or its time is to blame
             return Outcome("died", message=str(error))
-        answer = child.ask((what, problem, dict(arrays), self._number), self.seconds)
+        is_first = problem.line not in self._asked
+        self._asked.add(problem.line)
+        seconds = self.limits.first_call_seconds if is_first else self.limits.case_seconds
+        request = (what, problem, dict(arrays), self._number)
+        answer = child.ask(request, seconds, self.limits.memory)
         if answer.kind in ("died", "timed out"):
+            self._last = answer.message
             self.close()
         return answer
+
+    def _check_restarts(self) -> None:
+        if self._child is None and self._starts > self.limits.restarts:
+            again = self._starts - 1
+            raise GivenUp(
+                f"{self.adapter} is given up: its process was started again {again:,} times, which "
+                f"is the limit; it ended last with: {self._last}"
+            )
 
 
 class _Child:
@@ -127,36 +157,60 @@ class _Child:
             stdin=subprocess.DEVNULL,
             stdout=self._errors,
             stderr=self._errors,
+            start_new_session=True,  # so that what it starts ends with it
         )
         theirs.close()
         self._line = Connection(ours.detach())
-        hello = self.ask(None, START_SECONDS)
+        hello = self.ask(None, START_SECONDS, 0)
         if hello.kind != "hello":
             self.end()
             raise BackendError(hello.message or f"backend {adapter!r}: its process {hello.kind}")
         self.told: Mapping[str, Any] = hello.arrays
 
-    def ask(self, request: object, seconds: float) -> Outcome:
-        """Send a request, return the answer, or how the child ended."""
+    def ask(self, request: object, seconds: float, memory: int) -> Outcome:
+        """Send a request, return the answer, or how the child ended.
+
+        It has so many seconds, and so many MiB of memory; 0 is as much as it likes.
+        """
+        let_go_of_errors(self._errors.fileno())
         try:
             if request is not None:
                 self._line.send(request)
-            if not self._line.poll(seconds):
-                return Outcome("timed out", message=f"no answer within {seconds:g} seconds")
+            ended = self._waited(seconds, memory)
+            if ended:
+                return ended
             answer: Outcome = self._line.recv()
         except (EOFError, OSError):
             return Outcome("died", message=self._last_words())
-        return answer
+        excess = was_too_much(self._process.pid, memory) if memory else ""
+        return Outcome("died", message=excess) if excess else answer
+
+    def _waited(self, seconds: float, memory: int) -> Outcome | None:
+        """Wait for an answer, and return None when it is there; else why none will come."""
+        until = time.monotonic() + seconds
+        while not self._line.poll(min(GLANCE, max(0.0, until - time.monotonic()))):
+            # A child of its own may hold the line open.
+            if self._process.poll() is not None and not self._line.poll(0):
+                return Outcome("died", message=self._last_words())
+            excess = too_much(self._process.pid, memory) if memory else ""
+            if excess:
+                return Outcome("died", message=excess)
+            if time.monotonic() >= until:
+                return Outcome("timed out", message=f"no answer within {seconds:g} seconds")
+        return None
 
     def _last_words(self) -> str:
-        status = self._process.wait()
-        self._errors.seek(0)
-        return ending(status, self._errors.read().decode("utf-8", "replace"))
+        try:
+            status = self._process.wait(DYING)
+        except subprocess.TimeoutExpired:
+            end_family(self._process)
+            words = last_words(tail(self._errors))
+            return "it closed its line and went on" + (f": {words}" if words else "")
+        return ending(status, tail(self._errors))
 
     def end(self) -> None:
-        """Kill the child and close the line."""
-        self._process.kill()
-        self._process.wait()
+        """Kill the child and whatever it has started, and close the line."""
+        end_family(self._process)
         self._line.close()
         self._errors.close()
 
@@ -210,4 +264,5 @@ def _plain(value: Any) -> Any:
 
 if __name__ == "__main__":
     # What a library or a stray print writes to standard output goes where stderr goes.
+    follow_parent()
     serve(sys.argv[1], Connection(int(sys.argv[2])))

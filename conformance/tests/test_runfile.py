@@ -106,7 +106,7 @@ def test_an_unfinished_run_never_has_the_final_name(path):
     assert [one.name for one in path.parent.iterdir()] == ["other.jsonl.partial"]
     writer.abandon()
     assert [one.name for one in path.parent.iterdir()] == ["other.jsonl.partial"]
-    assert message(path.with_name("other.jsonl.partial")).startswith(": no footer after 2 lines")
+    assert message(path.with_name("other.jsonl.partial")).startswith(": this run did not finish")
 
 
 def test_a_finished_run_leaves_no_partial_file(path):

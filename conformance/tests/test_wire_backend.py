@@ -12,6 +12,7 @@ import pytest
 from convformance.backend import Unsupported
 from convformance.bench import Bench
 from convformance.fills import make_arrays
+from convformance.isolation import Limits
 from convformance.problem import DTYPES, Case
 from convformance.registry import BackendError, make_backend, shown_name
 from convformance.verdict import Kind
@@ -73,6 +74,8 @@ MODES = {  # mode of the child: the verdict on the grouped problem, and its word
     "exit": (Kind.CRASHED, "exit status 3: no memory left in core.py"),
     "abort": (Kind.CRASHED, "Aborted (signal 6)"),
     "half": (Kind.CRASHED, "exit status 4: no memory left in core.py (after 20 bytes of"),
+    "grow": (Kind.CRASHED, "MiB of memory where 300 are allowed"),
+    "swell": (Kind.CRASHED, "MiB of memory where 300 are allowed"),
     "hang": (Kind.LATE, "no answer within 1 seconds"),
     "deaf": (Kind.CRASHED, "it closed its standard output and went on"),
     "left behind": (Kind.CRASHED, "exit status 6"),
@@ -120,7 +123,8 @@ def test_a_large_problem_goes_through_pipes_that_hold_less(start):
 @pytest.mark.parametrize("mode", MODES)
 def test_what_a_child_does_is_a_verdict_and_the_run_goes_on(start, mode):
     kind, words = MODES[mode]
-    backend = start(mode, seconds=1.0 if mode == "hang" else 20.0)
+    seconds = 1.0 if mode == "hang" else 20.0
+    backend = start(mode, limits=Limits(first_call_seconds=seconds, memory=300))
     bench = Bench(backend)
     assert bench.examine(PLAIN).verdict.kind is Kind.AGREES
     verdict = bench.examine(GROUPED).verdict

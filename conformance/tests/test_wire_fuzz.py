@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from convformance.bench import Bench
 from convformance.expect import expectation
 from convformance.fills import make_arrays
+from convformance.isolation import Limits
 from convformance.problem import Case
 from convformance.registry import BackendError
 from convformance.verdict import Kind
@@ -71,10 +72,10 @@ def test_edited_answers_are_verdicts_and_the_run_goes_on(folder):
     def check(edits):
         (folder / "answer").write_bytes(edited(right(GROUPED), edits))
         backend.close()  # what an edit leaves over would be read at the next call
-        backend.seconds = 0.3
+        backend.limits = Limits(first_call_seconds=0.3)
         seen.add(bench.examine(GROUPED).verdict.kind)
         backend.close()
-        backend.seconds = 20.0
+        backend.limits = Limits(first_call_seconds=20.0)
         assert bench.examine(PLAIN).verdict.kind is Kind.AGREES
 
     check()

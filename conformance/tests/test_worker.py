@@ -8,6 +8,7 @@ import pytest
 from convformance.bench import Bench
 from convformance.ending import last_words
 from convformance.fills import make_arrays
+from convformance.isolation import Limits
 from convformance.problem import Case
 from convformance.registry import BackendError
 from convformance.verdict import Kind
@@ -97,7 +98,7 @@ def test_a_death_without_a_word_is_believed_after_two_but_not_where_no_ledger_kn
 
 
 def test_no_answer_in_time_is_a_verdict(start):
-    bench = Bench(start("Hanging", seconds=1.0))
+    bench = Bench(start("Hanging", limits=Limits(1.0, 1.0)))
     verdict = bench.examine(DILATED).verdict
     assert (verdict.kind, verdict.clause) == (Kind.LATE, "backend.answer")
     assert verdict.message == "no answer within 1 seconds"

@@ -157,6 +157,18 @@ class FlipsPads(Tame):
         return super().run(problem, arrays)
 
 
+class Holding(Tame):
+    """Adds one to every element; waits at int8 and int64 while the file named by HOLD exists."""
+
+    name = "holding"
+
+    def run(self, problem, arrays):
+        while problem.dtype in ("int8", "int64") and Path(os.environ.get("HOLD", "")).is_file():
+            time.sleep(0.02)
+        answer = super().run(problem, arrays).arrays
+        return {**answer, "y": answer["y"] + 1}
+
+
 class Swapped(Tame):
     """Refuses, and tells the byte order in which its input came."""
 

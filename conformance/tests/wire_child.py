@@ -186,6 +186,17 @@ def flood(good):
     say(good)
 
 
+def grow(good):
+    kept = np.ones(400 * 2**20, np.uint8)
+    time.sleep(60)
+    del kept
+
+
+def swell(good):
+    np.ones(400 * 2**20, np.uint8).sum()
+    say(good)
+
+
 DEEDS = {  # mode: what is done instead
     "exit": lambda good: exits(3),
     "abort": lambda good: os.abort(),
@@ -194,6 +205,8 @@ DEEDS = {  # mode: what is done instead
     "deaf": deaf,
     "left behind": left_behind,
     "flood": flood,
+    "grow": grow,
+    "swell": swell,
     "speak late": lambda good: say(good + b"done\n"),
     "bye": lambda good: say(framed({"kind": "bye", "message": "out of paper"})),
 }

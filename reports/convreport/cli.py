@@ -7,28 +7,24 @@ Exit status: 0 nothing new, 1 new discrepancies or ledger entries that no longer
 from __future__ import annotations
 
 import argparse
-import random
 import sys
 from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 
-from rich.console import Console
-
 from convformance import __version__, ledger
 from convformance.bench import EACH, Bench
 from convformance.expect import broken_clause
-from convformance.front import narrowed_by, run_suite
+from convformance.isolation import GivenUp
 from convformance.laws import LAWS
 from convformance.laws.hearing import hear
 from convformance.laws.law import Law, is_solid
 from convformance.laws.recording import is_news
 from convformance.ledger import LedgerError
 from convformance.meaning import input_shapes, output_shape
-from convformance.plugin import DEFAULT_SEED, PROFILES
 from convformance.problem import Case, LineError
 from convformance.registry import WAYS, BackendError
-from convformance.runfile import Run, RunFileError, load
+from convformance.runfile import RunFileError
 from convformance.worker import Isolated
 from convreport.casetext import case_text
 from convreport.check_command import add_check
@@ -37,17 +33,14 @@ from convreport.commands_diff import add_diff
 from convreport.commands_export import add_export
 from convreport.commands_history import add_history
 from convreport.explain_command import add_explain
-from convreport.history import History, HistoryError, read_history
+from convreport.history import HistoryError, read_history
 from convreport.lawtext import law_text
 from convreport.listing import WHAT, listing
 from convreport.new_command import add_new
 from convreport.port_command import add_port
-from convreport.progress import progress_plugins
-from convreport.summary import print_summary
-from convreport.usage import FINE, RED, RUNS, USAGE, UsageError, load_runs, writing
-from convreport.write import write_report
+from convreport.run_command import add_run, tell
+from convreport.usage import FINE, RED, USAGE, UsageError, load_runs
 
-MOST_MINUTES = 7 * 24 * 60  # a week
 LARGEST_CASE = 2**27  # elements of all inputs together: about a gigabyte of Python numbers
 
 
@@ -58,6 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.work(options))
     except (UsageError, BackendError, RunFileError, LineError, LedgerError, HistoryError) as error:
         print(f"convformance: error: {error}", file=sys.stderr)
+        return USAGE
+    except GivenUp as end:
+        print(f"convformance: error: {end}", file=sys.stderr)
         return USAGE
     except BrokenPipeError:  # the reader of a pipe went away
         sys.stderr.close()
@@ -76,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"convformance {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_run(commands)
+    add_run(commands)
     _add_report(commands)
     _add_case(commands)
     _add_law(commands)
@@ -90,40 +86,6 @@ def _parser() -> argparse.ArgumentParser:
     add_cite(commands)
     add_export(commands)
     return parser
-
-
-def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    run = commands.add_parser(
-        "run",
-        help="check a backend and write its run file",
-        description="Check a backend and write its run file.",
-        epilog="Options after -- go to pytest: -k, -x, --junitxml FILE ... Two processes share "
-        "a whole run; -n 0 has it in one.",
-    )
-    run.add_argument("--backend", required=True, help=f"a registered name; or {WAYS}")
-    run.add_argument(
-        "-o", "--output", type=Path, help="run file (default: reports/runs/NAME.jsonl)"
-    )
-    run.add_argument("--report", type=Path, metavar="DIR", help="also write the HTML report here")
-    run.add_argument(
-        "--seed", default=str(DEFAULT_SEED), help="a whole number, or random (default: 1)"
-    )
-    run.add_argument("--max-examples", type=_positive, help="examples of each exploring test")
-    run.add_argument(
-        "--minutes", type=_minutes, help="after the default run explore on until so many are over"
-    )
-    run.add_argument(
-        "--profile",
-        choices=PROFILES,
-        default=PROFILES[0],
-        help="exhaustive: every small geometry of every op (default: a covering part)",
-    )
-    run.add_argument("--no-ledger", action="store_true", help="take no discrepancy as known")
-    run.add_argument("--verbose", action="store_true", help="show pytest's own output")
-    run.add_argument(
-        "pytest", nargs="*", metavar="PYTEST_OPTION", help="after --: options of pytest"
-    )
-    run.set_defaults(work=_run)
 
 
 def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -180,73 +142,9 @@ def _add_list(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     lists.set_defaults(work=_list)
 
 
-def _positive(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 1")
-    return int(text)
-
-
-def _minutes(text: str) -> float:
-    try:
-        minutes = float(text)
-    except ValueError:
-        minutes = 0.0
-    if not 0 < minutes < MOST_MINUTES:  # nor NaN
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no number of minutes above 0 and below {MOST_MINUTES:,}"
-        )
-    return minutes
-
-
-def _run(options: argparse.Namespace) -> int:
-    if options.minutes and (narrowed := narrowed_by(options.pytest)):
-        raise UsageError(f"--minutes goes on from a whole run; leave out {narrowed}")
-    backend = Isolated(options.backend)  # a mistake in the name shows before pytest starts
-    path: Path = options.output or RUNS / f"{backend.name}.jsonl"
-    seed = _seed(options.seed)
-    with writing(path.parent):  # before the run, not after it
-        path.parent.mkdir(parents=True, exist_ok=True)
-    print(
-        f"convformance {__version__} · {backend.name} {backend.version} · seed {seed}", flush=True
-    )
-    status = run_suite(
-        options.backend,
-        path,
-        backend=backend,
-        seed=seed,
-        max_examples=options.max_examples,
-        minutes=options.minutes,
-        profile=options.profile,
-        use_ledger=not options.no_ledger,
-        pytest_arguments=options.pytest,
-        plugins=progress_plugins(backend.name),
-        verbose=options.verbose,
-    )
-    if not path.exists():
-        raise UsageError(f"the run did not finish (pytest's exit status {status}); no run file")
-    return _tell([load(path)], options.report)
-
-
-def _seed(text: str) -> int:
-    if text == "random":
-        return random.SystemRandom().randrange(2**32)
-    if not text.isascii() or not text.isdigit():
-        raise UsageError(f"seed {text!r} is neither a whole number nor random")
-    return int(text)
-
-
-def _tell(runs: Sequence[Run], folder: Path | None, history: History | None = None) -> int:
-    page = None
-    if folder:
-        with writing(folder):
-            page = write_report(runs, folder, history)
-    print_summary(runs, Console(), page)
-    return RED if any(run.is_red for run in runs) else FINE
-
-
 def _report(options: argparse.Namespace) -> int:
     history = read_history(options.history) if options.history else None
-    return _tell(load_runs(options.runs), options.output, history)
+    return tell(load_runs(options.runs), options.output, history)
 
 
 def _case(options: argparse.Namespace) -> int:

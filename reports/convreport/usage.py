@@ -39,7 +39,8 @@ def run_files(given: Path) -> list[Path]:
     if unfinished:
         listed = ", ".join(path.name for path in unfinished)
         raise UsageError(
-            f"{given}: a run did not finish: {listed}; run it again or delete the file"
+            f"{given}: a run did not finish: {listed}; go on with convformance run --resume "
+            f"{unfinished[0]}, run it again, or delete the file"
         )
     if not found:
         raise UsageError(f"{given}: no run file (*.jsonl) in this folder")

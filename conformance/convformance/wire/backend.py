@@ -42,6 +42,7 @@ class WireBackend:
     ) -> None:
         self.command = name  # with its prefix
         self.seconds, self.hello_seconds = seconds, hello_seconds
+        self.memory: int | None = None  # MiB that its process may hold
         self._words = split(name)
         self._line: Line | None = None
         self._asked = 0
@@ -94,7 +95,7 @@ class WireBackend:
                 self._start()
             line: Any = self._line
             data = write_message(question(self._asked, problem, arrays))
-            return self._outcome(read_message(line.exchange(data, self.seconds)))
+            return self._outcome(read_message(line.exchange(data, self.seconds, self.memory)))
         except Ended as end:
             self.end()
             return Outcome(end.kind, message=plain(end.message))
@@ -169,12 +170,12 @@ class WireChild:
         self.told: Mapping[str, Any] = {one: getattr(self._backend, one) for one in told}
         self.told = {**self.told, "offers_threads": False}
 
-    def ask(self, request: Any, seconds: float) -> Outcome:
+    def ask(self, request: Any, seconds: float, memory: int) -> Outcome:
         """Return the outcome of a request; no script repeats the call of a process."""
         what, problem, arrays, _ = request
         if what != "perform":
             return Outcome("script")
-        self._backend.seconds = seconds
+        self._backend.seconds, self._backend.memory = seconds, memory
         return self._backend.ask(problem, arrays)
 
     def end(self) -> None:

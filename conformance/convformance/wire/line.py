@@ -7,12 +7,9 @@ arrived, and a length is doubted as soon as its first bytes are there.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import selectors
-import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -20,20 +17,22 @@ from itertools import takewhile
 from typing import IO, cast
 
 from convformance.ending import ending, last_words, tail
+from convformance.isolation import (
+    GLANCE,
+    LEAVING,
+    PRCTL,
+    end_family,
+    follow_parent,
+    let_go_of_errors,
+    too_much,
+    was_too_much,
+)  # fmt: skip
 from convformance.wire.blob import PREFIX_SIZE, WireError, header_size, read_length, written_length
 
 LARGEST_MESSAGE = 2**30  # bytes
 CHUNK = 2**16
-MOST_ERRORS = 2**20  # bytes of standard error on the disk, before they are let go
-LEAVING = 1.0  # seconds that a child has to end by itself
 SHOWN = 60  # bytes of what is no message
 LEAST_TEXT = 3  # letters in a row, which no length of a plausible message starts with
-GLANCE = 0.5  # seconds between two looks whether a silent child lives
-
-
-# Linux alone kills a child whose parent was killed; elsewhere it sees the end of its input.
-PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
-PR_SET_PDEATHSIG = 1
 
 
 class Ended(Exception):  # noqa: N818  an outcome, not an error
@@ -57,7 +56,7 @@ class Line:
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
                 start_new_session=True,  # so that what it starts ends with it
-                preexec_fn=_follows_its_parent if PRCTL else None,  # noqa: PLW1509  one call
+                preexec_fn=follow_parent if PRCTL else None,  # noqa: PLW1509  one call
             )
         except BaseException:
             self._errors.close()
@@ -68,9 +67,12 @@ class Line:
         self._input, self._output = (pipe.fileno() for pipe in pipes)
         self._read = bytearray()
 
-    def exchange(self, message: bytes, seconds: float) -> bytes:
-        """Send a message and return the answer; raise `Ended`, or `WireError` for what is none."""
-        self._let_go_of_errors()
+    def exchange(self, message: bytes, seconds: float, memory: int | None = None) -> bytes:
+        """Send a message and return the answer; raise `Ended`, or `WireError` for what is none.
+
+        The child may hold `memory` MiB.
+        """
+        let_go_of_errors(self._errors.fileno())
         self._check_silence()
         unsent = memoryview(written_length(len(message)) + message)
         until = time.monotonic() + seconds
@@ -81,8 +83,9 @@ class Line:
                 frame = self._frame()
                 if frame is not None and not unsent:
                     del self._read[: PREFIX_SIZE + len(frame)]
+                    self._doubt(was_too_much(self._process.pid, memory) if memory else "")
                     return frame
-                for key, _ in self._ready(selector, until, seconds):
+                for key, _ in self._ready(selector, until, seconds, memory):
                     if key.fd == self._input:
                         unsent = self._sent(unsent)
                         if not unsent:
@@ -93,7 +96,11 @@ class Line:
                         selector.unregister(self._output)
 
     def _ready(
-        self, selector: selectors.BaseSelector, until: float, seconds: float
+        self,
+        selector: selectors.BaseSelector,
+        until: float,
+        seconds: float,
+        memory: int | None,
     ) -> list[tuple[selectors.SelectorKey, int]]:
         """Wait until a pipe can be used; raise `Ended` when time is up, or the child is gone."""
         while (left := until - time.monotonic()) > 0:
@@ -103,7 +110,12 @@ class Line:
                 return ready
             if is_over:
                 raise Ended("died", self.last_words() + self._so_far())
+            self._doubt(too_much(self._process.pid, memory) if memory else "")
         raise Ended("timed out", f"no answer within {seconds:g} seconds{self._so_far()}")
+
+    def _doubt(self, excess: str) -> None:
+        if excess:
+            raise Ended("died", excess)
 
     def _sent(self, unsent: memoryview) -> memoryview:
         """Write what the pipe takes and return the rest, none if the child reads no more."""
@@ -177,15 +189,10 @@ class Line:
         try:
             status = self._process.wait(LEAVING)
         except subprocess.TimeoutExpired:
-            self._kill()
+            end_family(self._process)
             words = last_words(tail(self._errors))
             return "it closed its standard output and went on" + (f": {words}" if words else "")
         return ending(status, tail(self._errors))
-
-    def _let_go_of_errors(self) -> None:
-        """Free the disk of a long standard error; what comes after it is kept."""
-        if os.fstat(self._errors.fileno()).st_blocks * 512 > MOST_ERRORS:
-            os.ftruncate(self._errors.fileno(), 0)
 
     def leave(self, message: bytes) -> None:
         """Say a last message, give the child a moment to end by itself, and end it."""
@@ -198,21 +205,10 @@ class Line:
 
     def end(self) -> None:
         """Kill the child and whatever it has started, and close the line."""
-        self._kill()
+        end_family(self._process)
         for stream in (self._process.stdin, self._process.stdout, self._errors):
             if stream:
                 stream.close()
-
-    def _kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-
-
-def _follows_its_parent() -> None:
-    """Have the kernel kill this process when its parent ends, though it may be busy then."""
-    if PRCTL:
-        PRCTL(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _is_written(letter: str) -> bool:

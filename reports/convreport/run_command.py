@@ -1,0 +1,193 @@
+"""`convformance run`: check a backend, or go on with a run that was cut off."""
+
+from __future__ import annotations
+
+import argparse
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from convformance import __version__
+from convformance.front import narrowed_by, run_suite
+from convformance.journal import Begun, begun
+from convformance.plugin import DEFAULT_SEED, PROFILES
+from convformance.registry import WAYS
+from convformance.runfile import PARTIAL, Run, RunFileError, load
+from convformance.worker import Isolated
+from convreport.history import History
+from convreport.process_limits import LIMITS, add_limits, limits_of, positive
+from convreport.progress import progress_plugins
+from convreport.summary import print_summary
+from convreport.text import count
+from convreport.usage import FINE, RED, RUNS, UsageError, writing
+from convreport.write import write_report
+
+MOST_MINUTES = 7 * 24 * 60  # a week
+ITS_OWN = (
+    "output", "seed", "max_examples", "minutes", "profile", "no_ledger", *LIMITS, "pytest",
+)  # fmt: skip
+
+
+def add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    run = commands.add_parser(
+        "run",
+        help="check a backend and write its run file",
+        description="Check a backend and write its run file.",
+        epilog="Options after -- go to pytest: -k, -x, --junitxml FILE ... Two processes share "
+        "a whole run; -n 0 has it in one.",
+    )
+    run.add_argument("--backend", help=f"a registered name; or {WAYS}")
+    run.add_argument(
+        "--resume",
+        type=Path,
+        metavar="FILE",
+        help="go on with the run that was to become this run file and was cut off; all options "
+        "but --report and --verbose are its own",
+    )
+    run.add_argument(
+        "-o", "--output", type=Path, help="run file (default: reports/runs/NAME.jsonl)"
+    )
+    add_limits(run)
+    run.add_argument("--report", type=Path, metavar="DIR", help="also write the HTML report here")
+    run.add_argument("--seed", help=f"a whole number, or random (default: {DEFAULT_SEED})")
+    run.add_argument("--max-examples", type=positive, help="examples of each exploring test")
+    run.add_argument(
+        "--minutes", type=_minutes, help="after the default run explore on until so many are over"
+    )
+    run.add_argument(
+        "--profile",
+        choices=PROFILES,
+        help="exhaustive: every small geometry of every op (default: a covering part)",
+    )
+    run.add_argument("--no-ledger", action="store_true", help="take no discrepancy as known")
+    run.add_argument("--verbose", action="store_true", help="show pytest's own output")
+    run.add_argument(
+        "pytest", nargs="*", metavar="PYTEST_OPTION", help="after --: options of pytest"
+    )
+    run.set_defaults(work=_run)
+
+
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = 0.0
+    if not 0 < minutes < MOST_MINUTES:  # nor NaN
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number of minutes above 0 and below {MOST_MINUTES:,}"
+        )
+    return minutes
+
+
+def _run(options: argparse.Namespace) -> int:
+    resumed = _resumed(options) if options.resume else None
+    if not options.backend:
+        raise UsageError("which backend? --backend NAME, or --resume FILE")
+    if options.minutes and (narrowed := narrowed_by(options.pytest)):
+        raise UsageError(f"--minutes goes on from a whole run; leave out {narrowed}")
+    # A mistake in the name shows before pytest starts.
+    backend = Isolated(options.backend, limits_of(options))
+    path: Path = options.output or RUNS / f"{backend.name}.jsonl"
+    seed = _seed(options.seed or str(DEFAULT_SEED))
+    with writing(path.parent):  # before the run, not after it
+        path.parent.mkdir(parents=True, exist_ok=True)
+    words = f"convformance {__version__} · {backend.name} {backend.version} · seed {seed}"
+    if resumed:
+        _check_same(resumed, backend)
+        words += f" · {_tests(len(resumed.done), 'was', 'were')} done"
+    print(words, flush=True)
+    status = _asked(options, backend, path, seed)
+    if not path.exists():
+        why = f"the run did not finish (pytest's exit status {status})"
+        raise UsageError(_unfinished(path, why))
+    return tell([load(path)], options.report)
+
+
+def _asked(options: argparse.Namespace, backend: Isolated, path: Path, seed: int) -> int:
+    """Run the suite; return pytest's exit status."""
+    try:
+        return run_suite(
+            options.backend,
+            path,
+            backend=backend,
+            seed=seed,
+            max_examples=options.max_examples,
+            minutes=options.minutes,
+            profile=options.profile or PROFILES[0],
+            use_ledger=not options.no_ledger,
+            pytest_arguments=options.pytest,
+            plugins=progress_plugins(backend.name),
+            verbose=options.verbose,
+            resume=bool(options.resume),
+            limits=backend.limits,
+        )
+    except RunFileError as error:
+        raise UsageError(_unfinished(path, str(error))) from None
+
+
+def _resumed(options: argparse.Namespace) -> Begun:
+    """Return what was begun, and give its options to these."""
+    given = [name for name in ITS_OWN if getattr(options, name) not in (None, False, [])]
+    if given:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise UsageError(f"--resume goes on with the run's own options; leave out {names}")
+    found = begun(options.resume)
+    header = found.header
+    options.backend = options.backend or header.given
+    options.output, options.seed = found.path, str(header.seed)
+    options.max_examples, options.minutes = header.max_examples, header.minutes
+    options.profile, options.no_ledger = header.profile, not header.use_ledger
+    options.pytest = list(header.arguments)
+    vars(options).update({name: header.limits.get(name) for name in LIMITS})
+    return found
+
+
+def _check_same(found: Begun, backend: Isolated) -> None:
+    """Raise `UsageError`, and end the backend, if another release would go on than began."""
+    began, now = found.header, (__version__, backend.name, backend.version)
+    if (began.convformance, began.backend, began.version) != now:
+        backend.close()
+        raise UsageError(
+            f"{found.path.name} was begun by convformance {began.convformance} with "
+            f"{began.backend} {began.version}; convformance {now[0]} with {now[1]} {now[2]} would "
+            "tell of two things in one file: run it anew"
+        )
+
+
+def _unfinished(path: Path, why: str) -> str:
+    """Return what to say of a run that did not finish, and how to go on."""
+    partial = path.with_name(path.name + PARTIAL)
+    try:
+        done = len(begun(path).done)
+    except RunFileError:
+        done = 0
+    words = f"{why}; no run file"
+    if done:
+        tests = _tests(done, "is", "are")
+        words += f": {tests} in {partial}: convformance run --resume {path} goes on"
+    return words
+
+
+def _tests(number: int, one: str, more: str) -> str:
+    return count(number, f"test {one}", f"tests {more}")
+
+
+def _seed(text: str) -> int:
+    if text == "random":
+        return random.SystemRandom().randrange(2**32)
+    if not text.isascii() or not text.isdigit():
+        raise UsageError(f"seed {text!r} is neither a whole number nor random")
+    return int(text)
+
+
+def tell(runs: Sequence[Run], folder: Path | None, history: History | None = None) -> int:
+    """Print the summary of runs, and write their report if a folder is given; return the status."""
+    page = None
+    if folder:
+        with writing(folder):
+            page = write_report(runs, folder, history)
+    print_summary(runs, Console(), page)
+    return RED if any(run.is_red for run in runs) else FINE
