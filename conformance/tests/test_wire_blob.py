@@ -7,13 +7,14 @@ import ml_dtypes
 import numpy as np
 import pytest
 import safetensors
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from safetensors.numpy import save
 
 from convformance.wire.blob import DTYPES, Blob, WireError, read_blob, write_blob
 
+UNHURRIED = settings(deadline=None)  # a busy machine is no failure
 ARRAYS = st.sampled_from(list(DTYPES.values())).flatmap(
     lambda dtype: hnp.array_shapes(min_dims=0, min_side=0, max_side=4).map(
         lambda shape: np.arange(1, np.prod(shape, dtype=int) + 1).reshape(shape).astype(dtype)
@@ -29,6 +30,7 @@ def same(one, other):
     return one.dtype == other.dtype and one.shape == other.shape and np.array_equal(one, other)
 
 
+@UNHURRIED
 @given(BLOBS, TEXTS)
 def test_what_is_written_is_read_by_the_package_and_by_us(arrays, texts):
     data = write_blob(Blob(texts, arrays))
@@ -43,6 +45,7 @@ def test_what_is_written_is_read_by_the_package_and_by_us(arrays, texts):
         assert all(same(found[name], array) for name, array in arrays.items())
 
 
+@UNHURRIED
 @given(BLOBS, TEXTS)
 def test_what_the_package_writes_is_read(arrays, texts):
     # safetensors 0.8.0 writes a header that is no JSON where there is nothing to write.
@@ -85,6 +88,7 @@ def read_or_error(data):
     return ""
 
 
+@UNHURRIED
 @given(st.binary(max_size=200))
 @example(b"")
 @example(bytes(8))
@@ -94,6 +98,7 @@ def test_any_bytes_are_read_or_are_one_class_of_error(data):
     read_or_error(data)
 
 
+@UNHURRIED
 @given(st.lists(st.tuples(st.integers(0, len(GOOD) - 1), st.integers(0, 255)), max_size=4))
 def test_changed_bytes_are_read_or_are_one_class_of_error(changes):
     data = bytearray(GOOD)
@@ -102,6 +107,7 @@ def test_changed_bytes_are_read_or_are_one_class_of_error(changes):
     read_or_error(data)
 
 
+@UNHURRIED
 @given(st.integers(0, len(GOOD) - 1))
 def test_a_blob_that_is_cut_short_is_an_error(length):
     assert read_or_error(GOOD[:length])
@@ -121,12 +127,14 @@ ENTRY = st.fixed_dictionaries(
 )
 
 
+@UNHURRIED
 @given(st.dictionaries(st.sampled_from(("y", "z", "__metadata__", "..")), ENTRY | JSON), JSON)
 def test_any_header_is_read_or_is_one_class_of_error(header, more):
     text = json.dumps(header).encode()
     read_or_error(struct.pack("<Q", len(text)) + text + bytes(24))
 
 
+@UNHURRIED
 @given(st.lists(st.integers(0, 2**41), min_size=1, max_size=4))
 def test_a_shape_allocates_no_more_than_its_bytes(shape):
     entry = {"dtype": "F64", "shape": shape, "data_offsets": [0, 0]}

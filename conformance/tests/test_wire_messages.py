@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -28,6 +28,7 @@ from convformance.wire.messages import (
     write_message,
 )  # fmt: skip
 
+UNHURRIED = settings(deadline=None)  # a busy machine is no failure
 SCHEMA = json.loads((files("convformance.wire") / "protocol.schema.json").read_text())
 CHILD = Draft202012Validator({**SCHEMA, "anyOf": [{"$ref": "#/$defs/child"}]})
 FRONT = Draft202012Validator({**SCHEMA, "anyOf": [{"$ref": "#/$defs/front"}]})
@@ -144,6 +145,7 @@ def is_right(kind, rest):
     return True
 
 
+@UNHURRIED
 @given(MESSAGES, st.booleans())
 def test_a_message_is_taken_exactly_where_the_schema_holds(words, is_narrowed):
     if is_narrowed:  # else hardly one is right
@@ -190,6 +192,7 @@ def test_what_is_wrong_with_the_words_is_told(words, told):
         sent(words)
 
 
+@UNHURRIED
 @given(st.text(max_size=300) | st.binary(max_size=60))
 def test_any_text_in_the_metadata_is_a_message_or_one_class_of_error(text):
     text = text if isinstance(text, str) else text.decode("latin-1")
