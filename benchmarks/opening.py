@@ -30,8 +30,9 @@ from convformance.backend import Arrays
 from convformance.backends.numpy_backend import NumpyBackend
 from convformance.bench import Bench, record_of
 from convformance.evidence import finding
+from convformance.journal import write_run
 from convformance.problem import Case, Problem
-from convformance.runfile import CaseRecord, Finding, Footer, Header, RunWriter, load
+from convformance.runfile import CaseRecord, Finding, Footer, Header, load
 from convformance.verdict import Kind
 from convreport.write import write_report
 
@@ -100,10 +101,7 @@ def write_many(path: Path, number: int) -> None:
     header = Header(
         "askew", "1.0", "opening:Askew", "0.1.0", 1, "2026-01-05T10:00:00+00:00", "3.11", "any"
     )
-    with RunWriter(path, header) as writer:
-        for one in records(number):
-            writer.write(one)
-        writer.close(Footer(number, number, number, 1.0))
+    write_run(path, header, records(number), Footer(number, number, number, 1.0))
 
 
 def report_of(number: int, folder: Path) -> Path:

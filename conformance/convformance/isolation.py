@@ -20,6 +20,9 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
+
+from convformance.ending import ending, last_words, tail
 
 MIB = 2**20
 SHARE = 0.4  # of the machine's memory: two processes share a run
@@ -116,6 +119,19 @@ def end_family(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def how_it_ended(
+    process: subprocess.Popen[bytes], output: IO[bytes], seconds: float, line: str
+) -> str:
+    """Return how a process ended whose `line` is closed, and its last words; end one that lives."""
+    try:
+        status = process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        end_family(process)
+        words = last_words(tail(output))
+        return f"it closed its {line} and went on" + (f": {words}" if words else "")
+    return ending(status, tail(output))
 
 
 def let_go_of_errors(fd: int) -> None:

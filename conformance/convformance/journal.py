@@ -178,6 +178,14 @@ class Journal:
             self._file.close()
 
 
+def write_run(path: Path, header: Header, records: Iterable[Any], footer: Footer) -> None:
+    """Write a run file of records that are all at hand, findings among them."""
+    every = list(records)
+    journal = Journal(path, header)
+    journal.take([to_line(one) for one in every if not isinstance(one, Finding)], Done(""))
+    journal.close([one for one in every if isinstance(one, Finding)], footer)
+
+
 def _kept(partial: Path) -> Iterator[str]:
     """Yield all lines but the header up to the last test that was done."""
     pending: list[str] = []

@@ -7,12 +7,10 @@ end, so that no partial run is ever taken for a whole one.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from types import TracebackType
-from typing import Any, TextIO, TypeVar
+from typing import Any, TypeVar
 
 FORMAT = 1
 PARTIAL = ".partial"  # behind the name of a run that goes on, or was cut off
@@ -236,44 +234,6 @@ def from_json(data: Mapping[str, Any]) -> Any:
         return kind(**values)
     except (TypeError, AttributeError) as error:  # a field is missing or of another type
         raise RunFileError(f"{data['type']}: {error}") from None
-
-
-class RunWriter:
-    """Write records as they come; `close` with a footer gives the file its name."""
-
-    def __init__(self, path: Path, header: Header) -> None:
-        self.path = path
-        self.partial = path.with_name(path.name + PARTIAL)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)  # an older run must not pass for this one
-        self._file: TextIO = self.partial.open("w", encoding="utf-8")
-        self.write(header)
-
-    def write(self, record: Any) -> None:
-        """Append one record and flush it."""
-        self._file.write(to_line(record) + "\n")
-        self._file.flush()
-
-    def close(self, footer: Footer) -> None:
-        """Write the footer and move the file into place."""
-        self.write(footer)
-        self._file.close()
-        os.replace(self.partial, self.path)
-
-    def abandon(self) -> None:
-        """Leave the partial file as it is."""
-        self._file.close()
-
-    def __enter__(self) -> RunWriter:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.abandon()
 
 
 def load(path: Path) -> Run:

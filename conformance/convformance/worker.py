@@ -20,7 +20,6 @@ from multiprocessing.connection import Connection
 from typing import Any, cast
 
 from convformance.backend import Array, Arrays, Outcome
-from convformance.ending import ending, last_words, tail
 from convformance.isolation import (
     DYING,
     GLANCE,
@@ -28,6 +27,7 @@ from convformance.isolation import (
     Limits,
     end_family,
     follow_parent,
+    how_it_ended,
     let_go_of_errors,
     too_much,
     was_too_much,
@@ -200,13 +200,7 @@ class _Child:
         return None
 
     def _last_words(self) -> str:
-        try:
-            status = self._process.wait(DYING)
-        except subprocess.TimeoutExpired:
-            end_family(self._process)
-            words = last_words(tail(self._errors))
-            return "it closed its line and went on" + (f": {words}" if words else "")
-        return ending(status, tail(self._errors))
+        return how_it_ended(self._process, self._errors, DYING, "line")
 
     def end(self) -> None:
         """Kill the child and whatever it has started, and close the line."""

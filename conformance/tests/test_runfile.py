@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from convformance.journal import Done, Journal, write_run
 from convformance.runfile import (
     FORMAT,
     ArrayText,
@@ -15,7 +16,6 @@ from convformance.runfile import (
     Geometries,
     Header,
     RunFileError,
-    RunWriter,
     from_json,
     load,
     to_line,
@@ -87,10 +87,7 @@ def test_a_record_comes_back_from_its_one_line(record):
 
 
 def test_a_run_comes_back_from_its_file(path):
-    writer = RunWriter(path, HEADER)
-    for record in (CASE, CHOICE, FINDING):
-        writer.write(record)
-    writer.close(FOOTER)
+    write_run(path, HEADER, (CASE, CHOICE, FINDING), FOOTER)
     run = load(path)
     assert (run.header, *run.cases, *run.choices, *run.findings, run.footer) == RECORDS
 
@@ -101,8 +98,8 @@ def test_a_number_that_json_has_not_is_never_written():
 
 
 def test_an_unfinished_run_never_has_the_final_name(path):
-    writer = RunWriter(path, HEADER)
-    writer.write(CASE)
+    writer = Journal(path, HEADER)
+    writer.take([to_line(CASE)], Done("t"))
     assert [one.name for one in path.parent.iterdir()] == ["other.jsonl.partial"]
     writer.abandon()
     assert [one.name for one in path.parent.iterdir()] == ["other.jsonl.partial"]
@@ -110,34 +107,30 @@ def test_an_unfinished_run_never_has_the_final_name(path):
 
 
 def test_a_finished_run_leaves_no_partial_file(path):
-    RunWriter(path, HEADER).close(replace(FOOTER, cases=0, findings=0))
+    Journal(path, HEADER).close((), replace(FOOTER, cases=0, findings=0))
     assert [one.name for one in path.parent.iterdir()] == ["other.jsonl"]
 
 
 def test_what_was_written_can_be_read_at_once(path):
-    writer = RunWriter(path, HEADER)
-    writer.write(CASE)
-    assert writer.partial.read_text(encoding="utf-8").splitlines()[-1] == to_line(CASE)
+    writer = Journal(path, HEADER)
+    writer.take([to_line(CASE)], Done("t"))
+    written = writer.partial.read_text(encoding="utf-8").splitlines()
+    assert written[:2] == [to_line(HEADER), to_line(CASE)]
+    assert json.loads(written[2])["test"] == "t"
     writer.abandon()
-
-
-def test_an_error_inside_with_leaves_the_partial_file(path):
-    with pytest.raises(KeyError), RunWriter(path, HEADER) as writer:
-        raise KeyError(writer.path.name)
-    assert [one.name for one in path.parent.iterdir()] == ["other.jsonl.partial"]
 
 
 def test_an_older_run_is_gone_as_soon_as_a_new_one_starts(path):
     write(path, *RECORDS)
-    RunWriter(path, HEADER).abandon()
+    Journal(path, HEADER).abandon()
     assert not path.exists()
 
 
 def test_a_new_run_does_not_append_to_an_older_partial_file(path):
-    first = RunWriter(path, HEADER)
-    first.write(CASE)
+    first = Journal(path, HEADER)
+    first.take([to_line(CASE)], Done("t"))
     first.abandon()
-    RunWriter(path, HEADER).close(replace(FOOTER, cases=0, findings=0))
+    Journal(path, HEADER).close((), replace(FOOTER, cases=0, findings=0))
     assert load(path).cases == []
 
 
@@ -230,7 +223,6 @@ def test_a_header_of_an_earlier_release_is_of_the_default_profile():
 
 def test_what_was_met_of_the_small_geometries_is_read_back(tmp_path):
     met = Geometries("conv", 330, 8640, 295, 2045)
-    with RunWriter(tmp_path / "run.jsonl", HEADER) as writer:
-        writer.write(met)
-        writer.close(Footer(cases=0, problems=0, findings=0, seconds=1.0))
+    footer = Footer(cases=0, problems=0, findings=0, seconds=1.0)
+    write_run(tmp_path / "run.jsonl", HEADER, [met], footer)
     assert load(tmp_path / "run.jsonl").geometries == [met]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import fields
 
 from convformance.isolation import Limits
@@ -19,13 +20,13 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--case-seconds",
-        type=_seconds,
+        type=time_in("seconds", MOST_SECONDS),
         metavar="S",
         help=f"seconds for a call (default: {usual.case_seconds:g})",
     )
     group.add_argument(
         "--first-call-seconds",
-        type=_seconds,
+        type=time_in("seconds", MOST_SECONDS),
         metavar="S",
         help="seconds for the first call of a problem in a process, where a compiler works "
         f"(default: {usual.first_call_seconds:g})",
@@ -62,13 +63,17 @@ def _restarts(text: str) -> int:
     return 0 if text == "0" else positive(text)
 
 
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < MOST_SECONDS:  # nor NaN
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no number of seconds above 0 and below {MOST_SECONDS:,}"
-        )
-    return seconds
+def time_in(unit: str, most: int) -> Callable[[str], float]:
+    """Return a reader, for argparse, of a time above 0 and below `most` of the unit."""
+
+    def read(text: str) -> float:
+        try:
+            time = float(text)
+        except ValueError:
+            time = 0.0
+        if not 0 < time < most:  # nor NaN
+            told = f"{text!r} is no number of {unit} above 0 and below {most:,}"
+            raise argparse.ArgumentTypeError(told)
+        return time
+
+    return read

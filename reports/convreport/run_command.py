@@ -17,7 +17,7 @@ from convformance.registry import WAYS
 from convformance.runfile import PARTIAL, Run, RunFileError, load
 from convformance.worker import Isolated
 from convreport.history import History
-from convreport.process_limits import LIMITS, add_limits, limits_of, positive
+from convreport.process_limits import LIMITS, add_limits, limits_of, positive, time_in
 from convreport.progress import progress_plugins
 from convreport.summary import print_summary
 from convreport.text import count
@@ -55,7 +55,9 @@ def add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     run.add_argument("--seed", help=f"a whole number, or random (default: {DEFAULT_SEED})")
     run.add_argument("--max-examples", type=positive, help="examples of each exploring test")
     run.add_argument(
-        "--minutes", type=_minutes, help="after the default run explore on until so many are over"
+        "--minutes",
+        type=time_in("minutes", MOST_MINUTES),
+        help="after the default run explore on until so many are over",
     )
     run.add_argument(
         "--profile",
@@ -68,18 +70,6 @@ def add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         "pytest", nargs="*", metavar="PYTEST_OPTION", help="after --: options of pytest"
     )
     run.set_defaults(work=_run)
-
-
-def _minutes(text: str) -> float:
-    try:
-        minutes = float(text)
-    except ValueError:
-        minutes = 0.0
-    if not 0 < minutes < MOST_MINUTES:  # nor NaN
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no number of minutes above 0 and below {MOST_MINUTES:,}"
-        )
-    return minutes
 
 
 def _run(options: argparse.Namespace) -> int:

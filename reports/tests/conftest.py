@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from convformance import journal
 from convformance.runfile import (
     Arithmetic,
     ArrayText,
@@ -21,7 +22,6 @@ from convformance.runfile import (
     Header,
     LawRecord,
     Run,
-    RunWriter,
 )
 from convreport.diff import Diff, compare
 
@@ -228,10 +228,8 @@ def write_run() -> Callable[[Run, Path], Path]:
 
     def write(run: Run, path: Path) -> Path:
         counts = {"cases": len(run.cases), "findings": len(run.findings), "laws": len(run.laws)}
-        with RunWriter(path, run.header) as writer:
-            for one in (*run.cases, *run.choices, *run.laws, *run.findings):
-                writer.write(one)
-            writer.close(replace(run.footer, **counts))
+        records = (*run.cases, *run.choices, *run.laws, *run.findings)
+        journal.write_run(path, run.header, records, replace(run.footer, **counts))
         return path
 
     return write

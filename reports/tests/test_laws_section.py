@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from convformance.journal import write_run
 from convformance.laws import LAWS
-from convformance.runfile import Finding, LawRecord, Run, RunFileError, RunWriter, load
+from convformance.runfile import Finding, LawRecord, Run, RunFileError, load
 from convformance.verdict import Kind
 from convreport.cli import main
 from convreport.laws import LawCell
@@ -134,10 +135,7 @@ def test_a_run_without_laws_says_that_none_was_checked(make_run: MakeRun) -> Non
 def test_a_run_file_that_lost_a_law_is_not_read(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
     for records, whole in ((run.laws, True), (run.laws[1:], False)):
-        writer = RunWriter(path, run.header)
-        for record in (*run.cases, *run.findings, *records):
-            writer.write(record)
-        writer.close(run.footer)
+        write_run(path, run.header, (*run.cases, *run.findings, *records), run.footer)
         if whole:
             assert load(path).laws == list(LAW_RECORDS)
         else:

@@ -16,13 +16,13 @@ from collections.abc import Sequence
 from itertools import takewhile
 from typing import IO, cast
 
-from convformance.ending import ending, last_words, tail
 from convformance.isolation import (
     GLANCE,
     LEAVING,
     PRCTL,
     end_family,
     follow_parent,
+    how_it_ended,
     let_go_of_errors,
     too_much,
     was_too_much,
@@ -186,13 +186,7 @@ class Line:
 
     def last_words(self) -> str:
         """Return how the child ended, and what it said on standard error."""
-        try:
-            status = self._process.wait(LEAVING)
-        except subprocess.TimeoutExpired:
-            end_family(self._process)
-            words = last_words(tail(self._errors))
-            return "it closed its standard output and went on" + (f": {words}" if words else "")
-        return ending(status, tail(self._errors))
+        return how_it_ended(self._process, self._errors, LEAVING, "standard output")
 
     def leave(self, message: bytes) -> None:
         """Say a last message, give the child a moment to end by itself, and end it."""
