@@ -31,6 +31,10 @@ class _News(Exception):  # noqa: N818  tells Hypothesis to shrink; it is no erro
     """A discrepancy of a signature that nobody has seen."""
 
 
+class _Enough(BaseException):  # noqa: N818  what is no Exception ends Hypothesis at once
+    """Enough cases were tried: what else it would draw is not looked at."""
+
+
 def explore(
     bench: Bench,
     strategy: SearchStrategy[Case],
@@ -160,6 +164,8 @@ class _Hunt:
         try:
             with drawn_by_the_seed_alone():
                 property_holds()
+        except _Enough:
+            return None
         except _News:
             return self.smallest
         return None
@@ -170,7 +176,9 @@ class _Hunt:
         return self.answered == self.examples or self.search.is_late
 
     def _try(self, case: Case) -> None:
-        if self.target is None and (case in self.tried or self.is_done):
+        if self.target is None and self.is_done:
+            raise _Enough
+        if self.target is None and case in self.tried:
             self._aim(case)
             return
         examined = self.bench.examine(case)

@@ -754,6 +754,8 @@ def inputs_cut_to_ten_bits(problem, arrays):
 )
 def doubles_computed_in_singles(problem, arrays):
     """float64 is computed in float32."""
+    if problem.grad:
+        return honest(problem, arrays)
     return with_y(problem, arrays, converted(problem, arrays, "float32"))
 
 
