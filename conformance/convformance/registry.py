@@ -98,10 +98,13 @@ def _options(base: str, variant: str, target: Any) -> Mapping[str, Any]:
 def variants_of(name: str) -> tuple[str, ...]:
     """Return the names with their variants that a registered backend's class offers.
 
-    Its module is imported, which imports no framework; raise `BackendError` if it cannot be.
+    The module of its class is imported; one that cannot be imported offers none.
     """
     module_name, _, attribute = adapter_path(name).rpartition(":")
-    target = getattr(_imported(name, module_name), attribute, None)
+    try:
+        target = getattr(_imported(name, module_name), attribute, None)
+    except BackendError:
+        return ()
     return tuple(f"{name}[{one}]" for one in getattr(target, "variants", {}))
 
 
