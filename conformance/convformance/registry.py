@@ -33,7 +33,7 @@ def names() -> list[str]:
 
 
 def parted(name: str) -> tuple[str, str]:
-    """Return the name without the variant in brackets at its end, and the variant, which may be ""."""
+    """Return the name without the variant in brackets behind it, and the variant or ""."""
     found = None if is_command(name) else re.fullmatch(r"(.+)\[([^\[\]]*)\]", name)
     return (found[1], found[2]) if found else (name, "")
 

@@ -58,7 +58,7 @@ WITHOUT_ONEDNN = {
 
 
 class TorchBackend:
-    """torch.nn.functional with tensors in main memory and default flags, or another of its paths."""
+    """torch.nn.functional with tensors in main memory; default flags, or another of its paths."""
 
     name = "torch"
     variants: ClassVar[dict[str, dict[str, str]]] = {path: {"path": path} for path in PATHS}

@@ -16,12 +16,12 @@ from convformance.problem import Problem
 
 FORMATS = {4: "channels_last", 5: "channels_last_3d"}
 AUTOCAST = ("conv", "conv1x1", "conv_transpose", "depthwise_conv", "separable_conv")
-# A compiler takes seconds for a shape, so that it gets one problem in as many, always the same ones.
+# A compiler takes seconds for a shape: it gets one problem in as many, always the same ones.
 ONE_IN = {"compile": 96, "export": 12}
 
 
 def channels_last(problem: Problem, call: Call) -> Call:
-    """Have every array of four or five axes in the memory format in which channels are innermost."""
+    """Have every array of four or five axes in the memory format with channels innermost."""
     if problem.layout == "channels_last" or problem.unbatched:
         raise Unsupported("the memory format is of arrays with a batch and channels second")
     if problem.rank not in (2, 3):
