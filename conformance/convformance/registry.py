@@ -121,7 +121,7 @@ def _imported(name: str, module_name: str) -> Any:
 
 
 def _hint(name: str) -> str:
-    extras = ("torch", "tensorflow", "jax")
+    extras = ("torch", "tensorflow", "jax", "onnxruntime", "onnx")
     return f"try: pip install 'convformance[{name}]'" if name in extras else "is it installed?"
 
 
