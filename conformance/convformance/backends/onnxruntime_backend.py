@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
+from platform import machine
+from typing import Any, ClassVar
 
 import ml_dtypes
 import numpy as np
@@ -15,11 +16,15 @@ from convformance.backends.onnx_model import VARIANTS, OnnxModel, element_type
 
 __all__ = ["VARIANTS", "OnnxRuntimeBackend"]
 
+# Without kernels of its own for float16 (it has some on ARM) a node is put between two Casts.
+ACCUMULATORS = {"float16": "float32"} if machine() in ("x86_64", "AMD64") else {}
+
 
 class OnnxRuntimeBackend(OnnxModel):
     """onnxruntime on the CPU; its graph optimisations as by default."""
 
     name = distribution = "onnxruntime"
+    accumulators: ClassVar[dict[str, str]] = ACCUMULATORS
     _threads = 0  # as many as it likes
 
     @cached_property
