@@ -80,7 +80,12 @@ class OnnxModel:
                 *made,
                 f"feeds = {{{words}}}",
                 f"nodes = [{', '.join(self._written(problem).lines)}]",
-                _MODEL.format(answers=list(problem.answers), opset=self.opset, ir=IR_VERSION),
+                _MODEL.format(
+                    answers=list(problem.answers),
+                    axes=problem.rank + 2,
+                    opset=self.opset,
+                    ir=IR_VERSION,
+                ),
                 *self.call(),
                 "print(answers)",
             ]
@@ -108,11 +113,11 @@ class OnnxModel:
             helper.make_tensor_value_info(name, element_type(self._onnx, one), one.shape)
             for name, one in feeds.items()
         ]
-        # Their shapes are the engine's to find.
+        # Their sizes are the engine's to find.
         kinds = {"indices": self._onnx.TensorProto.INT64}
         own = element_type(self._onnx, feeds["x"])
         outputs = [
-            helper.make_tensor_value_info(name, kinds.get(name, own), None)
+            helper.make_tensor_value_info(name, kinds.get(name, own), [None] * (problem.rank + 2))
             for name in problem.answers
         ]
         graph = helper.make_graph(nodes, "problem", inputs, outputs)
@@ -145,7 +150,8 @@ _MODEL = """\
 def info(name, array=None):
     kind = onnx.helper.np_dtype_to_tensor_dtype(feeds["x"].dtype if array is None else array.dtype)
     kind = onnx.TensorProto.INT64 if name == "indices" else kind
-    return onnx.helper.make_tensor_value_info(name, kind, None if array is None else array.shape)
+    sizes = [None] * {axes} if array is None else array.shape
+    return onnx.helper.make_tensor_value_info(name, kind, sizes)
 
 
 graph = onnx.helper.make_graph(
