@@ -46,6 +46,7 @@ class Backend(Protocol):
     `knows`: the names of the attributes it reads of `convformance.problem.EXTRAS`; problems with
     others of them, or padding that it has not heard of, are not given to it;
     `libraries`: {distribution: version}, shown in the report;
+    `variants`: {name: keyword arguments of its class}, other paths of the same framework;
     `threads(n)`: a context manager under which calls use n threads, for [law.threads], or a
     sentence why there is none;
     `script(problem, arrays)`: plain code of the framework that repeats the call.

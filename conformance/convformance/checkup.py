@@ -19,7 +19,7 @@ from convformance.checkup_sweep import NOTE, OK, WRONG, Step, Support, Sweep, ex
 from convformance.fills import make_arrays
 from convformance.isolation import Limits
 from convformance.problem import Case, Problem
-from convformance.registry import BackendError, is_file, names, shown_name
+from convformance.registry import BackendError, is_file, names, parted, shown_name
 from convformance.verdict import FINE, Kind
 from convformance.wire import PREFIX, PROTOCOL, is_command
 from convformance.wire.backend import HELLO_SECONDS, WireBackend, split
@@ -88,9 +88,10 @@ class Checkup:
 
 def named_adapter(text: str) -> str:
     """Return the name of a backend that a user may mean: what is none of those is a command."""
-    if is_command(text) or text in names() or re.fullmatch(r"[\w.]+:[\w.]+", text):
+    base, _ = parted(text)
+    if is_command(text) or base in names() or re.fullmatch(r"[\w.]+:[\w.]+", base):
         return text
-    before, colon, _ = text.rpartition(":")
+    before, colon, _ = base.rpartition(":")
     return text if colon and is_file(before) and before.endswith(".py") else PREFIX + text
 
 

@@ -155,7 +155,7 @@ class Collector:
         seen = {finding.entry["id"] for finding in self.findings.values() if finding.entry}
         features = processor_features()
         missing = [entry for entry in self.entries if entry.id not in seen]
-        return [entry for entry in missing if entry.must_occur(features)]
+        return [entry for entry in missing if entry.must_occur(self.header.backend, features)]
 
     def closing_words(self) -> str:
         """Return one line on what became of the run."""

@@ -31,7 +31,7 @@ class _News(Exception):  # noqa: N818  tells Hypothesis to shrink; it is no erro
     """A discrepancy of a signature that nobody has seen."""
 
 
-class _Enough(BaseException):  # noqa: N818  what is no Exception ends Hypothesis at once
+class _Enough(BaseException):  # what is no Exception ends Hypothesis at once
     """Enough cases were tried: what else it would draw is not looked at."""
 
 

@@ -1,4 +1,8 @@
-"""Finding backends: by entry point, as module:attribute, as ./file.py:Class or as a command."""
+"""Finding backends: by entry point, as module:attribute, as ./file.py:Class or as a command.
+
+Behind the first three a variant may stand in brackets, as torch[channels_last]: another path of
+the same framework.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import importlib.util
 import re
 import shlex
 import sys
+from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -27,8 +32,17 @@ def names() -> list[str]:
     return sorted({point.name for point in entry_points(group=GROUP)})
 
 
+def parted(name: str) -> tuple[str, str]:
+    """Return the name without the variant in brackets behind it, and the variant or ""."""
+    found = None if is_command(name) else re.fullmatch(r"(.+)\[([^\[\]]*)\]", name)
+    return (found[1], found[2]) if found else (name, "")
+
+
 def adapter_path(name: str) -> str:
     """Return module:attribute of a backend's name, or the name itself; raise `BackendError`."""
+    if is_command(name):
+        return name
+    name, _ = parted(name)
     if ":" in name:
         return name
     points = [point for point in entry_points(group=GROUP) if point.name == name]
@@ -39,7 +53,11 @@ def adapter_path(name: str) -> str:
 
 
 def make_backend(name: str) -> Backend:
-    """Return an instance of the backend; raise `BackendError` with what is in the way."""
+    """Return an instance of the backend; raise `BackendError` with what is in the way.
+
+    With a variant in brackets, as torch[channels_last], the class is called with the keyword
+    arguments of its `variants`, and the instance's name ends with the variant too.
+    """
     if is_command(name):
         from convformance.wire.backend import WireBackend  # which needs this module
 
@@ -51,8 +69,12 @@ def make_backend(name: str) -> Backend:
         if not hasattr(target, part):
             raise BackendError(f"backend {name!r}: {module_name} has no {attribute!r}")
         target = getattr(target, part)
+    base, variant = parted(name)
+    options = _options(base, variant, target) if base != name else {}
     try:
-        backend = target() if isinstance(target, type) else target
+        backend = target(**options) if isinstance(target, type) else target
+        if variant:
+            backend.name = f"{backend.name}[{variant}]"
     except ImportError as error:
         raise BackendError(f"backend {name!r}: {error}; {_hint(name)}") from None
     except Exception as error:
@@ -62,6 +84,28 @@ def make_backend(name: str) -> Backend:
     _check(name, backend)
     made: Backend = backend
     return made
+
+
+def _options(base: str, variant: str, target: Any) -> Mapping[str, Any]:
+    """Return the keyword arguments of a variant; raise `BackendError` if there is none such."""
+    variants: Mapping[str, Mapping[str, Any]] = getattr(target, "variants", {})
+    if variant not in variants or not isinstance(target, type):
+        known = ", ".join(variants) or "none"
+        raise BackendError(f"backend {base!r} has no variant {variant!r}; variants: {known}")
+    return variants[variant]
+
+
+def variants_of(name: str) -> tuple[str, ...]:
+    """Return the names with their variants that a registered backend's class offers.
+
+    The module of its class is imported; one that cannot be imported offers none.
+    """
+    module_name, _, attribute = adapter_path(name).rpartition(":")
+    try:
+        target = getattr(_imported(name, module_name), attribute, None)
+    except BackendError:
+        return ()
+    return tuple(f"{name}[{one}]" for one in getattr(target, "variants", {}))
 
 
 def is_file(module_name: str) -> bool:
@@ -121,8 +165,9 @@ def _imported(name: str, module_name: str) -> Any:
 
 
 def _hint(name: str) -> str:
-    extras = ("torch", "tensorflow", "jax")
-    return f"try: pip install 'convformance[{name}]'" if name in extras else "is it installed?"
+    extras = ("torch", "tensorflow", "jax", "onnxruntime", "onnx", "scipy")
+    base, _ = parted(name)
+    return f"try: pip install 'convformance[{base}]'" if base in extras else "is it installed?"
 
 
 def _check(name: str, backend: Any) -> None:

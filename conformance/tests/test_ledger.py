@@ -8,7 +8,7 @@ from packaging.specifiers import SpecifierSet
 from convformance.judge import NEEDLESS_NAN
 from convformance.ledger import FACTS, KINDS, Entry, LedgerError, load, load_all, read
 from convformance.problem import Case, Problem
-from convformance.registry import names
+from convformance.registry import names, variants_of
 from convformance.verdict import FINE, Kind, Verdict
 from convoracle import CLAUSES
 
@@ -45,6 +45,7 @@ def entry(**values):
 @pytest.mark.parametrize("one", SHIPPED, ids=lambda one: one.id)
 def test_a_shipped_entry_speaks_of_a_registered_backend_in_its_closed_words(one):
     assert one.backend in names()
+    assert {f"{one.backend}[{variant}]" for variant in one.variants} <= {*variants_of(one.backend)}
     assert one.kind in KINDS
     assert one.verdict in set(Kind) - FINE
     assert one.clause in CLAUSES
@@ -205,12 +206,24 @@ def test_a_fact_holds_of_one_line_and_not_of_the_other(fact):
 
 def test_an_entry_is_stale_only_where_it_had_to_occur():
     here = frozenset({"avx2", "fma"})
-    assert entry().must_occur(here)
-    assert entry(processor=["fma"]).must_occur(here)
-    assert not entry(processor=["fma", "amx_tile"]).must_occur(here)
-    assert entry(processor=["fma", "not amx_tile"]).must_occur(here)
-    assert not entry(processor=["not fma"]).must_occur(here)
-    assert not entry(flaky="it reads memory that nobody wrote").must_occur(here)
+    assert entry().must_occur("torch", here)
+    assert entry(processor=["fma"]).must_occur("torch", here)
+    assert not entry(processor=["fma", "amx_tile"]).must_occur("torch", here)
+    assert entry(processor=["fma", "not amx_tile"]).must_occur("torch", here)
+    assert not entry(processor=["not fma"]).must_occur("torch", here)
+    assert not entry(flaky="it reads memory that nobody wrote").must_occur("torch", here)
+
+
+def test_an_entry_speaks_of_every_variant_or_of_those_that_it_names():
+    one = entry(variants=["fast"])
+    here = frozenset()
+    assert entry().covers("torch[fast]", "2.4")
+    assert entry().covers("torch", "2.4")
+    assert one.covers("torch[fast]", "2.4")
+    assert not one.covers("torch[slow]", "2.4")
+    assert not one.covers("torch", "2.4")
+    assert not entry().must_occur("torch[fast]", here)
+    assert one.must_occur("torch[fast]", here)
 
 
 def test_an_entry_is_json():

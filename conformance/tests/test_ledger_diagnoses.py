@@ -27,7 +27,9 @@ LEAK = "leak"  # told by one NaN in one cell
 UNSTEADY = "unsteady"  # told by asking again
 
 
-@pytest.fixture(scope="module", params=["torch", "tensorflow", "jax"])
+@pytest.fixture(
+    scope="module", params=["torch", "tensorflow", "jax", "onnxruntime", "onnx", "scipy"]
+)
 def backend(request: pytest.FixtureRequest) -> Iterator[Isolated]:
     try:
         made = Isolated(request.param)

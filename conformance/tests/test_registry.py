@@ -6,7 +6,14 @@ import sys
 import pytest
 
 from convformance.backend import Backend
-from convformance.registry import BackendError, adapter_path, make_backend, names
+from convformance.registry import (
+    BackendError,
+    adapter_path,
+    make_backend,
+    names,
+    parted,
+    variants_of,
+)
 from convformance.worker import Isolated
 
 
@@ -19,6 +26,57 @@ def test_a_registered_name_makes_its_backend():
     assert isinstance(backend, Backend)
     assert backend.name == "numpy"
     assert adapter_path("numpy") == "convformance.backends.numpy_backend:NumpyBackend"
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("torch", ("torch", "")),
+        ("torch[channels_last]", ("torch", "channels_last")),
+        ("a.b:C[opset11]", ("a.b:C", "opset11")),
+        ("./a.py:C[x]", ("./a.py:C", "x")),
+        ("torch[]", ("torch", "")),
+        ("cmd:./adapter a[1]", ("cmd:./adapter a[1]", "")),
+    ],
+)
+def test_a_variant_stands_in_brackets_behind_a_name(name, parts):
+    assert parted(name) == parts
+
+
+def test_a_variant_calls_the_class_with_its_arguments():
+    backend = make_backend("wild_backends:TwoWays[slow]")
+    assert (backend.name, backend.way) == ("two ways[slow]", "slow")
+    plain = make_backend("wild_backends:TwoWays")
+    assert (plain.name, plain.way) == ("two ways", "plain")
+
+
+def test_a_variant_goes_through_the_process_of_its_own():
+    backend = Isolated("wild_backends:TwoWays[slow]")
+    try:
+        assert backend.name == "two ways[slow]"
+    finally:
+        backend.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("wild_backends:TwoWays[fats]", "fast, slow"),
+        ("wild_backends:TwoWays[]", "fast, slow"),
+        ("wild_backends:Tame[fast]", "none"),
+        ("numpy[fast]", "none"),
+    ],
+)
+def test_a_variant_that_is_not_there_is_told_with_those_that_are(name, known):
+    base, variant = parted(name)
+    with pytest.raises(BackendError) as caught:
+        make_backend(name)
+    assert str(caught.value) == f"backend {base!r} has no variant {variant!r}; variants: {known}"
+
+
+def test_the_variants_of_a_registered_backend_are_listed():
+    assert variants_of("numpy") == ()
+    assert "torch[channels_last]" in variants_of("torch")
 
 
 def test_module_and_attribute_make_a_backend():

@@ -20,6 +20,16 @@ class Tame:
         return NumpyBackend().run(problem, arrays)
 
 
+class TwoWays(Tame):
+    """Has variants, which tell which way they were made."""
+
+    name = "two ways"
+    variants = {"fast": {"way": "fast"}, "slow": {"way": "slow"}}  # noqa: RUF012  as users write it
+
+    def __init__(self, way="plain"):
+        self.way = way
+
+
 class Dying(Tame):
     """Ends the process, with a last word, on a depthwise convolution."""
 

@@ -66,3 +66,4 @@ def _faults() -> Iterator[str]:
 def _backends() -> Iterator[str]:
     for name in registry.names():
         yield f"{name:14} {registry.adapter_path(name)}"
+        yield from (f"  {one}" for one in registry.variants_of(name))

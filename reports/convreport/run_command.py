@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -80,7 +81,7 @@ def _run(options: argparse.Namespace) -> int:
         raise UsageError(f"--minutes goes on from a whole run; leave out {narrowed}")
     # A mistake in the name shows before pytest starts.
     backend = Isolated(options.backend, limits_of(options))
-    path: Path = options.output or RUNS / f"{backend.name}.jsonl"
+    path: Path = options.output or RUNS / run_file_of(backend.name)
     seed = _seed(options.seed or str(DEFAULT_SEED))
     with writing(path.parent):  # before the run, not after it
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -94,6 +95,11 @@ def _run(options: argparse.Namespace) -> int:
         why = f"the run did not finish (pytest's exit status {status})"
         raise UsageError(_unfinished(path, why))
     return tell([load(path)], options.report)
+
+
+def run_file_of(name: str) -> str:
+    """Return the run file's name of a backend, with a hyphen for the brackets of a variant."""
+    return re.sub(r"\[(.*)\]$", r"-\1", name) + ".jsonl"
 
 
 def _asked(options: argparse.Namespace, backend: Isolated, path: Path, seed: int) -> int:

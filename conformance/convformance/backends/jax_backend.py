@@ -31,6 +31,7 @@ from jax import lax
 jax.config.update("jax_enable_x64", True)
 inf, nan = float("inf"), float("nan")
 """
+HIGHEST = 'jax.config.update("jax_default_matmul_precision", "highest")\n'
 CHEAP = {  # faster to compile; the operations asked for stay the same
     "xla_cpu_use_fusion_emitters": False,
     "xla_backend_optimization_level": 0,
@@ -41,6 +42,9 @@ NARROW = (
 )  # fmt: skip
 # Answers in the layout of x or of the weight; a gradient by a bias has one axis.
 MOVED = {"y": (-1, 1), "dx": (-1, 1), "dw": ((-1, -2), (0, 1))}
+# Other paths: every problem as people write it, call by call without jax.jit, and with the
+# precision of products that JAX calls the highest.
+PATHS = ("default_options", "eager", "highest")
 Move = tuple[Any, Any]  # the axes that np.moveaxis takes and where they go
 
 
@@ -61,11 +65,13 @@ class JaxBackend:
 
     name = "jax"
     knows: ClassVar[frozenset[str]] = frozenset({*EXTRAS, "padding"})
+    variants: ClassVar[dict[str, dict[str, str]]] = {path: {"path": path} for path in PATHS}
     threads = "XLA makes its threads once in a process, and JAX has no function that sets how many"
 
-    def __init__(self) -> None:
+    def __init__(self, path: str = "") -> None:
         import jax
 
+        self._path = path
         jax.config.update("jax_enable_x64", True)
         self.version: str = jax.__version__
         self.libraries = {
@@ -77,13 +83,14 @@ class JaxBackend:
         self.accumulators["float64"] = "float64"
         for op in NARROW:
             self.accumulators |= {f"{op} {half}": half for half in ("float16", "bfloat16")}
-        self._names = execute(IMPORTS, {})
+        self._head = IMPORTS + HIGHEST * (path == "highest")
+        self._names = execute(self._head, {})
         # The same problem with other numbers is not compiled anew; each takes a megabyte.
         self._compiled: Any = functools.lru_cache(maxsize=32)(self._compile)
 
     def run(self, problem: Problem, arrays: dict[str, Array]) -> Result:
         """Compile the problem's function, or take it from the cache, and call it."""
-        plan = _plan(problem, arrays)
+        plan = _plan(problem, arrays, self._path)
         answer = np.asarray(self._compiled(problem, plan.source)(*plan.operands.values()))
         if plan.back:
             answer = np.moveaxis(answer, *plan.back)
@@ -91,14 +98,14 @@ class JaxBackend:
 
     def script(self, problem: Problem, arrays: dict[str, Array]) -> str:
         """Return a program that makes the same call on the same numbers and prints its answer."""
-        plan = _plan(problem, arrays)
+        plan = _plan(problem, arrays, self._path)
         answer = problem.answers[0]
         lines = [f"{name} = {_literal(one)}" for name, one in plan.operands.items()]
         lines += [plan.source, f"{answer} = np.asarray(run({', '.join(plan.operands)}))"]
         if plan.back:
             axes = ", ".join(map(repr, plan.back))
             lines.append(f"{answer} = np.moveaxis({answer}, {axes})  # back to channels first")
-        return "\n".join([IMPORTS, f"# {plan.how}", *lines, f"print({answer})\n"])
+        return "\n".join([self._head, f"# {plan.how}", *lines, f"print({answer})\n"])
 
     def _compile(self, _: Problem, source: str) -> Any:
         """Return the jitted function; the problem is here as a key, for its sizes."""
@@ -112,9 +119,9 @@ def _literal(array: Array) -> str:
     return f"np.array({values}, jnp.{array.dtype.name}).reshape({array.shape})"
 
 
-def _plan(problem: Problem, arrays: dict[str, Array]) -> Plan:
+def _plan(problem: Problem, arrays: dict[str, Array], path: str) -> Plan:
     """Choose the layout, move the operands to it and write the function."""
-    sampled = number_of(problem) % 16 == 0
+    sampled = path == "default_options" or number_of(problem) % 16 == 0
     given_last = problem.layout == "channels_last"
     last = given_last or (not sampled and _movable(problem))
     said = body(problem, last)
@@ -123,16 +130,24 @@ def _plan(problem: Problem, arrays: dict[str, Array]) -> Plan:
         for name, one in arrays.items()
     }
     layout = "channels last" if last else "NCHW"
-    how = layout + (", default options" if sampled else ", cheap options")
+    how = f"{layout}, {_compiler(path, sampled)}"
     notes = (how, *said.notes, *["gradient by jax.vjp"] * bool(problem.grad))
     options = "" if sampled else f", compiler_options={CHEAP!r}"
-    source = f"{functions(problem, said, list(operands))}run = jax.jit(call{options})"
+    made = "call" if path == "eager" else f"jax.jit(call{options})"
+    source = f"{functions(problem, said, list(operands))}run = {made}"
     move = MOVED.get(problem.answers[0]) if last else None
     if given_last and problem.answers[0] != "dw":
         move = None
     elif move and problem.unbatched:
         move = (-1, 0)
     return Plan(source, operands, move, "; ".join(notes), said.recipe, layout)
+
+
+def _compiler(path: str, sampled: bool) -> str:
+    if path == "eager":
+        return "without jax.jit"
+    options = "default options" if sampled else "cheap options"
+    return f"{options}, highest precision" if path == "highest" else options
 
 
 def _movable(problem: Problem) -> bool:

@@ -1,13 +1,13 @@
 """Problems written as nodes of ONNX, by its operator documentation; nothing here is measured.
 
-`Unsupported` where one node has no way to say the problem. The operators are those of opset 22;
-https://onnx.ai/onnx/operators/ has a page for each.
+`Unsupported` where one node has no way to say the problem. The operators are those of opset 22,
+or of an older one that is asked for; https://onnx.ai/onnx/operators/ has a page for each.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,20 @@ from convformance.backend import Unsupported
 from convformance.backends.source import call, full_in_numbers
 from convformance.problem import Problem, default_of
 
+OPSET = 22  # the last in which one of the operators changed
+# What an operator has had from which opset on; what stands here not it has had from the first.
+SINCE = {
+    "MaxUnpool": 9,
+    "Col2Im": 18,
+    "MaxPool indices": 8,
+    "MaxPool ceil_mode": 10,
+    "MaxPool dilations": 10,
+    "AveragePool count_include_pad": 7,
+    "AveragePool ceil_mode": 10,
+    "AveragePool dilations": 19,
+    "LpPool ceil_mode": 18,
+    "LpPool dilations": 18,
+}
 LACKING = {
     "input_dilation": "holes in the input",
     "batch_groups": "batch groups",
@@ -33,7 +47,38 @@ class Call:
     recipe: bool = False
 
 
-def written(problem: Problem) -> Call:
+@dataclass(frozen=True)
+class Node:
+    """One node, before it is text."""
+
+    kind: str
+    inputs: Sequence[str]
+    outputs: Sequence[str]
+    options: Mapping[str, Any]
+
+    def line(self, opset: int) -> str:
+        """Write the node as that opset has it; raise `Unsupported` where it has it not."""
+        for name in ("", *self.outputs, *self.options):
+            part = f"{self.kind} {name}".rstrip()
+            if opset < SINCE.get(part, 1) and not self._is_left_out(name):
+                raise Unsupported(f"opset {opset} has no {part}: opset {SINCE[part]} brought it")
+        options = {
+            name: value
+            for name, value in self.options.items()
+            if opset >= SINCE.get(f"{self.kind} {name}", 1)
+        }
+        names = [repr(self.kind), repr(list(self.inputs)), repr(list(self.outputs))]
+        return call("onnx.helper.make_node", *names, **options)
+
+    def _is_left_out(self, name: str) -> bool:
+        """Whether the attribute says what its absence says."""
+        if name not in self.options:
+            return False
+        value = self.options[name]
+        return all(step == 1 for step in value) if isinstance(value, list) else value == 0
+
+
+def written(problem: Problem, opset: int = OPSET) -> Call:
     """Write the node that says the problem; raise `Unsupported` where there is none."""
     if problem.op not in _NODES:
         raise Unsupported(f"ONNX has no operator for {problem.op}")
@@ -42,13 +87,14 @@ def written(problem: Problem) -> Call:
     for name, words in LACKING.items():
         if getattr(problem, name) != default_of(name, problem.rank):
             raise Unsupported(f"a node of ONNX lacks {words}")
-    lines = _NODES[problem.op](full_in_numbers(problem))
-    return Call(tuple(lines), recipe=len(lines) > 1)
+    nodes = _NODES[problem.op](full_in_numbers(problem))
+    return Call(tuple(node.line(opset) for node in nodes), recipe=len(nodes) > 1)
 
 
-def _node(kind: str, inputs: Sequence[str], outputs: Sequence[str] = ("y",), **options: Any) -> str:
-    names = [repr(kind), repr(list(inputs)), repr(list(outputs))]
-    return call("onnx.helper.make_node", *names, **options)
+def _node(
+    kind: str, inputs: Sequence[str], outputs: Sequence[str] = ("y",), **options: Any
+) -> Node:
+    return Node(kind, inputs, outputs, options)
 
 
 def _sliding(problem: Problem) -> dict[str, Any]:
@@ -79,20 +125,20 @@ def _given(problem: Problem) -> list[str]:
     return ["x", "w", *["bias"] * problem.bias]
 
 
-def _conv(problem: Problem) -> list[str]:
+def _conv(problem: Problem) -> list[Node]:
     return [_node("Conv", _given(problem), **_sliding(problem), group=problem.groups)]
 
 
-def _depthwise(problem: Problem) -> list[str]:
-    return [_node("Conv", ["x", "w"], **_sliding(problem), group=problem.x[1])]
+def _depthwise(problem: Problem) -> list[Node]:
+    return [_node("Conv", ["x", "w"], **_sliding(problem), group=problem.w[0])]
 
 
-def _separable(problem: Problem) -> list[str]:
-    between = _node("Conv", ["x", "w"], ["between"], **_sliding(problem), group=problem.x[1])
+def _separable(problem: Problem) -> list[Node]:
+    between = _node("Conv", ["x", "w"], ["between"], **_sliding(problem), group=problem.w[0])
     return [between, _node("Conv", ["between", "pointwise"], kernel_shape=[1] * problem.rank)]
 
 
-def _conv_transpose(problem: Problem) -> list[str]:
+def _conv_transpose(problem: Problem) -> list[Node]:
     same = isinstance(problem.padding, str) and problem.padding.startswith("same")
     if same and any(problem.output_padding):
         raise Unsupported(
@@ -103,8 +149,8 @@ def _conv_transpose(problem: Problem) -> list[str]:
     return [_node("ConvTranspose", _given(problem), **options, group=problem.groups)]
 
 
-def _pool(kind: str, **own: str) -> Callable[[Problem], list[str]]:
-    def written_node(problem: Problem) -> list[str]:
+def _pool(kind: str, **own: str) -> Callable[[Problem], list[Node]]:
+    def written_node(problem: Problem) -> list[Node]:
         options = _sliding(problem) | {"ceil_mode": int(problem.ceil_mode)}
         options |= {name: _number(getattr(problem, one)) for name, one in own.items()}
         return [_node(kind, ["x"], problem.answers, **options)]
@@ -118,11 +164,11 @@ def _number(value: float) -> int:
     return int(value)
 
 
-def _global(kind: str) -> Callable[[Problem], list[str]]:
+def _global(kind: str) -> Callable[[Problem], list[Node]]:
     return lambda problem: [_node(kind, ["x"])]
 
 
-def _max_unpool(problem: Problem) -> list[str]:
+def _max_unpool(problem: Problem) -> list[Node]:
     options = _sliding(problem)
     if "auto_pad" in options:
         raise Unsupported("MaxUnpool has pads in numbers alone")
@@ -131,7 +177,7 @@ def _max_unpool(problem: Problem) -> list[str]:
     return [_node("MaxUnpool", given, **options)]
 
 
-def _fold(problem: Problem) -> list[str]:
+def _fold(problem: Problem) -> list[Node]:
     options = _sliding(problem)
     if "auto_pad" in options:
         raise Unsupported("Col2Im has pads in numbers alone")
@@ -139,7 +185,7 @@ def _fold(problem: Problem) -> list[str]:
     return [_node("Col2Im", ["x", "image_shape", "block_shape"], **options)]
 
 
-_NODES: dict[str, Callable[[Problem], list[str]]] = {
+_NODES: dict[str, Callable[[Problem], list[Node]]] = {
     "conv": _conv,
     "conv1x1": _conv,
     "conv_transpose": _conv_transpose,

@@ -19,6 +19,7 @@ import numpy as np
 from convformance.backend import Array, Arrays, Result, Unsupported
 from convformance.backends.source import execute, full_in_numbers, nested
 from convformance.backends.tensorflow_calls import written
+from convformance.backends.tensorflow_paths import MARKS, ONEDNN, along, prepare
 from convformance.backends.tensorflow_pools import batch_in_index, unpooled
 from convformance.backends.tensorflow_sums import accumulators, halves_of_onednn
 from convformance.problem import EXTRAS, Problem
@@ -29,16 +30,19 @@ class TensorFlowBackend:
     """tf.nn's convolutions and pools, gradients by tf.GradientTape, and layers of Keras."""
 
     name = "tensorflow"
+    variants: ClassVar[dict[str, dict[str, str]]] = {path: {"path": path} for path in MARKS}
     knows: ClassVar[frozenset[str]] = frozenset({*EXTRAS, "padding"})
     threads = "TensorFlow takes its number of threads before its first call, and not after it"
 
-    def __init__(self) -> None:
+    def __init__(self, path: str = "") -> None:
+        prepare(path)
+        self._path = path
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         with _silent_stderr():
             import tensorflow as tf
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
         self._tf: Any = tf
-        self._onednn = os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "0"
+        self._onednn = os.environ.get(ONEDNN) != "0"
         self.version: str = tf.__version__
         self.libraries = {
             "tensorflow": self.version,
@@ -52,7 +56,8 @@ class TensorFlowBackend:
 
     def run(self, problem: Problem, arrays: dict[str, Array]) -> Result:
         """Return NCHW arrays in the dtype that TensorFlow gave."""
-        call, problem = written(problem), full_in_numbers(problem)
+        call = along(self._path, problem, written(problem), arrays)
+        problem = full_in_numbers(problem)
         self._check_layers(call.lines)
         inputs = {name: self._tf.constant(one) for name, one in moved(problem, arrays).items()}
         scope = execute("\n".join(call.lines), {"tf": self._tf, **inputs})
@@ -67,7 +72,8 @@ class TensorFlowBackend:
 
     def script(self, problem: Problem, arrays: Arrays) -> str:
         """Return a script that repeats the call of `run` and prints what it gives, NHWC."""
-        lines, problem = written(problem).lines, full_in_numbers(problem)
+        lines = along(self._path, problem, written(problem), arrays).lines
+        problem = full_in_numbers(problem)
         constants = [
             f"{name} = tf.constant({_values(one)}, tf.{one.dtype.name}, shape={one.shape})"
             for name, one in moved(problem, arrays).items()

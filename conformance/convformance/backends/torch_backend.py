@@ -13,7 +13,8 @@ import numpy as np
 
 from convformance.backend import Array, Arrays, Result, Unsupported
 from convformance.backends.source import execute, nested
-from convformance.backends.torch_calls import written
+from convformance.backends.torch_calls import Call, written
+from convformance.backends.torch_paths import PATHS
 from convformance.problem import EXTRAS, Problem
 
 _IMPORTS = "import torch\nimport torch.nn.functional as F\n"
@@ -57,13 +58,16 @@ WITHOUT_ONEDNN = {
 
 
 class TorchBackend:
-    """torch.nn.functional with tensors in main memory and default flags."""
+    """torch.nn.functional with tensors in main memory; default flags, or another of its paths."""
 
     name = "torch"
+    variants: ClassVar[dict[str, dict[str, str]]] = {path: {"path": path} for path in PATHS}
     knows: ClassVar[frozenset[str]] = frozenset({*EXTRAS, "padding"})
 
-    def __init__(self) -> None:
+    def __init__(self, path: str = "") -> None:
         import torch
+
+        self._path = PATHS.get(path)
 
         full = str(torch.__version__)
         self._torch: Any = torch
@@ -76,7 +80,7 @@ class TorchBackend:
         """Return the problem's answers; torch's own exceptions pass through."""
         if problem.memory == "reversed":
             raise Unsupported("torch tensors have no negative strides")
-        call = written(problem)
+        call = self._written(problem)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's advice on speed is no answer
             names = {name: self._tensor(array) for name, array in arrays.items()}
@@ -84,16 +88,20 @@ class TorchBackend:
             scope = execute(call.source, names)
         outputs = {name: self._array(scope[name]) for name in problem.answers}
         order = "NHWC" if problem.layout == "channels_last" else "NCHW"
-        how = f"CPU, {order}, default flags"
+        how = f"CPU, {order}" if self._path else f"CPU, {order}, default flags"
         return Result(outputs, f"{how}; {call.note}" if call.note else how, call.recipe)
 
     def script(self, problem: Problem, arrays: Arrays) -> str:
         """Return a program that makes the same arrays and repeats the call of `run`."""
         lines = [f"{name} = {_literal(array)}\n" for name, array in arrays.items()]
-        lines.append(written(problem).source)
+        lines.append(self._written(problem).source)
         lines += [f"print({name})\n" for name in problem.answers]
         body = "".join(lines)
         return (_NON_FINITE if "inf" in body or "nan" in body else "") + _IMPORTS + body
+
+    def _written(self, problem: Problem) -> Call:
+        call = written(problem)
+        return self._path(problem, call) if self._path else call
 
     @contextmanager
     def threads(self, n: int) -> Iterator[None]:

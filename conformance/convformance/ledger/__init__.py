@@ -4,7 +4,9 @@ An entry says which backend and versions, which op, clause and verdict, what kin
 it is (bug, limitation or documented difference), why in a sentence, a link where upstream
 speaks of it, and a case line that shows it. `message` is a regular expression that the
 framework's words must contain; `dtypes` and `when` narrow an entry further, `also` names
-clauses that the same deviation may show as. An entry with `processor` features occurs only
+clauses that the same deviation may show as. An entry speaks of every variant of its backend, as
+torch[channels_last], but need not occur there; one with `variants` speaks of those alone, and must.
+An entry with `processor` features occurs only
 on a processor that has them all, and none that stands behind "not "; `flaky` says why an entry
 may not occur in a run (memory that is read before it is written): such an entry is never called
 stale.
@@ -24,6 +26,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from convformance.problem import DTYPES, Case, Problem
+from convformance.registry import parted
 from convformance.sizes import axes_of
 from convformance.verdict import Kind, Verdict
 from convoracle import CLAUSES
@@ -97,6 +100,12 @@ class Entry:
     also: Sequence[str] = ()
     processor: Sequence[str] = ()
     flaky: str = ""
+    variants: Sequence[str] = ()
+
+    def tells_of(self, backend: str) -> bool:
+        """Whether the entry speaks of the backend, which may be a variant."""
+        base, variant = parted(backend)
+        return base == self.backend and (not self.variants or variant in self.variants)
 
     def covers(self, backend: str, version: str) -> bool:
         """Whether the entry speaks of this release."""
@@ -104,7 +113,7 @@ class Entry:
             found = Version(version)
         except InvalidVersion:
             return False
-        return backend == self.backend and SpecifierSet(self.versions).contains(
+        return self.tells_of(backend) and SpecifierSet(self.versions).contains(
             found, prereleases=True
         )
 
@@ -130,8 +139,10 @@ class Entry:
         of_gradients = any(fact.startswith("gradient") for fact in self.when)
         return of_gradients == bool(problem.grad) or bool(self.message)
 
-    def must_occur(self, features: frozenset[str]) -> bool:
-        """Whether a run that does not show the entry makes it stale."""
+    def must_occur(self, backend: str, features: frozenset[str]) -> bool:
+        """Whether a run of the backend that does not show the entry makes it stale."""
+        if parted(backend)[1] and not self.variants:
+            return False
         lacking = {name.removeprefix(NOT) for name in self.processor if name.startswith(NOT)}
         needed = {name for name in self.processor if not name.startswith(NOT)}
         return not self.flaky and needed <= features and not lacking & features
@@ -148,7 +159,7 @@ def load(backend: str, version: str) -> tuple[Entry, ...]:
 
 def load_of(backend: str) -> tuple[Entry, ...]:
     """Return the entries of a backend that speak of any release, in file order."""
-    return tuple(entry for entry in load_all() if entry.backend == backend)
+    return tuple(entry for entry in load_all() if entry.tells_of(backend))
 
 
 def load_all() -> tuple[Entry, ...]:

@@ -1,0 +1,201 @@
+"""Variants of PyTorch, JAX and TensorFlow: each really takes its path, and says so."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convformance.backend import Unsupported
+from convformance.bench import Bench
+from convformance.problem import Case
+from convformance.registry import BackendError, make_backend, variants_of
+from convformance.verdict import Kind
+
+CONV = "conv x=2x3x6x6 w=4x3x3x3 float32 fill=integers#1"
+HALF = CONV.replace("float32", "bfloat16")
+CASES = {
+    "conv": CONV,
+    "conv bias": CONV.replace(" float32", " bias float32"),
+    "dx": CONV.replace(" float32", " grad=x float32"),
+    "dw": CONV.replace(" float32", " grad=w float32"),
+    "volume": "conv x=1x2x4x4x4 w=3x2x2x2x2 float32 fill=integers#1",
+    "transposed": "conv_transpose x=1x3x4x4 w=3x2x3x3 stride=2x2 float32 fill=integers#1",
+    "maximum": "max_pool x=1x3x6x6 kernel=2x2 stride=2x2 float32 fill=integers#1",
+    "average": "avg_pool x=1x3x6x6 kernel=3x3 padding=1x1 float32 fill=integers#1",
+    "half": HALF,
+}
+
+
+def problem_of(line):
+    return Case.parse(line).problem
+
+
+@pytest.fixture
+def heard(monkeypatch):
+    """Call F.conv2d through what is returned, which notes what `look` sees at each call."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed (extra: torch)")
+    seen, plain = [], torch.nn.functional.conv2d
+
+    def hear(look: Callable):
+        def conv2d(*arguments, **options):
+            seen.append(look(torch, *arguments))
+            return plain(*arguments, **options)
+
+        monkeypatch.setattr(torch.nn.functional, "conv2d", conv2d)
+        return seen
+
+    return hear
+
+
+def answered(name, line):
+    backend = make_backend(name)
+    examined = Bench(backend).examine(Case.parse(line))
+    assert examined.verdict.kind is Kind.AGREES, examined.verdict.message
+    return backend
+
+
+def is_last(torch, array, *_):
+    return array.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_channels_last_is_the_format_of_what_torch_is_given(heard):
+    seen = heard(is_last)
+    answered("torch", CONV)
+    answered("torch[channels_last]", CONV)
+    assert seen == [False, True]
+
+
+def test_no_onednn_turns_it_off_for_the_call_alone(heard):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed (extra: torch)")
+    seen = heard(lambda torch, *_: torch.backends.mkldnn.enabled)
+    answered("torch", CONV)
+    answered("torch[no_onednn]", CONV)
+    assert seen == [True, False]
+    assert torch.backends.mkldnn.enabled
+
+
+def test_one_thread_is_one_thread(heard):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed (extra: torch)")
+    before = torch.get_num_threads()
+    seen = heard(lambda torch, *_: torch.get_num_threads())
+    try:
+        torch.set_num_threads(2)
+        answered("torch", CONV)
+        answered("torch[one_thread]", CONV)
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [2, 1]
+
+
+def test_autocast_is_given_float32_and_gives_bfloat16(heard):
+    seen = heard(lambda torch, array, *_: str(array.dtype))
+    answered("torch", HALF)
+    answered("torch[autocast]", HALF)
+    assert seen == ["torch.bfloat16", "torch.float32"]
+
+
+@pytest.mark.parametrize("path", ["channels_last", "no_onednn", "one_thread"])
+@pytest.mark.parametrize("case", CASES)
+def test_a_path_of_torch_answers_what_torch_does(path, case):
+    pytest.importorskip("torch", reason="PyTorch is not installed (extra: torch)")
+    answered(f"torch[{path}]", CASES[case])
+
+
+def test_a_script_of_a_path_runs_and_prints_what_the_path_gives():
+    pytest.importorskip("torch", reason="PyTorch is not installed (extra: torch)")
+    backend, problem = make_backend("torch[channels_last]"), problem_of(CONV)
+    arrays = {"x": np.ones(problem.x, np.float32), "w": np.ones(problem.w, np.float32)}
+    text = backend.script(problem, arrays)
+    assert "memory_format=torch.channels_last)" in text
+    run = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
+    assert "27." in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("torch[export]", "torch.export.export(Called(), (x, w,)).module()"),
+        ("torch[compile]", "torch.compile(call, dynamic=False)"),
+    ],
+)
+def test_a_compiler_gets_a_share_of_the_problems(name, said):
+    """Whole sizes decide which, so that a run of the same seed asks the same."""
+    pytest.importorskip("torch", reason="PyTorch is not installed (extra: torch)")
+    backend, asked = make_backend(name), []
+    for size in range(3, 400):
+        problem = problem_of(f"conv x=1x1x{size} w=1x1x2 float32 fill=integers#0")
+        try:
+            text = backend.script(problem, {"x": np.ones(problem.x), "w": np.ones(problem.w)})
+        except Unsupported:
+            continue
+        assert said in text
+        asked.append(size)
+    assert 0 < len(asked) < 397 / 6
+
+
+def test_torch_export_runs_the_traced_program():
+    pytest.importorskip("torch", reason="PyTorch is not installed (extra: torch)")
+    backend = make_backend("torch[export]")
+    for size in range(3, 40):
+        case = Case.parse(f"conv x=1x1x{size} w=1x1x2 float32 fill=integers#0")
+        verdict = Bench(backend).examine(case).verdict
+        if verdict.kind is Kind.AGREES:
+            return
+    pytest.fail("none of 37 problems is in its share")
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("default_options", "NCHW, default options"),
+        ("eager", "channels last, without jax.jit"),
+        ("highest", "channels last, cheap options, highest precision"),
+    ],
+)
+def test_a_path_of_jax_answers_and_says_which_it_is(path, said):
+    pytest.importorskip("jax", reason="JAX is not installed (extra: jax)")
+    name = f"jax[{path}]"
+    backend = answered(name, CASES["average"])
+    answered(name, CASES["dx"])
+    problem = problem_of(CONV)
+    arrays = {"x": np.ones(problem.x, np.float32), "w": np.ones(problem.w, np.float32)}
+    text = backend.script(problem, arrays)
+    assert f"# {said}" in text
+    assert ("jax.jit" in text.partition(said)[2]) == (path != "eager")
+    assert ("jax_default_matmul_precision" in text) == (path == "highest")
+
+
+@pytest.mark.parametrize("path", ["function", "xla"])
+def test_a_path_of_tensorflow_is_a_graph(path):
+    pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra: tensorflow)")
+    backend, asked = make_backend(f"tensorflow[{path}]"), 0
+    for size in range(3, 40):
+        case = Case.parse(f"conv x=1x1x{size} w=1x1x2 float32 fill=integers#0")
+        verdict = Bench(backend).examine(case).verdict
+        asked += verdict.kind is Kind.AGREES
+        assert verdict.kind in (Kind.AGREES, Kind.UNSUPPORTED), verdict.message
+    assert 0 < asked < 37
+
+
+def test_onednn_is_off_in_a_process_of_its_own_or_refused():
+    pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra: tensorflow)")
+    code = (
+        "import os\nfrom convformance.registry import make_backend\n"
+        "made = make_backend('tensorflow[no_onednn]')\n"
+        "print(made.name, made._onednn, os.environ['TF_ENABLE_ONEDNN_OPTS'])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["tensorflow[no_onednn]", "False", "0"]
+    make_backend("tensorflow")  # which is on here
+    with pytest.raises(BackendError, match="read when TensorFlow is imported"):
+        make_backend("tensorflow[no_onednn]")
+
+
+def test_documents_name_every_variant():
+    page = (Path(__file__).parents[2] / "docs/backends.md").read_text(encoding="utf-8")
+    for name in ("torch", "jax", "tensorflow"):
+        assert variants_of(name)
+        assert all(f"| `{one}` |" in page for one in variants_of(name))
