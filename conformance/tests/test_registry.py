@@ -50,14 +50,6 @@ def test_a_variant_calls_the_class_with_its_arguments():
     assert (plain.name, plain.way) == ("two ways", "plain")
 
 
-def test_a_variant_goes_through_the_process_of_its_own():
-    backend = Isolated("wild_backends:TwoWays[slow]")
-    try:
-        assert backend.name == "two ways[slow]"
-    finally:
-        backend.close()
-
-
 @pytest.mark.parametrize(
     ("name", "known"),
     [

@@ -34,6 +34,10 @@ def start(monkeypatch):
         one.close()
 
 
+def test_a_variant_goes_to_the_process_by_its_name(start):
+    assert start("TwoWays[slow]").name == "two ways[slow]"
+
+
 def test_an_answer_comes_through_as_it_is(start):
     backend = start("Tame")
     assert (backend.name, backend.version) == ("tame", "1")
