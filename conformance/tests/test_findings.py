@@ -28,7 +28,7 @@ def test_a_script_prints_what_stands_below_it(title: str) -> None:
     missing = sorted(name for name in imported if find_spec(name) is None)
     if missing:
         pytest.skip(f"{', '.join(missing)} is not installed")
-    assert imported <= {"numpy", "onnx", "onnxruntime", "scipy"}
+    assert imported <= {"numpy", "onnx", "onnxruntime", "scipy", "torch"}
     ran = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
     )
@@ -37,7 +37,7 @@ def test_a_script_prints_what_stands_below_it(title: str) -> None:
 
 @pytest.mark.parametrize("title", FINDINGS)
 def test_a_finding_has_the_line_of_a_case(title: str) -> None:
-    command = r"^    convformance case '(.+)' --backend (\w+)$"
+    command = r"^    convformance case '(.+)' --backend '?(\w+)(?:\[\w+\]')?$"
     ((line, backend),) = re.findall(command, FINDINGS[title], flags=re.M)
     assert Case.parse(line).line == line
     assert title.startswith(f"{backend}: ")

@@ -157,6 +157,7 @@ def test_an_entry_speaks_of_gradients_if_it_says_so_or_the_refusal_does(values, 
 
 
 FACT_LINES = {
+    "batch of 16": ("conv x=16x1x4 w=1x1x1", "conv x=15x1x4 w=1x1x1"),
     "batch grouped": (
         "conv x=2x1x1 w=2x1x1 batch_groups=2 float32",
         "conv x=2x1x1 w=2x1x1 float32",

@@ -73,7 +73,7 @@ class TorchBackend:
         self._torch: Any = torch
         self.version = full.partition("+")[0]
         self.libraries = {"torch": full, "numpy": np.__version__}
-        takes_bfloat16 = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        takes_bfloat16 = path != "no_onednn" and torch.ops.mkldnn._is_mkldnn_bf16_supported()
         self.accumulators = ACCUMULATORS | ({} if takes_bfloat16 else WITHOUT_ONEDNN)
 
     def run(self, problem: Problem, arrays: Arrays) -> Result:

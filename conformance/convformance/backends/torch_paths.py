@@ -24,6 +24,8 @@ def channels_last(problem: Problem, call: Call) -> Call:
     """Have every array of four or five axes in the memory format with channels innermost."""
     if problem.layout == "channels_last" or problem.unbatched:
         raise Unsupported("the memory format is of arrays with a batch and channels second")
+    if problem.op == "fold":
+        raise Unsupported("the columns of a fold have no memory format")
     if problem.rank not in (2, 3):
         raise Unsupported("a memory format with channels last has 2 or 3 spatial axes")
     names = ["x", *["w"] * _has_full_weight(problem), *["dy"] * bool(problem.grad)]

@@ -35,6 +35,7 @@ KINDS = ("bug", "limitation", "documented difference")
 NOT = "not "  # before a processor's feature: where the processor has it, other kernels are chosen
 # Facts about a problem that an entry's `when` may ask for.
 FACTS: Mapping[str, Any] = {
+    "batch of 16": lambda problem: problem.x[0] >= 16 and not problem.unbatched,
     "batch grouped": lambda problem: problem.batch_groups > 1,
     "biased": lambda problem: problem.bias,
     "ceil_mode": lambda problem: problem.ceil_mode,
