@@ -88,11 +88,17 @@ def make_backend(name: str) -> Backend:
 
 def _options(base: str, variant: str, target: Any) -> Mapping[str, Any]:
     """Return the keyword arguments of a variant; raise `BackendError` if there is none such."""
-    variants: Mapping[str, Mapping[str, Any]] = getattr(target, "variants", {})
+    variants = getattr(target, "variants", {})
+    named = isinstance(variants, Mapping) and all(
+        isinstance(name, str) and isinstance(options, Mapping) for name, options in variants.items()
+    )
+    if not named:
+        raise BackendError(f"backend {base!r}: its variants must be {{name: keyword arguments}}")
     if variant not in variants or not isinstance(target, type):
         known = ", ".join(variants) or "none"
         raise BackendError(f"backend {base!r} has no variant {variant!r}; variants: {known}")
-    return variants[variant]
+    options: Mapping[str, Any] = variants[variant]
+    return options
 
 
 def variants_of(name: str) -> tuple[str, ...]:
@@ -105,7 +111,8 @@ def variants_of(name: str) -> tuple[str, ...]:
         target = getattr(_imported(name, module_name), attribute, None)
     except BackendError:
         return ()
-    return tuple(f"{name}[{one}]" for one in getattr(target, "variants", {}))
+    variants = getattr(target, "variants", {})
+    return tuple(f"{name}[{one}]" for one in variants if isinstance(variants, Mapping))
 
 
 def is_file(module_name: str) -> bool:

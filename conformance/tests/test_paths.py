@@ -88,6 +88,14 @@ def test_one_thread_is_one_thread(heard):
     finally:
         torch.set_num_threads(before)
     assert seen == [2, 1]
+    assert make_backend("torch[one_thread]").threads == "this path has one thread"
+
+
+def test_sums_without_onednn_have_their_own_bounds():
+    pytest.importorskip("torch", reason="PyTorch is not installed (extra: torch)")
+    line = "conv_transpose x=1x32x6x6 w=32x2x5x5 bfloat16 fill=real#0"
+    answered("torch[no_onednn]", line)
+    assert make_backend("torch[no_onednn]").accumulators["conv_transpose bfloat16"] == "bfloat16"
 
 
 def test_autocast_is_given_float32_and_gives_bfloat16(heard):

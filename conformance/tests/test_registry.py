@@ -66,6 +66,11 @@ def test_a_variant_that_is_not_there_is_told_with_those_that_are(name, known):
     assert str(caught.value) == f"backend {base!r} has no variant {variant!r}; variants: {known}"
 
 
+def test_variants_without_arguments_are_told():
+    with pytest.raises(BackendError, match=r"its variants must be \{name: keyword arguments\}"):
+        make_backend("wild_backends:Listed[fast]")
+
+
 def test_the_variants_of_a_registered_backend_are_listed():
     assert variants_of("numpy") == ()
     assert "torch[channels_last]" in variants_of("torch")

@@ -30,6 +30,12 @@ class TwoWays(Tame):
         self.way = way
 
 
+class Listed(Tame):
+    """Its variants have no arguments."""
+
+    variants = ("fast", "slow")
+
+
 class Dying(Tame):
     """Ends the process, with a last word, on a depthwise convolution."""
 

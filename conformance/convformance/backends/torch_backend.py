@@ -68,6 +68,8 @@ class TorchBackend:
         import torch
 
         self._path = PATHS.get(path)
+        if path == "one_thread":
+            self.threads = "this path has one thread"  # type: ignore[method-assign, assignment]
 
         full = str(torch.__version__)
         self._torch: Any = torch

@@ -42,7 +42,7 @@ def no_onednn(problem: Problem, call: Call) -> Call:
 
 
 def one_thread(problem: Problem, call: Call) -> Call:
-    """Have one thread."""
+    """Have one thread, from now on in the whole process."""
     return _noted(call, f"torch.set_num_threads(1)\n{call.source}", "one thread")
 
 
