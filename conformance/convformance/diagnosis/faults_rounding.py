@@ -12,6 +12,7 @@ from convformance.bounds import accuracy_bound
 from convformance.diagnosis.faults import after, rounding
 from convformance.diagnosis.faults_values import AVERAGES
 from convformance.expect import Expectation, elements, expectation
+from convformance.problem import Problem
 from convoracle.exact import FORMATS, exact_sum, is_finite
 
 
@@ -26,6 +27,8 @@ def _(expected: Expectation, arrays: Arrays, got: Arrays, sums: str) -> bool | N
     bare_arrays = {name: array for name, array in arrays.items() if name != "bias"}
     bare = expectation(replace(problem, bias=False), bare_arrays)
     unit = FORMATS[expected.operation.dtype].unit
+    if _adds_exactly(problem, arrays, unit):
+        return None  # whole numbers leave no room for a rounding
     found = y[expected.selector].astype(np.float64)
     for i, (place, exact) in enumerate(zip(expected.positions, expected.exact, strict=True)):
         if not is_finite(exact) or not np.isfinite(found[i]):
@@ -34,6 +37,17 @@ def _(expected: Expectation, arrays: Arrays, got: Arrays, sums: str) -> bool | N
         if off > accuracy_bound(bare.problem, bare.operation, place, sums) + unit * element:
             return False
     return True
+
+
+def _adds_exactly(problem: Problem, arrays: Arrays, unit: Fraction) -> bool:
+    """Whether all are whole numbers whose sums, in any order, the dtype holds exactly."""
+    sizes = {name: np.abs(array.astype(np.float64)) for name, array in arrays.items()}
+    if not all(np.isfinite(one).all() and (one % 1 == 0).all() for one in sizes.values()):
+        return False
+    largest = expectation(
+        problem, {name: one.astype(arrays[name].dtype) for name, one in sizes.items()}
+    )
+    return all(is_finite(exact) and Fraction(exact) * unit <= 1 for exact in largest.exact)
 
 
 @after("averaged by axis", "one axis is averaged after the other, and each average is rounded")
