@@ -114,8 +114,17 @@ def test_same_padding_of_a_transposed_convolution_keeps_its_size(
 
 def test_more_output_padding_than_onnx_has_is_unsupported() -> None:
     line = "conv_transpose x=1x1x2 w=1x1x1 stride=3 padding=same output_padding=1 float32"
-    with pytest.raises(Unsupported, match="output_padding of ONNX is below the stride"):
+    with pytest.raises(Unsupported, match="output_padding of ONNX is below the stride or the dilation"):
         with_pads(Problem.parse(line))
+
+
+def test_output_padding_of_onnx_may_be_below_the_dilation_alone() -> None:
+    """5 - 4 + 2 = 3 elements are added at stride 2: below the dilation 4, which is enough."""
+    line = "conv_transpose x=1x1x2 w=1x1x1 stride=2 padding=same dilation=4 output_padding=2 float32"
+    problem = Problem.parse(line)
+    numbers = with_pads(problem)
+    assert problem.stride[0] <= numbers.output_padding[0] < problem.dilation[0]
+    assert axes_of(numbers)[0].size == axes_of(problem)[0].size
 
 
 def test_an_invalid_problem_keeps_what_is_wrong_with_it() -> None:
