@@ -13,6 +13,7 @@ from convformance.expect import Expectation, numpy_dtype
 from convformance.margins import error, margins
 from convformance.named import BOUNDED
 from convformance.problem import Case, Problem
+from convformance.tells import Place, in_common
 from convformance.verdict import Kind, Verdict
 from convoracle import InvalidProblem
 from convoracle.exact import FORMATS, PARTS
@@ -30,7 +31,6 @@ SIZED = {  # the clause that a wrong shape contradicts, where it is not the numb
     "fold": "fold.sum",
 }
 NEEDLESS_NAN = ", each NaN where none is due"
-Place = tuple[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
@@ -108,8 +108,11 @@ def _judge_meaning(trial: Trial, expected: Expectation) -> Verdict:
     if not wrong:
         return Verdict(Kind.AGREES, compared=compared)
     text = f"{len(wrong)} of {compared} compared elements differ"
+    accumulator = accumulator_of(trial.case.problem, trial.accumulators)
     if needless_nan(trial, wrong):
         text += NEEDLESS_NAN
+    else:
+        text += in_common(expected, trial.outcome.arrays, wrong, accumulator)
     return Verdict(Kind.VALUE, "", text, wrong=tuple(wrong), compared=compared)
 
 

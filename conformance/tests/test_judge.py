@@ -17,6 +17,7 @@ from convformance.fills import make_arrays
 from convformance.judge import Trial, accumulator_of, judge
 from convformance.margins import Margins, in_bounds
 from convformance.problem import Case
+from convformance.tells import ROUNDED
 from convformance.verdict import Kind, Verdict
 from convoracle import InvalidProblem
 
@@ -95,7 +96,7 @@ def test_one_unit_in_the_last_place_is_a_difference():
     found = verdict(LINE, y=y)
     assert found.kind is Kind.VALUE
     assert found.wrong == (("y", (0, 0, 2)),)
-    assert found.message == "1 of 4 compared elements differ"
+    assert found.message == "1 of 4 compared elements differ" + ROUNDED
 
 
 def test_nan_equals_nan_and_nothing_else():

@@ -114,8 +114,17 @@ def test_same_padding_of_a_transposed_convolution_keeps_its_size(
 
 def test_more_output_padding_than_onnx_has_is_unsupported() -> None:
     line = "conv_transpose x=1x1x2 w=1x1x1 stride=3 padding=same output_padding=1 float32"
-    with pytest.raises(Unsupported, match="output_padding of ONNX is below the stride"):
+    with pytest.raises(Unsupported, match="output_padding of ONNX is below the stride or the dilation"):
         with_pads(Problem.parse(line))
+
+
+def test_output_padding_of_onnx_may_be_below_the_dilation_alone() -> None:
+    """4 - 3 + 2 = 3 elements are added at stride 2: below the dilation 4, which is enough."""
+    line = "conv_transpose x=1x1x2 w=1x1x1 stride=2 padding=same dilation=4 output_padding=2 float32"
+    problem = Problem.parse(line)
+    numbers = with_pads(problem)
+    assert problem.stride[0] <= numbers.output_padding[0] < problem.dilation[0]
+    assert axes_of(numbers)[0].size == axes_of(problem)[0].size
 
 
 def test_an_invalid_problem_keeps_what_is_wrong_with_it() -> None:
@@ -235,6 +244,48 @@ def test_onnxruntime_sums_float16_in_float32() -> None:
     answer = backend.run(Problem.parse("conv x=1x1x5 w=1x1x5 float16"), arrays)
     assert answer.arrays["y"].ravel().tolist() == [2052.0]
     assert backend.accumulators == {"float16": "float32"}
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_values_in_the_other_byte_order_are_unsupported_and_not_turned(name: str) -> None:
+    said = verdict(engine(name), "conv x=1x1x5 w=1x1x2 memory=byteswapped float32")
+    assert said.kind is Kind.UNSUPPORTED
+    assert "the machine's byte order" in said.message
+
+
+class Runtime:
+    """A runtime whose sessions raise that something is not implemented: when made, or when run."""
+
+    def __init__(self, real: Any, text: str, *, when_made: bool) -> None:
+        self.capi, self.SessionOptions, self.OrtValue = real.capi, real.SessionOptions, real.OrtValue
+        self._error = real.capi.onnxruntime_pybind11_state.NotImplemented(text)
+        self._when_made = when_made
+
+    def InferenceSession(self, *_: Any, **__: Any) -> Any:  # noqa: N802  onnxruntime's own name
+        if self._when_made:
+            raise self._error
+        return self
+
+    def run_with_ort_values(self, *_: Any) -> Any:
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    ("text", "when_made", "kind"),
+    [
+        ("Could not find an implementation for Conv(22)", True, Kind.UNSUPPORTED),
+        ("Could not find an implementation for Conv(22)", False, Kind.REFUSES),
+        ("this padding is not there yet", True, Kind.REFUSES),
+        ("this padding is not there yet", False, Kind.REFUSES),
+    ],
+)
+def test_only_a_node_without_a_kernel_is_unsupported(
+    monkeypatch: pytest.MonkeyPatch, text: str, when_made: bool, kind: Kind
+) -> None:
+    backend = engine("onnxruntime")
+    stub = Runtime(pytest.importorskip("onnxruntime"), text, when_made=when_made)
+    monkeypatch.setitem(vars(backend), "_runtime", stub)
+    assert verdict(backend, "conv x=1x1x5 w=1x1x2 float32").kind is kind
 
 
 def test_the_reference_evaluator_takes_bfloat16() -> None:

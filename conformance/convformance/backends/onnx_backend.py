@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from convformance.backend import Array
+from convformance.backend import Array, Unsupported
 from convformance.backends.onnx_model import VARIANTS, OnnxModel
 
 __all__ = ["VARIANTS", "OnnxBackend"]
@@ -35,10 +35,11 @@ class OnnxBackend(OnnxModel):
         from onnx.reference import ReferenceEvaluator
 
         self._onnx.checker.check_model(model, full_check=True)
-        native = {name: one.astype(one.dtype.newbyteorder("=")) for name, one in feeds.items()}
+        if not all(one.dtype.isnative for one in feeds.values()):
+            raise Unsupported("values of onnx are in the machine's byte order")
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")  # NumPy's of an overflow or of no number is no answer
-            found = ReferenceEvaluator(model).run(list(names), native)
+            found = ReferenceEvaluator(model).run(list(names), dict(feeds))
         return dict(zip(names, found, strict=True))
 
     def call(self) -> list[str]:

@@ -34,8 +34,11 @@ def with_pads(problem: Problem) -> Problem:
         else own
         for axis, spatial, own in zip(axes, problem.x[2:], problem.output_padding, strict=True)
     )
-    if any(map(int.__ge__, more, problem.stride)) and any(problem.output_padding):
-        raise Unsupported("output_padding of ONNX is below the stride; here more is to be added")
+    limits = map(max, problem.stride, problem.dilation)
+    if any(map(int.__ge__, more, limits)) and any(problem.output_padding):
+        raise Unsupported(
+            "output_padding of ONNX is below the stride or the dilation; here more is to be added"
+        )
     return replace(problem, padding=pairs, output_padding=more)
 
 

@@ -18,6 +18,7 @@ __all__ = ["VARIANTS", "OnnxRuntimeBackend"]
 
 # Without kernels of its own for float16 (it has some on ARM) a node is put between two Casts.
 ACCUMULATORS = {"float16": "float32"} if machine() in ("x86_64", "AMD64") else {}
+NO_KERNEL = "Could not find an implementation"  # of the node for this dtype, on this provider
 
 
 class OnnxRuntimeBackend(OnnxModel):
@@ -50,7 +51,10 @@ class OnnxRuntimeBackend(OnnxModel):
     def answers(
         self, model: Any, feeds: Mapping[str, Array], names: tuple[str, ...]
     ) -> dict[str, Array]:
-        """Run a model in a session of its own; what has no kernel is unsupported."""
+        """Run a model in a session of its own; a node without a kernel is unsupported.
+
+        Anything else that is not implemented is a refusal, as is all that shows in a run.
+        """
         runtime = self._runtime
         options = runtime.SessionOptions()
         options.log_severity_level = 4  # its log is no answer
@@ -60,10 +64,12 @@ class OnnxRuntimeBackend(OnnxModel):
             session = runtime.InferenceSession(
                 model.SerializeToString(), options, providers=["CPUExecutionProvider"]
             )
-            values = {name: self._value(array) for name, array in feeds.items()}
-            found = session.run_with_ort_values(list(names), values)
         except errors.NotImplemented as error:
+            if NO_KERNEL not in str(error):
+                raise
             raise Unsupported(str(error)) from None
+        values = {name: self._value(array) for name, array in feeds.items()}
+        found = session.run_with_ort_values(list(names), values)
         return {name: _array(one) for name, one in zip(names, found, strict=True)}
 
     def _value(self, array: Array) -> Any:

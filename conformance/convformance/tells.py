@@ -1,0 +1,67 @@
+"""What all differing elements have in common, where that tells one trouble from another.
+
+It ends the message of a verdict, and the ledger's entries ask for it there: a clause alone would
+also cover any other number that the same op gives.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+
+from convformance.backend import Array
+from convformance.bounds import is_exact
+from convformance.expect import Expectation
+from convformance.margins import margin
+from convoracle.exact import FORMATS
+
+INDICES_ALONE = ", indices alone"
+LOWEST_FINITE = ", each the lowest finite number where minus infinity is due"
+SAME_IN_FLOAT64 = ", each the same number in float64"
+ROUNDED = ", each by no more than the rounding of its terms"
+Place = tuple[str, tuple[int, ...]]
+
+
+def in_common(
+    expected: Expectation, arrays: Mapping[str, Array], wrong: Collection[Place], accumulator: str
+) -> str:
+    """Return the end of a message about differing places, by array name; empty if there is none."""
+    main = expected.problem.answers[0]
+    if all(name != main for name, _ in wrong):
+        return INDICES_ALONE
+    if any(name != main for name, _ in wrong):
+        return ""
+    row_of = {position: i for i, position in enumerate(expected.positions)}
+    rows = [row_of[position] for _, position in wrong]
+    found = expected.elements_of(arrays[main])
+    if expected.operation.dtype not in FORMATS:
+        return SAME_IN_FLOAT64 if _same_in_float64(expected, found, rows) else ""
+    if _lowest_finite(expected, found, rows):
+        return LOWEST_FINITE
+    return ROUNDED if _rounded(expected, found, rows, accumulator) else ""
+
+
+def _same_in_float64(expected: Expectation, found: Array, rows: Sequence[int]) -> bool:
+    return all(float(found[i]) == float(expected.y[i]) for i in rows)
+
+
+def _lowest_finite(expected: Expectation, found: Array, rows: Sequence[int]) -> bool:
+    """Whether it stands for the minus infinity of samples; what a NaN makes is another trouble."""
+    lowest = -float(FORMATS[expected.operation.dtype].largest)
+    wanted = [i for i in rows if not math.isnan(float(expected.y[i]))]
+    return bool(wanted) and all(
+        float(expected.y[i]) == -math.inf
+        and float(found[i]) == lowest
+        and bool(expected.operation.terms(expected.positions[i]))  # [max.empty] has none
+        for i in wanted
+    )
+
+
+def _rounded(
+    expected: Expectation, found: Array, rows: Sequence[int], accumulator: str
+) -> bool:
+    """Whether each would be within the bound of real numbers, where sums are rounded."""
+    return not is_exact(expected.problem) and all(
+        math.isfinite(float(found[i])) and margin(float(found[i]), expected, i, accumulator) <= 1
+        for i in rows
+    )

@@ -1,0 +1,118 @@
+"""What is known of the engines of ONNX and of SciPy hides no other wrong number."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from convformance.backend import Arrays, Result
+from convformance.backends.numpy_backend import NumpyBackend
+from convformance.bench import Bench
+from convformance.facts import core
+from convformance.ledger import Entry, load_all, load_of
+from convformance.problem import Case, Problem
+from convformance.verdict import Kind, Verdict
+
+ENGINES = ("onnxruntime", "onnx", "scipy")
+WIDE = [
+    one
+    for one in load_all()
+    if one.backend in ENGINES and one.verdict == Kind.VALUE and not (one.message or one.when)
+]
+
+
+@pytest.mark.parametrize("one", WIDE, ids=lambda one: one.id)
+def test_an_entry_without_message_or_fact_does_not_speak_of_the_core_of_its_op(one: Entry) -> None:
+    """The core clause is named where a plain problem of whole numbers comes out wrong."""
+    problem = Case.parse(one.case).problem
+    said = Verdict(Kind.VALUE, core(problem), "3 of 5 compared elements differ")
+    assert not one.matches(problem, said)
+
+
+class Doubled:
+    """A backend with another one's name that gives 2 y + 1, and indices that are one too large."""
+
+    version = "0"
+    knows = NumpyBackend.knows
+
+    def __init__(self, name: str, *, indices_alone: bool = False) -> None:
+        self.name = name
+        self._first = 0 if indices_alone else 1
+        self._right = NumpyBackend()
+
+    def run(self, problem: Problem, arrays: Arrays) -> Result:
+        result = self._right.run(problem, arrays)
+        given = {**result.arrays}
+        y = problem.answers[0]
+        if self._first:
+            given[y] = (given[y] * np.array(2, given[y].dtype) + 1).astype(given[y].dtype)
+        if "indices" in given:
+            given["indices"] = given["indices"] + 1
+        return replace(result, arrays=given)
+
+
+LINES = (
+    "conv x=1x2x5 w=2x2x2 float32",
+    "conv x=1x1x5x5 w=1x1x3x3 stride=2 padding=same dilation=2 float32",
+    "conv x=1x1x5 w=1x1x2 padding=same int64",
+    "conv1x1 x=1x2x3 w=2x2 float32",
+    "conv_transpose x=1x2x3 w=2x2x2 stride=2 float32",
+    "conv_transpose x=1x2x3 w=2x1x2 groups=2 float32",
+    "depthwise_conv x=1x2x5 w=2x1x2 float32",
+    "separable_conv x=1x2x5 w=2x1x2 pointwise=2x2 float32",
+    "max_pool x=1x1x5 kernel=2 float32",
+    "max_pool x=1x1x5 kernel=2 int8",
+    "max_pool x=1x1x5 kernel=2 int64",
+    "max_pool x=1x1x5x5 kernel=3 stride=2 padding=1 float32",
+    "max_pool x=1x1x5x5 kernel=2 stride=2 indices float32",
+    "max_pool x=1x1x4x4 kernel=2 stride=2 ceil_mode float32",
+    "avg_pool x=1x1x5 kernel=2 float32",
+    "avg_pool x=1x1x5 kernel=2 int8",
+    "avg_pool x=1x1x5x5 kernel=3 stride=2 padding=1 float32",
+    "avg_pool x=1x1x4x4 kernel=2 stride=2 ceil_mode float32",
+    "lp_pool x=1x1x5 kernel=2 p=1 float32",
+    "lp_pool x=1x1x5x5 kernel=3 padding=1 p=2 float32",
+    "lp_pool x=1x1x5 kernel=2 p=2 float16",
+    "max_unpool x=1x1x2 kernel=2 stride=2 float32",
+    "global_max_pool x=1x1x4x4 float32",
+    "global_avg_pool x=1x1x4x4 float32",
+    "fold x=1x4x2 kernel=2 output=3 float32",
+    "fold x=1x4x1 kernel=2x1 dilation=2 output=3x1 float32",
+)
+
+
+@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize("name", ENGINES)
+def test_twice_the_number_and_one_is_new_in_every_op(name: str, line: str) -> None:
+    case = Case.parse(f"{Problem.parse(line).line} fill=integers#3")
+    examined = Bench(Doubled(name), load_of(name)).examine(case)
+    assert (examined.verdict.kind, examined.entry) == (Kind.VALUE, None)
+
+
+@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize("name", ENGINES)
+def test_twice_the_number_and_one_is_new_among_special_numbers(name: str, line: str) -> None:
+    problem = Problem.parse(line)
+    if not problem.is_float:
+        pytest.skip("whole numbers have no special ones among them")
+    examined = Bench(Doubled(name), load_of(name)).examine(Case.parse(f"{line} fill=special#3"))
+    assert (examined.verdict.kind, examined.entry) == (Kind.VALUE, None)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "max_pool x=1x1x5x5 kernel=2 stride=2 indices float32",
+        "max_pool x=1x1x5 kernel=2 dilation=2 indices float32",
+    ],
+)
+@pytest.mark.parametrize("name", ["onnxruntime", "onnx"])
+def test_an_index_one_too_large_is_new_where_strides_or_dilations_are_larger(
+    name: str, line: str
+) -> None:
+    case = Case.parse(f"{Problem.parse(line).line} fill=integers#3")
+    examined = Bench(Doubled(name, indices_alone=True), load_of(name)).examine(case)
+    assert (examined.verdict.kind, examined.entry) == (Kind.VALUE, None)
+    assert examined.verdict.message.endswith("indices alone")

@@ -1,0 +1,90 @@
+"""What all differing elements have in common is told, and nothing is told of any other number."""
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from convformance.backend import Outcome
+from convformance.backends.numpy_backend import NumpyBackend
+from convformance.expect import expectation
+from convformance.fills import make_arrays
+from convformance.judge import Trial, judge
+from convformance.problem import Case
+from convformance.tells import INDICES_ALONE, LOWEST_FINITE, ROUNDED, SAME_IN_FLOAT64
+
+NAN, INF = float("nan"), float("inf")
+
+
+def told(line, x=None, **given):
+    """Return what is told beside the count, of a right answer with some arrays put in its place."""
+    case = Case.parse(line)
+    arrays = dict(make_arrays(case))
+    if x is not None:
+        arrays["x"] = np.array(x, arrays["x"].dtype).reshape(arrays["x"].shape)
+    right = dict(NumpyBackend().run(case.problem, arrays).arrays)
+    for name, values in given.items():
+        right[name] = np.array(values, right[name].dtype).reshape(right[name].shape)
+    expected = expectation(case.problem, arrays)
+    message = judge(Trial(case, expected, Outcome("arrays", right), {})).message
+    return message.partition("differ")[2]
+
+
+POOL = "max_pool x=1x1x3 kernel=2 float32 fill=integers#0"
+INDEXED = "max_pool x=1x1x3 kernel=2 indices float32 fill=integers#0"
+LOWEST = float(np.finfo(np.float32).min)
+
+
+def test_indices_alone_are_told_from_a_wrong_number_beside_them():
+    assert told(INDEXED, [1, 2, 3], indices=[0, 2]) == INDICES_ALONE
+    assert told(INDEXED, [1, 2, 3], y=[1, 3], indices=[0, 2]) == ""
+    assert told(INDEXED, [1, 2, 3], y=[1, 3]) == ""
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "text"),
+    [
+        ([-INF, -INF, 1], [LOWEST, 1], LOWEST_FINITE),
+        ([-INF, -INF, -INF], [LOWEST, LOWEST], LOWEST_FINITE),
+        ([-INF, -INF, NAN], [LOWEST, LOWEST], LOWEST_FINITE),  # a NaN that is skipped besides
+        ([-INF, -INF, 1], [LOWEST, 2], ""),
+        ([-INF, -INF, 1], [0, 1], ""),
+        ([-INF, -INF, 1], [INF, 1], ""),
+        ([NAN, 1, 1], [LOWEST, 1], ""),
+        ([LOWEST, LOWEST, 1], [-INF, 1], ""),
+    ],
+)
+def test_the_lowest_finite_number_is_told_where_minus_infinity_is_due(x, y, text):
+    assert told(POOL, x, y=y) == text
+
+
+def test_the_lowest_finite_number_is_that_of_the_dtype():
+    line = "max_pool x=1x1x2 kernel=2 bfloat16 fill=integers#0"
+    lowest = float(ml_dtypes.finfo(ml_dtypes.bfloat16).min)
+    assert told(line, [-INF, -INF], y=[lowest]) == LOWEST_FINITE
+    assert told(line, [-INF, -INF], y=[lowest / 2]) == ""
+
+
+def test_a_window_over_padding_alone_is_another_trouble():
+    """It holds no sample, so that no minus infinity was passed over."""
+    line = "max_pool x=1x1x1 kernel=1 padding=0+1 float32 fill=integers#0"
+    assert told(line, [1], y=[1, LOWEST]) == ""
+
+
+def test_whole_numbers_that_float64_takes_for_one_are_told():
+    line = "max_pool x=1x1x2 kernel=2 int64 fill=integers#0"
+    assert told(line, [-(2**63), -(2**63) + 1], y=[-(2**63)]) == SAME_IN_FLOAT64
+    assert told(line, [-(2**63), -(2**63) + 1], y=[-(2**63) + 4096]) == ""
+    assert told(line, [1, 2], y=[1]) == ""
+
+
+def test_what_rounding_explains_is_told_from_a_wrong_number():
+    """4 roundings of 2**-24 on terms that sum to 3 are 7.2e-7: three last places, and not sixteen."""
+    line = "lp_pool x=1x1x2 kernel=2 p=1 float32 fill=integers#0"
+    assert told(line, [1, 2], y=[3 + 2**-22]) == ROUNDED
+    assert told(line, [1, 2], y=[3 + 2**-18]) == ""
+    assert told(line, [1, 2], y=[INF]) == ""
+    assert told(line, [1, 2], y=[7]) == ""
+
+
+def test_a_sample_has_no_rounding():
+    assert told(POOL, [1, 2, 3], y=[2 + 2**-22, 3]) == ""
