@@ -57,9 +57,7 @@ def _lowest_finite(expected: Expectation, found: Array, rows: Sequence[int]) -> 
     )
 
 
-def _rounded(
-    expected: Expectation, found: Array, rows: Sequence[int], accumulator: str
-) -> bool:
+def _rounded(expected: Expectation, found: Array, rows: Sequence[int], accumulator: str) -> bool:
     """Whether each would be within the bound of real numbers, where sums are rounded."""
     return not is_exact(expected.problem) and all(
         math.isfinite(float(found[i])) and margin(float(found[i]), expected, i, accumulator) <= 1
