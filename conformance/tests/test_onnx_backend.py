@@ -114,13 +114,17 @@ def test_same_padding_of_a_transposed_convolution_keeps_its_size(
 
 def test_more_output_padding_than_onnx_has_is_unsupported() -> None:
     line = "conv_transpose x=1x1x2 w=1x1x1 stride=3 padding=same output_padding=1 float32"
-    with pytest.raises(Unsupported, match="output_padding of ONNX is below the stride or the dilation"):
+    with pytest.raises(
+        Unsupported, match="output_padding of ONNX is below the stride or the dilation"
+    ):
         with_pads(Problem.parse(line))
 
 
 def test_output_padding_of_onnx_may_be_below_the_dilation_alone() -> None:
     """4 - 3 + 2 = 3 elements are added at stride 2: below the dilation 4, which is enough."""
-    line = "conv_transpose x=1x1x2 w=1x1x1 stride=2 padding=same dilation=4 output_padding=2 float32"
+    line = (
+        "conv_transpose x=1x1x2 w=1x1x1 stride=2 padding=same dilation=4 output_padding=2 float32"
+    )
     problem = Problem.parse(line)
     numbers = with_pads(problem)
     assert problem.stride[0] <= numbers.output_padding[0] < problem.dilation[0]
@@ -257,7 +261,11 @@ class Runtime:
     """A runtime whose sessions raise that something is not implemented: when made, or when run."""
 
     def __init__(self, real: Any, text: str, *, when_made: bool) -> None:
-        self.capi, self.SessionOptions, self.OrtValue = real.capi, real.SessionOptions, real.OrtValue
+        self.capi, self.SessionOptions, self.OrtValue = (
+            real.capi,
+            real.SessionOptions,
+            real.OrtValue,
+        )
         self._error = real.capi.onnxruntime_pybind11_state.NotImplemented(text)
         self._when_made = when_made
 

@@ -10,7 +10,13 @@ from convformance.expect import expectation
 from convformance.fills import make_arrays
 from convformance.judge import Trial, judge
 from convformance.problem import Case
-from convformance.tells import INDICES_ALONE, LOWEST_FINITE, ROUNDED, SAME_IN_FLOAT64
+from convformance.tells import (
+    BUT_FOR_NAN,
+    INDICES_ALONE,
+    LOWEST_FINITE,
+    ROUNDED,
+    SAME_IN_FLOAT64,
+)
 
 NAN, INF = float("nan"), float("inf")
 
@@ -38,6 +44,11 @@ def test_indices_alone_are_told_from_a_wrong_number_beside_them():
     assert told(INDEXED, [1, 2, 3], indices=[0, 2]) == INDICES_ALONE
     assert told(INDEXED, [1, 2, 3], y=[1, 3], indices=[0, 2]) == ""
     assert told(INDEXED, [1, 2, 3], y=[1, 3]) == ""
+
+
+def test_indices_are_told_beside_what_a_nan_makes():
+    assert told(INDEXED, [NAN, 2, 3], y=[2, 3], indices=[0, 1]) == INDICES_ALONE + BUT_FOR_NAN
+    assert told(INDEXED, [NAN, 2, 3], y=[2, 4], indices=[0, 1]) == ""
 
 
 @pytest.mark.parametrize(
