@@ -89,7 +89,7 @@ def test_whole_numbers_that_float64_takes_for_one_are_told():
 
 
 def test_what_rounding_explains_is_told_from_a_wrong_number():
-    """4 roundings of 2**-24 on terms that sum to 3 are 7.2e-7: three last places, and not sixteen."""
+    """4 roundings of 2**-24 on terms that sum to 3 are 7.2e-7: one last place, not sixteen."""
     line = "lp_pool x=1x1x2 kernel=2 p=1 float32 fill=integers#0"
     assert told(line, [1, 2], y=[3 + 2**-22]) == ROUNDED
     assert told(line, [1, 2], y=[3 + 2**-18]) == ""

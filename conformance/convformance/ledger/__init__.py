@@ -64,7 +64,7 @@ FACTS: Mapping[str, Any] = {
     "p inf": lambda problem: problem.p == float("inf"),
     "overlapping": lambda problem: any(map(gt, problem.kernel_size, problem.stride)),
     "overrun": lambda problem: any(
-        0 < axis.count and axis.room < (axis.count - 1) * axis.stride for axis in axes_of(problem)
+        axis.count > 0 and axis.room < (axis.count - 1) * axis.stride for axis in axes_of(problem)
     ),
     "padded": lambda problem: problem.padding != "valid",
     "padding mode": lambda problem: problem.padding_mode != "zeros",
