@@ -16,6 +16,7 @@ from convformance.margins import margin
 from convoracle.exact import FORMATS
 
 INDICES_ALONE = ", indices alone"
+BUT_FOR_NAN = " but where NaN is due"
 LOWEST_FINITE = ", each the lowest finite number where minus infinity is due"
 SAME_IN_FLOAT64 = ", each the same number in float64"
 ROUNDED = ", each by no more than the rounding of its terms"
@@ -27,12 +28,11 @@ def in_common(
 ) -> str:
     """Return the end of a message about differing places, by array name; empty if there is none."""
     main = expected.problem.answers[0]
-    if all(name != main for name, _ in wrong):
-        return INDICES_ALONE
-    if any(name != main for name, _ in wrong):
-        return ""
     row_of = {position: i for i, position in enumerate(expected.positions)}
-    rows = [row_of[position] for _, position in wrong]
+    rows = [row_of[position] for name, position in wrong if name == main]
+    if len(rows) < len(wrong):
+        others = [i for i in rows if not math.isnan(float(expected.y[i]))]
+        return "" if others else INDICES_ALONE + BUT_FOR_NAN * bool(rows)
     found = expected.elements_of(arrays[main])
     if expected.operation.dtype not in FORMATS:
         return SAME_IN_FLOAT64 if _same_in_float64(expected, found, rows) else ""

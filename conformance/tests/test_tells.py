@@ -10,7 +10,13 @@ from convformance.expect import expectation
 from convformance.fills import make_arrays
 from convformance.judge import Trial, judge
 from convformance.problem import Case
-from convformance.tells import INDICES_ALONE, LOWEST_FINITE, ROUNDED, SAME_IN_FLOAT64
+from convformance.tells import (
+    BUT_FOR_NAN,
+    INDICES_ALONE,
+    LOWEST_FINITE,
+    ROUNDED,
+    SAME_IN_FLOAT64,
+)
 
 NAN, INF = float("nan"), float("inf")
 
@@ -38,6 +44,11 @@ def test_indices_alone_are_told_from_a_wrong_number_beside_them():
     assert told(INDEXED, [1, 2, 3], indices=[0, 2]) == INDICES_ALONE
     assert told(INDEXED, [1, 2, 3], y=[1, 3], indices=[0, 2]) == ""
     assert told(INDEXED, [1, 2, 3], y=[1, 3]) == ""
+
+
+def test_indices_are_told_beside_what_a_nan_makes():
+    assert told(INDEXED, [NAN, 2, 3], y=[2, 3], indices=[0, 1]) == INDICES_ALONE + BUT_FOR_NAN
+    assert told(INDEXED, [NAN, 2, 3], y=[2, 4], indices=[0, 1]) == ""
 
 
 @pytest.mark.parametrize(
@@ -78,7 +89,7 @@ def test_whole_numbers_that_float64_takes_for_one_are_told():
 
 
 def test_what_rounding_explains_is_told_from_a_wrong_number():
-    """4 roundings of 2**-24 on terms that sum to 3 are 7.2e-7: three last places, not sixteen."""
+    """4 roundings of 2**-24 on terms that sum to 3 are 7.2e-7: one last place, not sixteen."""
     line = "lp_pool x=1x1x2 kernel=2 p=1 float32 fill=integers#0"
     assert told(line, [1, 2], y=[3 + 2**-22]) == ROUNDED
     assert told(line, [1, 2], y=[3 + 2**-18]) == ""

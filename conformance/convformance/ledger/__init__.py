@@ -52,7 +52,6 @@ FACTS: Mapping[str, Any] = {
     "grouped": lambda problem: problem.groups > 1,
     "holes": lambda problem: max(problem.input_dilation, default=1) > 1,
     "indexed": lambda problem: problem.indices,
-    "no window": lambda problem: any(axis.count == 0 for axis in axes_of(problem)),
     "odd channels": lambda problem: problem.x[1] % 2 == 1,
     "one deep": lambda problem: problem.rank == 3 and problem.x[2] == 1,
     "one column": lambda problem: axes_of(problem)[-1].count == 1,
