@@ -108,11 +108,10 @@ def _judge_meaning(trial: Trial, expected: Expectation) -> Verdict:
     if not wrong:
         return Verdict(Kind.AGREES, compared=compared)
     text = f"{len(wrong)} of {compared} compared elements differ"
-    accumulator = accumulator_of(trial.case.problem, trial.accumulators)
     if needless_nan(trial, wrong):
         text += NEEDLESS_NAN
     else:
-        text += in_common(expected, trial.outcome.arrays, wrong, accumulator)
+        text += in_common(expected, trial.outcome.arrays, wrong)
     return Verdict(Kind.VALUE, "", text, wrong=tuple(wrong), compared=compared)
 
 

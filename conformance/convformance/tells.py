@@ -23,9 +23,7 @@ ROUNDED = ", each by no more than the rounding of its terms"
 Place = tuple[str, tuple[int, ...]]
 
 
-def in_common(
-    expected: Expectation, arrays: Mapping[str, Array], wrong: Collection[Place], accumulator: str
-) -> str:
+def in_common(expected: Expectation, arrays: Mapping[str, Array], wrong: Collection[Place]) -> str:
     """Return the end of a message about differing places, by array name; empty if there is none."""
     main = expected.problem.answers[0]
     row_of = {position: i for i, position in enumerate(expected.positions)}
@@ -38,7 +36,7 @@ def in_common(
         return SAME_IN_FLOAT64 if _same_in_float64(expected, found, rows) else ""
     if _lowest_finite(expected, found, rows):
         return LOWEST_FINITE
-    return ROUNDED if _rounded(expected, found, rows, accumulator) else ""
+    return ROUNDED if _rounded(expected, found, rows) else ""
 
 
 def _same_in_float64(expected: Expectation, found: Array, rows: Sequence[int]) -> bool:
@@ -57,9 +55,10 @@ def _lowest_finite(expected: Expectation, found: Array, rows: Sequence[int]) -> 
     )
 
 
-def _rounded(expected: Expectation, found: Array, rows: Sequence[int], accumulator: str) -> bool:
-    """Whether each would be within the bound of real numbers, where sums are rounded."""
+def _rounded(expected: Expectation, found: Array, rows: Sequence[int]) -> bool:
+    """Whether each would be within the bound of real numbers, summed in the answer's own dtype."""
+    dtype = expected.operation.dtype  # a wider sum may be rounded to it between two axes
     return not is_exact(expected.problem) and all(
-        math.isfinite(float(found[i])) and margin(float(found[i]), expected, i, accumulator) <= 1
+        math.isfinite(float(found[i])) and margin(float(found[i]), expected, i, dtype) <= 1
         for i in rows
     )

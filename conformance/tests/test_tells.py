@@ -21,7 +21,7 @@ from convformance.tells import (
 NAN, INF = float("nan"), float("inf")
 
 
-def told(line, x=None, **given):
+def told(line, x=None, accumulators=None, **given):
     """Return what is told beside the count, of a right answer with some arrays put in its place."""
     case = Case.parse(line)
     arrays = dict(make_arrays(case))
@@ -31,7 +31,7 @@ def told(line, x=None, **given):
     for name, values in given.items():
         right[name] = np.array(values, right[name].dtype).reshape(right[name].shape)
     expected = expectation(case.problem, arrays)
-    message = judge(Trial(case, expected, Outcome("arrays", right), {})).message
+    message = judge(Trial(case, expected, Outcome("arrays", right), accumulators or {})).message
     return message.partition("differ")[2]
 
 
@@ -92,6 +92,7 @@ def test_what_rounding_explains_is_told_from_a_wrong_number():
     """4 roundings of 2**-24 on terms that sum to 3 are 7.2e-7: one last place, not sixteen."""
     line = "lp_pool x=1x1x2 kernel=2 p=1 float32 fill=integers#0"
     assert told(line, [1, 2], y=[3 + 2**-22]) == ROUNDED
+    assert told(line, [1, 2], {"float32": "float64"}, y=[3 + 2**-22]) == ROUNDED
     assert told(line, [1, 2], y=[3 + 2**-18]) == ""
     assert told(line, [1, 2], y=[INF]) == ""
     assert told(line, [1, 2], y=[7]) == ""
