@@ -88,17 +88,22 @@ def make_backend(name: str) -> Backend:
 
 def _options(base: str, variant: str, target: Any) -> Mapping[str, Any]:
     """Return the keyword arguments of a variant; raise `BackendError` if there is none such."""
-    variants = getattr(target, "variants", {})
-    named = isinstance(variants, Mapping) and all(
-        isinstance(name, str) and isinstance(options, Mapping) for name, options in variants.items()
-    )
-    if not named:
+    variants = _variants(target)
+    if variants is None:
         raise BackendError(f"backend {base!r}: its variants must be {{name: keyword arguments}}")
-    if variant not in variants or not isinstance(target, type):
+    if variant not in variants:
         known = ", ".join(variants) or "none"
         raise BackendError(f"backend {base!r} has no variant {variant!r}; variants: {known}")
-    options: Mapping[str, Any] = variants[variant]
-    return options
+    return variants[variant]
+
+
+def _variants(target: Any) -> Mapping[str, Mapping[str, Any]] | None:
+    """Return the variants that a class offers, and None if they are no table of arguments."""
+    offered = getattr(target, "variants", {}) if isinstance(target, type) else {}
+    named = isinstance(offered, Mapping) and all(
+        isinstance(name, str) and isinstance(options, Mapping) for name, options in offered.items()
+    )
+    return offered if named else None
 
 
 def variants_of(name: str) -> tuple[str, ...]:
@@ -111,8 +116,7 @@ def variants_of(name: str) -> tuple[str, ...]:
         target = getattr(_imported(name, module_name), attribute, None)
     except BackendError:
         return ()
-    variants = getattr(target, "variants", {})
-    return tuple(f"{name}[{one}]" for one in variants if isinstance(variants, Mapping))
+    return tuple(f"{name}[{one}]" for one in _variants(target) or ())
 
 
 def is_file(module_name: str) -> bool:

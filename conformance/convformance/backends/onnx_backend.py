@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 
 from convformance.backend import Array, Unsupported
-from convformance.backends.onnx_model import VARIANTS, OnnxModel
-
-__all__ = ["VARIANTS", "OnnxBackend"]
+from convformance.backends.onnx_model import OnnxModel
 
 
 class OnnxBackend(OnnxModel):

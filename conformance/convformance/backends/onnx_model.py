@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -27,7 +28,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 HEAD = "import numpy as np\nimport onnx\n"
 
 
-class OnnxModel:
+class OnnxModel(ABC):
     """One node or two, whose graph is given every array; a subclass says how a model is run."""
 
     name: str
@@ -63,11 +64,11 @@ class OnnxModel:
         note = "; same padding as pads" if in_numbers else ""
         return Result(found, self.how + note, call.recipe)
 
+    @abstractmethod
     def answers(
         self, model: Any, feeds: Mapping[str, Array], names: tuple[str, ...]
     ) -> dict[str, Array]:
         """Run a `ModelProto` on the arrays and return those of the names."""
-        raise NotImplementedError
 
     def script(self, problem: Problem, arrays: Arrays) -> str:
         """Return a program that makes the same arrays and repeats the call of `run`."""
@@ -92,9 +93,9 @@ class OnnxModel:
             ]
         )
 
+    @abstractmethod
     def call(self) -> list[str]:
         """Return the lines of a script that set `answers` from `model` and `feeds`."""
-        raise NotImplementedError
 
     def _written(self, problem: Problem) -> Call:
         return written(problem if self._auto_pad else with_pads(problem), self.opset)

@@ -12,9 +12,7 @@ import ml_dtypes
 import numpy as np
 
 from convformance.backend import Array, Unsupported
-from convformance.backends.onnx_model import VARIANTS, OnnxModel, element_type
-
-__all__ = ["VARIANTS", "OnnxRuntimeBackend"]
+from convformance.backends.onnx_model import OnnxModel, element_type
 
 # Without kernels of its own for float16 (it has some on ARM) a node is put between two Casts.
 ACCUMULATORS = {"float16": "float32"} if machine() in ("x86_64", "AMD64") else {}

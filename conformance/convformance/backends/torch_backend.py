@@ -69,7 +69,8 @@ class TorchBackend:
 
         self._path = PATHS.get(path)
         if path == "one_thread":
-            self.threads = "this path has one thread"  # type: ignore[method-assign, assignment]
+            reason = "this path has one thread"
+            self.threads = reason  # type: ignore[method-assign, assignment]  # a reason has its place
 
         full = str(torch.__version__)
         self._torch: Any = torch

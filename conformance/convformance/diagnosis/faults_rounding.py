@@ -24,11 +24,11 @@ def _(expected: Expectation, arrays: Arrays, got: Arrays, sums: str) -> bool | N
         return None
     if y.shape != expected.shape:
         return False
-    bare_arrays = {name: array for name, array in arrays.items() if name != "bias"}
-    bare = expectation(replace(problem, bias=False), bare_arrays)
     unit = FORMATS[expected.operation.dtype].unit
     if _adds_exactly(problem, arrays, unit):
         return None  # whole numbers leave no room for a rounding
+    bare_arrays = {name: array for name, array in arrays.items() if name != "bias"}
+    bare = expectation(replace(problem, bias=False), bare_arrays)
     found = y[expected.selector].astype(np.float64)
     for i, (place, exact) in enumerate(zip(expected.positions, expected.exact, strict=True)):
         if not is_finite(exact) or not np.isfinite(found[i]):
@@ -41,13 +41,12 @@ def _(expected: Expectation, arrays: Arrays, got: Arrays, sums: str) -> bool | N
 
 def _adds_exactly(problem: Problem, arrays: Arrays, unit: Fraction) -> bool:
     """Whether all are whole numbers whose sums, in any order, the dtype holds exactly."""
-    sizes = {name: np.abs(array.astype(np.float64)) for name, array in arrays.items()}
-    if not all(np.isfinite(one).all() and (one % 1 == 0).all() for one in sizes.values()):
+    sizes = {name: np.abs(array) for name, array in arrays.items()}
+    wide = [one.astype(np.float64) for one in sizes.values()]
+    if not all(np.isfinite(one).all() and (one == np.rint(one)).all() for one in wide):
         return False
-    largest = expectation(
-        problem, {name: one.astype(arrays[name].dtype) for name, one in sizes.items()}
-    )
-    return all(is_finite(exact) and Fraction(exact) * unit <= 1 for exact in largest.exact)
+    sums = expectation(problem, sizes).exact
+    return all(is_finite(one) and Fraction(one) * unit <= 1 for one in sums)
 
 
 @after("averaged by axis", "one axis is averaged after the other, and each average is rounded")
