@@ -1,8 +1,8 @@
 """JAX: each problem is one jitted function, compiled by XLA for the CPU.
 
 Most problems are compiled with cheap options and, where the layout is ours to choose, run
-channels-last, where a new shape costs a third. One in sixteen, always the same ones, runs as people
-write it: NCHW, default options.
+channels-last, where a new shape costs a third. One in sixteen, always the same ones, runs as
+people write it: NCHW, default options.
 """
 
 from __future__ import annotations
@@ -109,8 +109,8 @@ class JaxBackend:
 
     def _compile(self, _: Problem, source: str) -> Any:
         """Return the jitted function; the problem is here as a key, for its sizes."""
-        if self._compiled.cache_info().misses % 64 == 0:
-            gc.collect()  # what XLA compiled sits in reference cycles
+        if self._compiled.cache_info().misses % 256 == 0:
+            gc.collect()  # what XLA compiled sits in reference cycles, a megabyte each
         return execute(source, self._names)["run"]
 
 
