@@ -43,6 +43,7 @@ def explore(
     *,
     by_margin: bool = False,
     until: float = inf,
+    tried: set[Case] | None = None,
 ) -> list[Examined]:
     """Try `examples` different cases that the backend supports; return the smallest of each news.
 
@@ -50,10 +51,11 @@ def explore(
     up for, unless nearly all of a pass was unsupported; so is what Hypothesis repeats. A search
     `by_margin` varies the cases of the largest margins, to drive it up. What shows something new
     is explored again, with a seed of its own, as often as `AGAIN`: where one fault is, more are.
-    Nothing new is begun after `until`, a time of `time.monotonic`.
+    Nothing new is begun after `until`, a time of `time.monotonic`. What stands in `tried` is not
+    tried again, and what was tried is put there.
     """
     news: list[Examined] = []
-    search = _Search(bench, strategy, examples, by_margin=by_margin, until=until)
+    search = _Search(bench, strategy, examples, by_margin, until, set() if tried is None else tried)
     for again in range(1 + AGAIN):
         before = len(news)
         for _, found in search.passes(f"{name} again {again}" if again else name):

@@ -10,6 +10,7 @@ from itertools import count
 from convformance.bench import Bench, Examined
 from convformance.explore import explore
 from convformance.plan import EXPLORATIONS, Exploration
+from convformance.problem import Case
 from convformance.sharing import PROCESSES
 
 
@@ -34,10 +35,11 @@ def explore_more(
 ) -> tuple[int, list[Examined]]:
     """Explore round robin until the time is over; return how many passes were begun, and news.
 
-    The bench's seed, the exploration and the number of its pass decide what is drawn; the clock
-    decides only how much.
+    The bench's seed, the exploration and the number of its pass decide what is drawn, and no pass
+    tries again what an earlier one of its exploration tried; the clock decides only how much.
     """
     passes = 0
+    tried: dict[str, set[Case]] = {what.name: set() for what in explorations}
     news: list[Examined] = []
     for turn in count(1):
         for what in explorations:
@@ -45,7 +47,7 @@ def explore_more(
                 return passes, news
             news += explore(
                 bench, what.strategy, examples(what.examples), f"{what.name} pass {turn}",
-                by_margin=what.area == "accuracy", until=until,
+                by_margin=what.area == "accuracy", until=until, tried=tried[what.name],
             )  # fmt: skip
             passes += 1
         if not explorations:
