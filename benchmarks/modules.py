@@ -74,6 +74,7 @@ MODULES = {
         _judging("bounds", "bounds judge"),
         _judging("margins", "margins", "bounds judge"),
         _judging("judge", "judge attribute handing"),
+        _judging("tells", "tells", "judge ledger_narrow"),
         _judging("meaning", "meaning judge bounds"),
         _judging("expect", "expect judge bounds"),
     )
