@@ -7,6 +7,7 @@ A command that speaks the wire protocol is a process already, and is asked witho
 
 from __future__ import annotations
 
+import pickle
 import re
 import socket
 import subprocess
@@ -175,7 +176,7 @@ class _Child:
         let_go_of_errors(self._errors.fileno())
         try:
             if request is not None:
-                self._line.send(request)
+                _send(self._line, request)
             ended = self._waited(seconds, memory)
             if ended:
                 return ended
@@ -224,13 +225,13 @@ def serve(adapter: str, line: Connection) -> None:
     try:
         backend = make_backend(adapter)
     except BackendError as error:
-        line.send(Outcome("no backend", message=str(error)))
+        _send(line, Outcome("no backend", message=str(error)))
         return
     told = {name: getattr(backend, name, {}) for name in ATTRIBUTES}
     threads = getattr(backend, "threads", None)
     told |= {"offers_threads": callable(threads)}
     told |= {"threads": threads if isinstance(threads, str) else None}  # the reason why not
-    line.send(Outcome("hello", arrays={name: _plain(value) for name, value in told.items()}))
+    _send(line, Outcome("hello", arrays={name: _plain(value) for name, value in told.items()}))
     while True:
         try:
             what, problem, arrays, threads = line.recv()
@@ -242,10 +243,15 @@ def serve(adapter: str, line: Connection) -> None:
         else:
             answer = Outcome("script", message=written_script(backend, problem, arrays))
         try:
-            line.send(answer)
+            _send(line, answer)
         except Exception as trouble:  # an answer that no pickle can hold
             text = f"the answer cannot be sent: {type(trouble).__name__}: {trouble}"
-            line.send(Outcome("crashed", message=text))
+            _send(line, Outcome("crashed", message=text))
+
+
+def _send(line: Connection, what: object) -> None:
+    """Send a pickle; the `send` of a line makes a pickler of its own each time."""
+    line.send_bytes(pickle.dumps(what, pickle.HIGHEST_PROTOCOL))
 
 
 def _threads(backend: Any, n: int | None) -> AbstractContextManager[Any]:
