@@ -62,6 +62,7 @@ def test_indices_are_told_beside_what_a_nan_makes():
         ([-INF, -INF, 1], [INF, 1], ""),
         ([NAN, 1, 1], [LOWEST, 1], ""),
         ([LOWEST, LOWEST, 1], [-INF, 1], ""),
+        ([1, 2, 3], [LOWEST, 3], ""),
     ],
 )
 def test_the_lowest_finite_number_is_told_where_minus_infinity_is_due(x, y, text):
@@ -89,11 +90,12 @@ def test_whole_numbers_that_float64_takes_for_one_are_told():
 
 
 def test_what_rounding_explains_is_told_from_a_wrong_number():
-    """4 roundings of 2**-24 on terms that sum to 3 are 7.2e-7: one last place, not sixteen."""
+    """4 roundings of 2**-24 on terms that sum to 3 are 7.2e-7: three last places, not four."""
     line = "lp_pool x=1x1x2 kernel=2 p=1 float32 fill=integers#0"
     assert told(line, [1, 2], y=[3 + 2**-22]) == ROUNDED
     assert told(line, [1, 2], {"float32": "float64"}, y=[3 + 2**-22]) == ROUNDED
-    assert told(line, [1, 2], y=[3 + 2**-18]) == ""
+    assert told(line, [1, 2], y=[3 + 3 * 2**-22]) == ROUNDED
+    assert told(line, [1, 2], y=[3 + 2**-20]) == ""
     assert told(line, [1, 2], y=[INF]) == ""
     assert told(line, [1, 2], y=[7]) == ""
 
