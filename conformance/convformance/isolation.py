@@ -31,7 +31,6 @@ GLANCE = 0.1  # seconds between two looks at a process that does not answer yet
 LEAVING = 1.0  # seconds that a process has to end by itself
 DYING = 10.0  # seconds that one has whose line is closed already, until it counts as alive
 PEAK = re.compile(rb"VmHWM:\s*(\d+) kB")
-MOST_STATUS = 4096  # bytes of the file in which the system tells it
 MOST_ERRORS = 2**20  # bytes of a process's output on the disk, before they are let go
 
 # Linux alone kills a child whose parent was killed; elsewhere it sees the end of its input.
@@ -105,7 +104,7 @@ def _resident(pid: int) -> int:
 def _peak(pid: int) -> int:
     try:
         with open(f"/proc/{pid}/status", "rb", 0) as file:  # every call asks: a Path is slower
-            found = PEAK.search(file.read(MOST_STATUS))
+            found = PEAK.search(file.read())
     except OSError:
         return 0
     return int(found[1]) * 1024 if found else 0
