@@ -18,6 +18,7 @@ from convformance.backends.torch_paths import PATHS
 from convformance.problem import EXTRAS, Problem
 
 _IMPORTS = "import torch\nimport torch.nn.functional as F\n"
+NO_REVERSAL = "torch tensors have no negative strides"
 _NON_FINITE = "from math import inf, nan\n"  # the names that `nested` and repr write
 
 # In which dtype sums are kept; every line that is not float32 or wider is proven by a test.
@@ -82,7 +83,7 @@ class TorchBackend:
     def run(self, problem: Problem, arrays: Arrays) -> Result:
         """Return the problem's answers; torch's own exceptions pass through."""
         if problem.memory == "reversed":
-            raise Unsupported("torch tensors have no negative strides")
+            raise Unsupported(NO_REVERSAL)
         call = self._written(problem)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's advice on speed is no answer
@@ -120,6 +121,8 @@ class TorchBackend:
         """Share the array's memory as it lies; torch reads bfloat16 through its bits."""
         if not array.dtype.isnative:
             raise Unsupported("torch tensors are in the machine's byte order")
+        if min(array.strides, default=0) < 0:
+            raise Unsupported(NO_REVERSAL)
         if array.dtype == ml_dtypes.bfloat16:
             return self._torch.from_numpy(array.view(np.int16)).view(self._torch.bfloat16)
         return self._torch.from_numpy(array)

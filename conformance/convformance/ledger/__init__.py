@@ -220,7 +220,7 @@ def _borrowing(
         raise LedgerError(f"{place}: {other} is itself like {told[other]['like']}: name that one")
     missing = [field for field in OWN if field not in table]
     if missing:
-        raise LedgerError(f"{place}: needs {', '.join(missing)} of its own")
+        raise LedgerError(f"{place} is like {other} and needs its own {', '.join(missing)}")
     borrowed = {field: said for field, said in told[other].items() if field != "variants"}
     return {**borrowed, **table}
 
