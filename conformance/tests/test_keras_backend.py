@@ -32,7 +32,7 @@ LINES = (
     "separable_conv x=1x2x4x4 w=2x1x2x2 pointwise=3x2 bias float32",
     "max_pool x=1x2x5x5 kernel=3x3 stride=2x2 padding=same float32",
     "max_pool x=1x2x4 kernel=2 bfloat16",
-    "avg_pool x=1x2x5 kernel=3 stride=2 padding=same float32",
+    "avg_pool x=1x2x4 kernel=3 stride=2 padding=same float32",
     "adaptive_max_pool x=1x2x5x6 output=2x3 float32",
     "adaptive_avg_pool x=1x2x6 output=3 float32",
     "global_max_pool x=1x2x3x3 float32",

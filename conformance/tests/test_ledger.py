@@ -298,7 +298,10 @@ def test_what_an_entry_says_itself_is_not_borrowed():
         ({"like": ["torch-conv-one"]}, "like ['torch-conv-one'], and there is no such entry"),
         ({"like": "above-conv-one"}, "above-conv-one is itself like above-conv-one"),
         ({"case": None}, "is like torch-conv-one and needs its own case"),
-        ({"versions": None, "case": None}, "is like torch-conv-one and needs its own versions, case"),
+        (
+            {"versions": None, "case": None},
+            "is like torch-conv-one and needs its own versions, case",
+        ),
         ({"case": "max_pool x=1x1x5 kernel=2 float32 fill=integers#0"}, "of a case of conv"),
     ],
 )
