@@ -204,6 +204,6 @@ def test_onednn_is_off_in_a_process_of_its_own_or_refused():
 
 def test_documents_name_every_variant():
     page = (Path(__file__).parents[2] / "docs/backends.md").read_text(encoding="utf-8")
-    for name in ("torch", "jax", "tensorflow"):
+    for name in ("torch", "jax", "tensorflow", "keras"):
         assert variants_of(name)
         assert all(f"| `{one}` |" in page for one in variants_of(name))

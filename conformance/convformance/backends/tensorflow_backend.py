@@ -59,10 +59,18 @@ class TensorFlowBackend:
         call = along(self._path, problem, written(problem), arrays)
         problem = full_in_numbers(problem)
         self._check_layers(call.lines)
-        inputs = {name: self._tf.constant(one) for name, one in moved(problem, arrays).items()}
+        inputs = {name: self.tensor(one) for name, one in moved(problem, arrays).items()}
         scope = execute("\n".join(call.lines), {"tf": self._tf, **inputs})
         how = f"{_how(call.lines)}, oneDNN {'on' if self._onednn else 'off'}"
         return Result(outputs(problem, scope), how, call.recipe, "channels last")
+
+    def tensor(self, array: Array) -> Any:
+        """Return the array as TensorFlow's."""
+        return self._tf.constant(array)
+
+    def array(self, tensor: Any) -> Array:
+        """Return a tensor as NumPy's, in the dtype that TensorFlow gave it."""
+        return np.asarray(tensor.numpy())
 
     def _check_layers(self, lines: Sequence[str]) -> None:
         """Raise `Unsupported` for a layer that this Keras has not: adaptive pools are new."""
