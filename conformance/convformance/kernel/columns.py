@@ -39,13 +39,12 @@ def blocks(canvas: Array, axes: Sequence[Axis], groups: int) -> Iterator[Block]:
     if 0 in (N, *counts):
         return
     depth, places = C // groups * taps, math.prod(counts)
-    if taps == 1 and view.shape[2 : 2 + rank] == canvas.shape[2:] and canvas.flags.c_contiguous:
-        if N == 1 or places >= COLUMNS:  # the samples are columns as they stand
-            for n in range(N):
-                yield Block(
-                    slice(n, n + 1), slice(0, places), canvas[n].reshape(groups, depth, places)
-                )
-            return
+    untouched = taps == 1 and view.shape[2 : 2 + rank] == canvas.shape[2:]
+    if untouched and canvas.flags.c_contiguous and (N == 1 or places >= COLUMNS):
+        for n in range(N):  # the samples are columns as they stand
+            columns = canvas[n].reshape(groups, depth, places)
+            yield Block(slice(n, n + 1), slice(0, places), columns)
+        return
     width = max(1, min(COLUMNS, _BYTES // (cells((C, taps)) * canvas.itemsize)))
     order = (1, *range(2 + rank, 2 + 2 * rank), 0, *range(2, 2 + rank))
     windows = view.transpose(order)  # (C, *kernel, N, *count)

@@ -129,16 +129,9 @@ def axes_of(
     """Return the spatial axes of x (N, C, *spatial); raise `ArgumentError` on bad attributes."""
     if x.ndim < 3:
         raise ArgumentError("problem.rank", f"{x.shape=} is not (N, C, *spatial)")
-    return _axes_of(
-        x.shape,
-        _whole(kernel_size),
-        _whole(stride),
-        _whole(dilation),
-        _whole(input_dilation),
-        padding if isinstance(padding, str) else tuple([_whole(pair) for pair in padding]),
-        bool(ceil_mode),
-        mode,
-    )
+    sizes = _whole(kernel_size), _whole(stride), _whole(dilation), _whole(input_dilation)
+    pairs = padding if isinstance(padding, str) else tuple([_whole(pair) for pair in padding])
+    return _axes_of(x.shape, sizes, pairs, bool(ceil_mode), mode)
 
 
 def _whole(value: Sizes) -> Sizes:
@@ -154,16 +147,9 @@ def _whole(value: Sizes) -> Sizes:
 
 @functools.lru_cache(maxsize=4096)
 def _axes_of(
-    shape: tuple[int, ...],
-    kernel_size: Sizes,
-    stride: Sizes,
-    dilation: Sizes,
-    input_dilation: Sizes,
-    padding: Padding,
-    ceil_mode: bool,
-    mode: str,
+    shape: tuple[int, ...], sizes: tuple[Sizes, ...], padding: Padding, ceil_mode: bool, mode: str
 ) -> tuple[Axis, ...]:
-    bare = bare_axes(shape[2:], kernel_size, stride, dilation, input_dilation)
+    bare = bare_axes(shape[2:], *sizes)
     found = tuple(
         replace(axis, before=before, after=after, ceil_mode=ceil_mode, mode=mode)
         for axis, (before, after) in zip(bare, _pairs(padding, bare), strict=True)

@@ -14,6 +14,7 @@ import numpy as np
 from convformance.kernel.geometry import ArgumentError, Array, Axis, Padding, Sizes, axes_of
 from convformance.kernel.maximum import largest
 from convformance.kernel.scaling import headroom, power, root, unit
+from convformance.kernel.separable import by_axis, planes
 from convformance.kernel.windows import (
     combined,
     is_float,
@@ -28,6 +29,7 @@ from convformance.kernel.windows import (
 
 # Holds the sums of pools for every floating-point dtype; products of float32 are exact in it.
 _WIDE = np.dtype(np.float64)
+SUMMED = (np.dtype(np.float32), _WIDE)  # whose averages are first tried in their own dtype
 _LOW = 0xFFFFFFFF  # the low half of an int64
 
 
@@ -52,11 +54,32 @@ def avg_pool(
     )
     per_axis = (axis.counting(count_include_pad).sum(axis=1) for axis in axes)
     divisor = functools.reduce(np.multiply.outer, per_axis)  # [avg.divisor] (*count)
-    if floating:
-        shrink = _shrink(x, axes)
-        total = _sum(windows(x, axes, 0, _WIDE), axes, shrink)
-        return narrow(total / divisor / shrink, x.dtype)  # [avg.empty] 0 / 0
-    return _integer_mean(x.astype(np.int64), axes, divisor).astype(x.dtype)
+    mean = _mean if floating else _integer_mean
+    y = np.empty(output_shape(x, axes), x.dtype)
+    single = divisor.astype(x.dtype) if x.dtype in SUMMED else None
+    for n, channels in planes(x):
+        part, into = x[n, channels], y[n, channels]
+        if single is None or not _quick_mean(part, axes, single, into):
+            y[n, None, channels] = mean(part[None], axes, divisor)
+    return y
+
+
+def _quick_mean(part: Array, axes: Sequence[Axis], divisor: Array, into: Array) -> bool:
+    """Write the means of `part` (C, *spatial), summed in its own dtype, and return True.
+
+    False where a sum is infinite or NaN: it may have overflowed where the mean is finite.
+    """
+    by_axis(part, axes, np.add, 0, into)
+    if not math.isfinite(into.sum()):
+        return False
+    into /= divisor  # [avg.empty] 0 / 0
+    return True
+
+
+def _mean(x: Array, axes: Sequence[Axis], divisor: Array) -> Array:
+    shrink = _shrink(x, axes)
+    total = _sum(windows(x, axes, 0, _WIDE), axes, shrink)
+    return narrow(total / divisor / shrink, x.dtype)
 
 
 @public
@@ -145,7 +168,8 @@ def _sum(view: Array, axes: Sequence[Axis], shrink: Array | int = 1) -> Array:
 
 def _integer_mean(x: Array, axes: Sequence[Axis], divisor: Array) -> Array:
     """[avg.integer] Return the exact quotient of each window, cut towards zero."""
-    high, low = (_sum(windows(half, axes, 0, x.dtype), axes) for half in halves(x))
+    parts = halves(x.astype(np.int64))
+    high, low = (_sum(windows(half, axes, 0, half.dtype), axes) for half in parts)
     return quotient(high, low, divisor)
 
 
