@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from convformance.kernel.channelwise import channelwise
 from convformance.kernel.columns import blocks
 from convformance.kernel.geometry import ArgumentError, Array, Axis, Padding, Sizes, axes_of
 from convformance.kernel.windows import (
@@ -98,6 +99,11 @@ def correlated(
 ) -> Array:
     """Return the windows of x times w (M, C / groups, *kernel), plus bias, in the dtype `out`."""
     N, M, depth = x.shape[0], w.shape[0], math.prod(w.shape[1:])
+    if groups > 1 and groups == x.shape[1]:
+        kernels = w.reshape(groups, M // groups, *w.shape[2:])
+        y = channelwise(x, kernels, axes, accumulator(x))
+        y = y.reshape(N, M, *y.shape[3:])
+        return biased(y, bias, axis=1).astype(out, copy=False)
     dtype = factor(x, w, depth)
     y = np.empty((N, M, *[axis.count for axis in axes]), out)
     planes = y.reshape(N, groups, M // groups, math.prod(y.shape[2:]))

@@ -129,19 +129,27 @@ def sliding(canvas: Array, axes: Sequence[Axis]) -> Array:
     return view
 
 
-def padded(x: Array, axes: Sequence[Axis], fill: float, dtype: np.dtype[np.generic]) -> Array:
-    """Return x (N, C, *spatial) with its padding and holes, as far as windows reach."""
-    if not all(axis.is_plain for axis in axes):
+def padded(
+    x: Array,
+    axes: Sequence[Axis],
+    fill: float,
+    dtype: np.dtype[np.generic],
+    used: Array | None = None,
+) -> Array:
+    """Return x (N, C, *spatial) with its padding and holes, as far as windows reach.
+
+    `used` is an answer to an x of the same axes, at least as many samples and channels, that may
+    be written over: its padding is in place.
+    """
+    if not all([axis.is_plain for axis in axes]):
         return _gathered(x.astype(dtype), axes, fill)
-    shape = tuple([max(axis.padded, axis.reach) for axis in axes])
-    if shape == x.shape[2:]:
+    shape = (*x.shape[:2], *[max(axis.padded, axis.reach) for axis in axes])
+    if shape == x.shape:
         return x.astype(dtype, copy=False)
-    # Zeros cost less than a fill: the system hands them out.
-    canvas = (
-        np.full((*x.shape[:2], *shape), fill, dtype)
-        if fill
-        else np.zeros((*x.shape[:2], *shape), dtype)
-    )
+    if used is not None:
+        canvas = used[: shape[0], : shape[1]]
+    else:  # zeros cost less than a fill: the system hands them out
+        canvas = np.full(shape, fill, dtype) if fill else np.zeros(shape, dtype)
     canvas[(..., *[slice(axis.before, axis.before + axis.size) for axis in axes])] = x
     return canvas
 
