@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from convformance.kernel.geometry import Array, Axis
-from convformance.kernel.windows import cells, padded
+from convformance.kernel.windows import padded
 
 LONG = (
     2048  # positions; below, einsum copies its operands through a buffer, at a third of the speed

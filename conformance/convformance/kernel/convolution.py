@@ -193,14 +193,6 @@ def _check_bias(x: Array, w: Array, bias: Array | None) -> None:
         raise ArgumentError("conv.bias", f"{bias.shape=} is not {w.shape[:1]}")
 
 
-def columns(block: Array, groups: int, rank: int) -> Array:
-    """Return windows (C, *output, *kernel) as (groups, C / groups * taps, outputs)."""
-    C, output, kernel = block.shape[0], block.shape[1 : 1 + rank], block.shape[1 + rank :]
-    order = (0, *range(1 + rank, 1 + 2 * rank), *range(1, 1 + rank))
-    depth = C // groups * math.prod(kernel)
-    return block.transpose(order).reshape(groups, depth, math.prod(output))
-
-
 def biased(values: Array, bias: Array | None, axis: int) -> Array:
     """Return values with the bias of each output channel added in the accumulator's dtype."""
     if bias is None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from convformance.kernel.channelwise import channelwise
 from convformance.kernel.geometry import ArgumentError, Array, Padding, Sizes, axes_of
 from convformance.kernel.windows import accumulator, is_float, public, same_dtype

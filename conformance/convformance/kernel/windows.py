@@ -141,7 +141,7 @@ def padded(
     `used` is an answer to an x of the same axes, at least as many samples and channels, that may
     be written over: its padding is in place.
     """
-    if not all([axis.is_plain for axis in axes]):
+    if not all(axis.is_plain for axis in axes):
         return _gathered(x.astype(dtype), axes, fill)
     shape = (*x.shape[:2], *[max(axis.padded, axis.reach) for axis in axes])
     if shape == x.shape:
