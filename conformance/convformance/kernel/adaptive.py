@@ -112,7 +112,8 @@ def global_max_pool(x: Array) -> Array:
         found = adaptive_max_pool(x, sizes)
         return found if isinstance(found, np.ndarray) else found[0]
     planes = x.astype(native(x), copy=False).reshape(*x.shape[:2], -1)
-    return planes.max(axis=2).astype(x.dtype).reshape(*x.shape[:2], *sizes)
+    largest: Array = planes.max(axis=2).astype(x.dtype)
+    return largest.reshape(*x.shape[:2], *sizes)
 
 
 @public
@@ -126,5 +127,6 @@ def global_avg_pool(x: Array) -> Array:
         planes = x.reshape(*x.shape[:2], -1)
         total = planes @ np.ones(planes.shape[2], x.dtype)
         if np.isfinite(total).all():  # or a sum has overflowed where its mean does not
-            return (total / x.dtype.type(planes.shape[2])).reshape(*x.shape[:2], *sizes)
+            mean: Array = total / x.dtype.type(planes.shape[2])
+            return mean.reshape(*x.shape[:2], *sizes)
     return adaptive_avg_pool(x, sizes)

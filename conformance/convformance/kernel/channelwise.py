@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from convformance.kernel.geometry import Array, Axis
-from convformance.kernel.windows import padded
+from convformance.kernel.windows import at, padded
 
 LONG = (
     2048  # positions; below, einsum copies its operands through a buffer, at a third of the speed
@@ -81,8 +81,12 @@ def _combs(axis: Axis, step: int) -> list[Comb]:
 
 
 def _joined(combs: Sequence[Comb]) -> Comb:
-    phase, taps, shift, spacing = zip(*combs, strict=True)
-    return Comb(sum(phase, ()), sum(taps, ()), sum(shift), sum(spacing, ()))
+    return Comb(
+        tuple(one for comb in combs for one in comb.phase),
+        tuple(one for comb in combs for one in comb.taps),
+        sum(comb.shift for comb in combs),
+        tuple(one for comb in combs for one in comb.spacing),
+    )
 
 
 def _along_planes(
@@ -92,7 +96,7 @@ def _along_planes(
 
     It is a view of the second array, which the next call may write over.
     """
-    N, C, multiplier = *canvas.shape[:2], w.shape[1]
+    (N, C), multiplier = canvas.shape[:2], w.shape[1]
     rows = _rows(axes)
     steps = [math.prod(rows[a + 1 :]) for a in range(len(rows))]
     size, last = N * math.prod(rows), [axis.count - 1 for axis in axes]
@@ -103,7 +107,7 @@ def _along_planes(
     letters = _TAPS[: len(axes)]
     for number, combs in enumerate(itertools.product(*map(_combs, axes, steps))):
         comb = _joined(combs)
-        phase, kernels = _phase(canvas, comb.phase, axes, rows), w[(..., *comb.taps)]
+        phase, kernels = _phase(canvas, comb.phase, axes, rows), w[at(..., *comb.taps)]
         strides = [step * canvas.itemsize for step in (1, size, *comb.spacing)]
         shape, shift = (length, C, *kernels.shape[2:]), comb.shift * canvas.itemsize
         view: Array = np.ndarray(shape, canvas.dtype, phase, shift, strides)
@@ -112,7 +116,7 @@ def _along_planes(
         if number:
             total += more
     kept = sums[0, :, :C].reshape(multiplier, C, N, *rows)
-    found = kept[(..., *[slice(axis.count) for axis in axes])]
+    found = kept[at(..., *[slice(axis.count) for axis in axes])]
     return found.transpose(2, 1, 0, *range(3, found.ndim)), sums
 
 
@@ -121,11 +125,11 @@ def _phase(
 ) -> Array:
     """Return every stride-th position from `phases` on: (C, N, *rows), in one piece."""
     places = [slice(phase, None, axis.stride) for phase, axis in zip(phases, axes, strict=True)]
-    found = canvas[(..., *places)].swapaxes(0, 1)
+    found = canvas[at(..., *places)].swapaxes(0, 1)
     if found.shape[2:] == tuple(rows):
         return np.ascontiguousarray(found)
     whole = np.zeros((*found.shape[:2], *rows), canvas.dtype)
-    whole[(..., *map(slice, found.shape[2:]))] = found
+    whole[at(..., *map(slice, found.shape[2:]))] = found
     return whole
 
 

@@ -59,7 +59,7 @@ def conv_gradient(
     kernels = np.flip(w, turned) if flip else w
     if all(axis.is_plain for axis in axes):
         return _by_input(dy, kernels, axes, groups, x.dtype)
-    # The places of the padding, and the holes, are samples first; then each goes where it came from.
+    # Padding and holes count as samples first; then each is handed to where it came from.
     whole = tuple(replace(axis, size=len(axis.sources()), before=0) for axis in axes)
     canvas = _by_input(dy, kernels, whole, groups, accumulator(x))
     return handed_back(canvas, axes).astype(x.dtype)
@@ -82,24 +82,23 @@ def _by_weight(
     x: Array, dy: Array, axes: Sequence[Axis], groups: int, shape: tuple[int, ...]
 ) -> Array:
     """Return (M, C / groups, *kernel): dy times the columns of x, summed over the batch."""
-    return (
-        products_of(dy, padded(x, axes, 0, accumulator(x)), axes, groups)
-        .reshape(shape)
-        .astype(x.dtype)
-    )
+    found = products_of(dy, padded(x, axes, 0, accumulator(x)), axes, groups)
+    return found.reshape(shape).astype(x.dtype)
 
 
 def products_of(given: Array, canvas: Array, axes: Sequence[Axis], groups: int) -> Array:
-    """Return given (N, M, *count) times the windows of canvas: (groups, M / groups, depth * taps)."""
+    """Return given (N, M, *count) times the windows of canvas, summed over all of them.
+
+    The answer is (groups, M / groups, depth * taps).
+    """
     N, M, *counts = given.shape
-    planes = given.astype(canvas.dtype, copy=False).reshape(
-        N, groups, M // groups, math.prod(counts)
-    )
+    shape = N, groups, M // groups, math.prod(counts)
+    planes = given.astype(canvas.dtype, copy=False).reshape(shape)
     depth = canvas.shape[1] // groups * math.prod(axis.kernel_size for axis in axes)
     total = np.zeros((groups, M // groups, depth), canvas.dtype)
     for samples, places, columns in blocks(canvas, axes, groups):
         part = planes[samples, :, :, places].transpose(1, 2, 0, 3)
-        total += part.reshape(groups, M // groups, columns.shape[-1]) @ columns.swapaxes(1, 2)
+        total += part.reshape(*total.shape[:2], columns.shape[-1]) @ columns.swapaxes(1, 2)
     return total
 
 

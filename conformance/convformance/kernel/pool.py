@@ -103,8 +103,12 @@ def lp_pool(
     axes = axes_of(
         x, kernel_size, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
     )
-    view = windows(np.abs(x.astype(_WIDE)), axes, 0, _WIDE)  # [lp.padding]
-    return narrow(norms(view, axes, p), x.dtype)
+    y = np.empty(output_shape(x, axes), x.dtype)
+    for n, channels in planes(x):
+        part = np.abs(x[n, None, channels].astype(_WIDE))
+        view = windows(part, axes, 0, _WIDE)  # [lp.padding]
+        y[n, None, channels] = narrow(norms(view, axes, p), x.dtype)
+    return y
 
 
 def norms(view: Array, axes: Sequence[Axis], p: float) -> Array:
@@ -140,17 +144,27 @@ def distance_pool(
         x, weights.shape, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
     )
     counting = [axis.counting(count_include_pad) for axis in axes]
-    shrink, wide = _shrink(x, axes), weights.astype(_WIDE)
+    wide = weights.astype(_WIDE)
     # A common factor cancels in the quotient. The heaviest weight becomes about 2^52: whole
     # numbers stay whole, so that their products with subnormal samples are exact.
     wide = wide / unit(abs(wide).max(), 1) * 2.0**52
+    y = np.empty(output_shape(x, axes), x.dtype)
+    for n, channels in planes(x):
+        y[n, None, channels] = _weighted_mean(x[n, None, channels], wide, axes, counting)
+    return y
+
+
+def _weighted_mean(
+    x: Array, weights: Array, axes: Sequence[Axis], counting: Sequence[Array]
+) -> Array:
+    shrink = _shrink(x, axes)
     total = np.zeros(output_shape(x, axes), _WIDE)
     divisor = np.zeros(total.shape[2:], _WIDE)
     for k, samples in taps(windows(x, axes, 0, _WIDE), axes):
         counts = combined(np.logical_and, counting, k)  # [distance.divisor]
         # Left out, not added as zero: the weight may be infinite or NaN.
-        total += np.where(counts, wide[k] * (samples * shrink), 0.0)
-        divisor += np.where(counts, wide[k], 0.0)
+        total += np.where(counts, weights[k] * (samples * shrink), 0.0)
+        divisor += np.where(counts, weights[k], 0.0)
     return narrow(total / divisor / shrink, x.dtype)
 
 

@@ -1,4 +1,4 @@
-"""The way back from windows to samples: each tap of each window hands on a product, and they add up.
+"""The way back from windows to samples: what the taps of all windows hand on is added up.
 
 What transposed convolution computes, and the gradient of a convolution by its input. Added at their
 places with a stride, products would touch every stride-th number of the output again and again;
@@ -14,18 +14,19 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from convformance.kernel.geometry import Array, Axis
-from convformance.kernel.windows import cells
+from convformance.kernel.windows import at, cells
 
 _BYTES = 1 << 22  # of the products of a piece
 
 
-def scattered(
-    x: Array, w: Array, axes: Sequence[Axis]
-) -> Iterator[tuple[tuple[slice, ...], Array]]:
+Piece = tuple[slice, slice, slice]  # samples, groups, channels of a group
+
+
+def scattered(x: Array, w: Array, axes: Sequence[Axis]) -> Iterator[tuple[Piece, Array]]:
     """Yield pieces (where in (N, groups, width), their sums (n, g, width, *axis.size)).
 
-    x is (N, groups, depth, *windows), w is (groups, depth, width, *kernel). Sample i of an axis gets
-    the products of window o under tap k where o * stride + k * dilation - before is i.
+    x is (N, groups, depth, *windows), w is (groups, depth, width, *kernel). Sample i of an axis
+    gets the products of window o under tap k where o * stride + k * dilation - before is i.
     """
     N, groups, depth, *counts = x.shape
     width, kernel = w.shape[2], w.shape[3:]
@@ -38,8 +39,8 @@ def scattered(
         yield (n, g, m), _woven(products.reshape(*lead, *kernel, *counts), axes, counts)
 
 
-def _pieces(N: int, groups: int, width: int, plane: int) -> Iterator[tuple[slice, slice, slice]]:
-    """Yield (samples, groups, channels of a group) of at most `_BYTES`, or of one channel."""
+def _pieces(N: int, groups: int, width: int, plane: int) -> Iterator[Piece]:
+    """Yield pieces whose products take at most `_BYTES`, or are of one channel."""
     room = max(1, _BYTES // max(1, plane))  # channels, of whatever sample and group
     m_step = min(width, room)
     g_step = min(groups, room // cells((m_step,)))
@@ -56,7 +57,7 @@ def _pieces(N: int, groups: int, width: int, plane: int) -> Iterator[tuple[slice
 
 def _woven(products: Array, axes: Sequence[Axis], counts: Sequence[int]) -> Array:
     """Return the sums (..., *axis.size) of products (..., *kernel, *windows)."""
-    rank = len(axes)
+    rank, every = len(axes), (slice(None),) * len(axes)
     lead = products.shape[: -2 * rank]
     ahead = [max(0, -axis.before) for axis in axes]  # negative padding lengthens the output
     rooms = [
@@ -73,11 +74,11 @@ def _woven(products: Array, axes: Sequence[Axis], counts: Sequence[int]) -> Arra
             starts.append(start)
             phases.append(phase)
         places = map(slice, starts, map(operator.add, starts, counts))
-        planes[(..., *phases, *places)] += products[(..., *k, *(slice(None),) * rank)]
+        planes[at(..., *phases, *places)] += products[at(..., *k, *every)]
     kept = [max(0, axis.before) for axis in axes]
     if max(strides, default=1) == 1:
         where = [slice(first, first + axis.size) for first, axis in zip(kept, axes, strict=True)]
-        return planes.reshape(*lead, *lengths)[(..., *where)]
+        return np.asarray(planes.reshape(*lead, *lengths)[at(..., *where)])
     sums = np.empty((*lead, *[axis.size for axis in axes]), products.dtype)
     for phase in np.ndindex(*strides):
         to, of = [], []
@@ -86,5 +87,5 @@ def _woven(products: Array, axes: Sequence[Axis], counts: Sequence[int]) -> Arra
             begin = skipped * axis.stride + one - first
             to.append(slice(begin, None, axis.stride))
             of.append(slice(skipped, skipped + max(0, -(-(axis.size - begin) // axis.stride))))
-        sums[(..., *to)] = planes[(..., *phase, *of)]
+        sums[at(..., *to)] = planes[at(..., *phase, *of)]
     return sums

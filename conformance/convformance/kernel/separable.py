@@ -36,7 +36,7 @@ def by_axis(
     for place, axis in enumerate(axes[:-1], 1):
         shape = (*part.shape[:place], axis.count, *part.shape[place + 1 :])
         rows = np.empty(shape, part.dtype)
-        _by_rows(part, axis, place, combine, neutral, rows)
+        _by_rows(np.moveaxis(part, place, 0), axis, combine, neutral, np.moveaxis(rows, place, 0))
         part = rows
     _along_rows(np.ascontiguousarray(part), axes[-1], combine, neutral, into)
 
@@ -62,17 +62,14 @@ def _runs(axis: Axis) -> list[Run]:
     return found
 
 
-def _by_rows(
-    part: Array, axis: Axis, place: int, combine: np.ufunc, neutral: float, into: Array
-) -> None:
-    """Combine along an axis that is not the last: whole rows at a time."""
-    before, runs = (slice(None),) * place, _runs(axis)
+def _by_rows(part: Array, axis: Axis, combine: np.ufunc, neutral: float, into: Array) -> None:
+    """Combine along an axis that is not the last in memory, moved to the front: rows at a time."""
+    runs = _runs(axis)
     whole = next((run for run in runs if run.windows == slice(0, axis.count)), None)
-    into[...] = neutral if whole is None else part[(*before, whole.samples)]
+    into[...] = neutral if whole is None else part[whole.samples]
     for run in runs:
         if run is not whole:
-            values = into[(*before, run.windows)]
-            combine(values, part[(*before, run.samples)], out=values)
+            combine(into[run.windows], part[run.samples], out=into[run.windows])
 
 
 def _along_rows(part: Array, axis: Axis, combine: np.ufunc, neutral: float, into: Array) -> None:

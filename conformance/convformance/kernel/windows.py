@@ -150,7 +150,7 @@ def padded(
         canvas = used[: shape[0], : shape[1]]
     else:  # zeros cost less than a fill: the system hands them out
         canvas = np.full(shape, fill, dtype) if fill else np.zeros(shape, dtype)
-    canvas[(..., *[slice(axis.before, axis.before + axis.size) for axis in axes])] = x
+    canvas[at(..., *[slice(axis.before, axis.before + axis.size) for axis in axes])] = x
     return canvas
 
 
@@ -173,6 +173,11 @@ def handed_back(canvas: Array, axes: Sequence[Axis]) -> Array:
         np.add.at(out, sources[sources >= 0], moved[: len(sources)][sources >= 0])
         canvas = np.moveaxis(out, 0, place)
     return canvas
+
+
+def at(*places: Any) -> tuple[Any, ...]:
+    """Return an index of as many slices and numbers as there are axes, whatever their number."""
+    return places
 
 
 def blank(lead: Sequence[int], axes: Sequence[Axis], dtype: np.dtype[np.generic]) -> Array:
