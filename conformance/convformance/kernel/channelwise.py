@@ -115,7 +115,7 @@ def _along_planes(
         np.einsum(f"pc{letters},cm{letters}->pcm", view, kernels, out=into, order="F")
         if number:
             total += more
-    kept = sums[0, :, :C].reshape(multiplier, C, N, *rows)
+    kept = sums[0, :, :C, :size].reshape(multiplier, C, N, *rows)
     found = kept[at(..., *[slice(axis.count) for axis in axes])]
     return found.transpose(2, 1, 0, *range(3, found.ndim)), sums
 
