@@ -251,6 +251,20 @@ def test_an_average_whose_sum_overflows_is_finite_beside_one_that_does_not():
     assert kernel.global_avg_pool(x[..., 2:]).item() == top
 
 
+@pytest.mark.parametrize("before", [-1, 0, 1])
+def test_a_pool_does_not_see_a_sample_that_negative_padding_crops_behind(before):
+    x = np.array([[[3.0, 5.0, 7.0, 9.0]]])
+    options = {"stride": 2, "padding": [(before, -1)], "ceil_mode": True}
+    seen = x[..., max(0, -before) : 3]
+    start = [(max(0, before), 0)]
+    windows = {**options, "padding": start}
+    for pool in (kernel.max_pool, kernel.avg_pool):
+        found, cropped = pool(x, 2, **options), pool(seen, 2, **windows)
+        agree(found[..., : cropped.shape[-1]], cropped)
+    one = kernel.max_pool(x[..., 1:], 1, stride=2, padding=[(0, -1)], ceil_mode=True)
+    assert one.ravel().tolist() == [5.0, -math.inf]
+
+
 # The checks above can fail.
 
 

@@ -62,6 +62,11 @@ class Axis:
         """Samples, holes and padding together; less than the samples where padding crops."""
         return self.before + self.spread + self.after
 
+    @property
+    def kept(self) -> int:
+        """[padding.negative] Past the last sample that is not cropped off behind."""
+        return self.size + min(0, self.after)
+
     @functools.cached_property
     def is_plain(self) -> bool:
         """Whether the samples stand side by side in one block, with fill around them."""

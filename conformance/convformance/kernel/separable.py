@@ -54,7 +54,7 @@ def _runs(axis: Axis) -> list[Run]:
     for k in range(axis.kernel_size):
         shift = axis.before - k * axis.dilation  # the tap's position is o * stride - shift
         first = max(0, -(-shift // axis.stride))
-        last = min(axis.count, (axis.size - 1 + shift) // axis.stride + 1)
+        last = min(axis.count, (axis.kept - 1 + shift) // axis.stride + 1)
         if first < last:
             start = first * axis.stride - shift
             stop = start + (last - first - 1) * axis.stride + 1
@@ -79,7 +79,7 @@ def _along_rows(part: Array, axis: Axis, combine: np.ufunc, neutral: float, into
     within their row are kept, every stride-th. The few that hang over an edge come tap by tap.
     """
     first = max(0, -(-axis.before // axis.stride))
-    last = (axis.size - axis.extent + axis.before) // axis.stride + 1  # past the last that fits
+    last = (axis.kept - axis.extent + axis.before) // axis.stride + 1  # past the last that fits
     last = min(max(first, last), axis.count)
     first = min(first, last)
     if first < last:
@@ -99,7 +99,7 @@ def _along_rows(part: Array, axis: Axis, combine: np.ufunc, neutral: float, into
     for o in (*range(first), *range(last, axis.count)):
         under = range(axis.kernel_size)
         at = [o * axis.stride - axis.before + k * axis.dilation for k in under]
-        inside = [i for i in at if 0 <= i < axis.size]
+        inside = [i for i in at if 0 <= i < axis.kept]
         values = into[..., o]
         values[...] = part[..., inside[0]] if inside else neutral
         for i in inside[1:]:
