@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 
+import numpy as np
+
 from convformance.backend import Array
 from convformance.bounds import is_exact
 from convformance.expect import Expectation
@@ -19,6 +21,7 @@ INDICES_ALONE = ", indices alone"
 BUT_FOR_NAN = " but where NaN is due"
 LOWEST_FINITE = ", each the lowest finite number where minus infinity is due"
 SAME_IN_FLOAT64 = ", each the same number in float64"
+IN_FLOAT32 = ", each as float32 has it"
 ROUNDED = ", each by no more than the rounding of its terms"
 Place = tuple[str, tuple[int, ...]]
 
@@ -36,7 +39,9 @@ def in_common(expected: Expectation, arrays: Mapping[str, Array], wrong: Collect
         return SAME_IN_FLOAT64 if _same_in_float64(expected, found, rows) else ""
     if _lowest_finite(expected, found, rows):
         return LOWEST_FINITE
-    return ROUNDED if _rounded(expected, found, rows) else ""
+    if _rounded(expected, found, rows):
+        return ROUNDED
+    return IN_FLOAT32 if _in_float32(expected, found, rows) else ""
 
 
 def _same_in_float64(expected: Expectation, found: Array, rows: Sequence[int]) -> bool:
@@ -52,6 +57,22 @@ def _lowest_finite(expected: Expectation, found: Array, rows: Sequence[int]) -> 
         and float(found[i]) == lowest
         and bool(expected.operation.terms(expected.positions[i]))  # [max.empty] has none
         for i in wanted
+    )
+
+
+@np.errstate(over="ignore")  # what is past the largest number of float32 is infinite there
+def _in_float32(expected: Expectation, found: Array, rows: Sequence[int]) -> bool:
+    """Whether each element of float64 is one of float32, and within the bound of sums in it."""
+    return expected.operation.dtype == "float64" and all(
+        float(np.float32(found[i])) == float(found[i])
+        and (
+            float(np.float32(expected.y[i])) == float(found[i])
+            or (
+                math.isfinite(float(found[i]))
+                and margin(float(found[i]), expected, i, "float32") <= 1
+            )
+        )
+        for i in rows
     )
 
 

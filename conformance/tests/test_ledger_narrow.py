@@ -1,4 +1,4 @@
-"""What is known of the engines of ONNX and of SciPy hides no other wrong number."""
+"""What is known of the engines of ONNX, of SciPy and of OpenVINO hides no other wrong number."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from convformance.ledger import Entry, load_all, load_of
 from convformance.problem import Case, Problem
 from convformance.verdict import Kind, Verdict
 
-ENGINES = ("onnxruntime", "onnx", "scipy")
+ENGINES = ("onnxruntime", "onnx", "scipy", "openvino")
 WIDE = [
     one
     for one in load_all()

@@ -12,6 +12,7 @@ from convformance.judge import Trial, judge
 from convformance.problem import Case
 from convformance.tells import (
     BUT_FOR_NAN,
+    IN_FLOAT32,
     INDICES_ALONE,
     LOWEST_FINITE,
     ROUNDED,
@@ -102,3 +103,29 @@ def test_what_rounding_explains_is_told_from_a_wrong_number():
 
 def test_a_sample_has_no_rounding():
     assert told(POOL, [1, 2, 3], y=[2 + 2**-22, 3]) == ""
+
+
+@pytest.mark.parametrize(
+    ("y", "text"),
+    [
+        (16777216.0, IN_FLOAT32),  # 16777217, to the nearest of float32
+        (16777218.0, ""),  # a number of float32 too, and another one
+        (16777216.5, ""),
+        (INF, ""),
+    ],
+)
+def test_a_maximum_in_float32_is_the_nearest_of_its_numbers(y, text):
+    assert told("max_pool x=1x1x1 kernel=1 float64 fill=integers#0", [2.0**24 + 1], y=[y]) == text
+
+
+@pytest.mark.parametrize(
+    ("y", "text"), [(16777220.0, IN_FLOAT32), (16777300.0, ""), (16777219.5, "")]
+)
+def test_a_sum_in_float32_is_within_the_bound_of_its_roundings(y, text):
+    """Each of two terms is rounded, and their sum."""
+    line = "avg_pool x=1x1x2 kernel=2 float64 fill=integers#0"
+    assert told(line, [2.0**24 + 1, 2.0**24 + 3], y=[y]) == text
+
+
+def test_what_is_infinite_in_float32_is_told_too():
+    assert told("max_pool x=1x1x1 kernel=1 float64 fill=integers#0", [1e300], y=[INF]) == IN_FLOAT32

@@ -25,6 +25,9 @@ TYPES = {
 }  # fmt: skip
 
 
+HEAD = ("import numpy as np", "import openvino as ov", "from openvino import opset16 as ops", "")
+
+
 class OpenVinoBackend:
     """The operations of opset16, weights as constants; device CPU, inference precision f32."""
 
@@ -66,9 +69,7 @@ class OpenVinoBackend:
         outputs = [node.output(i) for i, _ in enumerate(problem.answers)]
         model = self._core.compile_model(self._ov.Model(outputs, [x]), "CPU", self._hints)
         found = model([self._tensor(given["x"])])
-        answers = {
-            name: _array(problem, found[i]) for i, name in enumerate(problem.answers)
-        }
+        answers = {name: _array(problem, found[i]) for i, name in enumerate(problem.answers)}
         return Result(_laid_out(problem, answers), _how(call), call.recipe)
 
     def _type_of(self, array: Array) -> Any:
@@ -99,12 +100,16 @@ class OpenVinoBackend:
         odd = any("inf" in line or "nan" in line for line in body[: len(given)])
         head = ["from math import inf, nan"] * odd
         head += ["import ml_dtypes"] * (kind == "bf16")
-        head += ["import numpy as np", "import openvino as ov", "from openvino import opset16 as ops"]
+        head += [
+            "import numpy as np",
+            "import openvino as ov",
+            "from openvino import opset16 as ops",
+        ]
         return "\n".join([*head, "", *body]) + "\n"
 
 
 def seen(problem: Problem, arrays: Arrays) -> dict[str, Array]:
-    """Return the arrays in the shapes of the opset: groups first in a weight, a bias of all axes."""
+    """Return the arrays in the opset's shapes: the groups of a weight first, a bias of every axis."""
     given = dict(arrays)
     ones = (1,) * problem.rank
     if problem.op == "conv1x1":
