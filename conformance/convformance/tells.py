@@ -19,9 +19,10 @@ from convoracle.exact import FORMATS
 
 INDICES_ALONE = ", indices alone"
 BUT_FOR_NAN = " but where NaN is due"
+AND_INDICES = ", and indices"
 LOWEST_FINITE = ", each the lowest finite number where minus infinity is due"
 SAME_IN_FLOAT64 = ", each the same number in float64"
-IN_FLOAT32 = ", each as float32 has it"
+IN_FLOAT32 = ", each the nearest number of float32"
 ROUNDED = ", each by no more than the rounding of its terms"
 Place = tuple[str, tuple[int, ...]]
 
@@ -33,19 +34,43 @@ def in_common(expected: Expectation, arrays: Mapping[str, Array], wrong: Collect
     rows = [row_of[position] for name, position in wrong if name == main]
     if len(rows) < len(wrong):
         others = [i for i in rows if not math.isnan(float(expected.y[i]))]
-        return "" if others else INDICES_ALONE + BUT_FOR_NAN * bool(rows)
+        if not others:
+            return INDICES_ALONE + BUT_FOR_NAN * bool(rows)
+        told = _lowest_or_in_float32(expected, expected.elements_of(arrays[main]), rows)
+        return told + AND_INDICES if told else ""
     found = expected.elements_of(arrays[main])
     if expected.operation.dtype not in FORMATS:
-        return SAME_IN_FLOAT64 if _same_in_float64(expected, found, rows) else ""
-    if _lowest_finite(expected, found, rows):
-        return LOWEST_FINITE
-    if _rounded(expected, found, rows):
-        return ROUNDED
-    return IN_FLOAT32 if _in_float32(expected, found, rows) else ""
+        if _same_in_float64(expected, found, rows):
+            return SAME_IN_FLOAT64
+        return _lowest_or_in_float32(expected, found, rows)
+    if told := _lowest_or_in_float32(expected, found, rows):
+        return told
+    return ROUNDED if _rounded(expected, found, rows) else ""
 
 
 def _same_in_float64(expected: Expectation, found: Array, rows: Sequence[int]) -> bool:
     return all(float(found[i]) == float(expected.y[i]) for i in rows)
+
+
+def _lowest_or_in_float32(expected: Expectation, found: Array, rows: Sequence[int]) -> str:
+    if expected.operation.dtype in FORMATS:
+        return LOWEST_FINITE if _lowest_finite(expected, found, rows) else ""
+    return IN_FLOAT32 if _in_float32(expected, found, rows) else ""
+
+
+def _in_float32(expected: Expectation, found: Array, rows: Sequence[int]) -> bool:
+    """Whether whole numbers went through float32, and back within the limits of their dtype.
+
+    What is past a limit may be the limit, or the last number of float32 ahead of it.
+    """
+    if found.dtype.kind not in "iu":
+        return False
+    limits = np.iinfo(found.dtype)
+    last = int(np.nextafter(np.float32(limits.max), np.float32(0)))
+    return all(
+        int(found[i]) in ((nearest,) if nearest <= limits.max else (last, limits.max))
+        for i, nearest in ((i, int(np.float32(int(expected.y[i])))) for i in rows)
+    )
 
 
 def _lowest_finite(expected: Expectation, found: Array, rows: Sequence[int]) -> bool:
@@ -57,22 +82,6 @@ def _lowest_finite(expected: Expectation, found: Array, rows: Sequence[int]) -> 
         and float(found[i]) == lowest
         and bool(expected.operation.terms(expected.positions[i]))  # [max.empty] has none
         for i in wanted
-    )
-
-
-@np.errstate(over="ignore")  # what is past the largest number of float32 is infinite there
-def _in_float32(expected: Expectation, found: Array, rows: Sequence[int]) -> bool:
-    """Whether each element of float64 is one of float32, and within the bound of sums in it."""
-    return expected.operation.dtype == "float64" and all(
-        float(np.float32(found[i])) == float(found[i])
-        and (
-            float(np.float32(expected.y[i])) == float(found[i])
-            or (
-                math.isfinite(float(found[i]))
-                and margin(float(found[i]), expected, i, "float32") <= 1
-            )
-        )
-        for i in rows
     )
 
 

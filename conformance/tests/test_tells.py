@@ -11,6 +11,7 @@ from convformance.fills import make_arrays
 from convformance.judge import Trial, judge
 from convformance.problem import Case
 from convformance.tells import (
+    AND_INDICES,
     BUT_FOR_NAN,
     IN_FLOAT32,
     INDICES_ALONE,
@@ -106,26 +107,24 @@ def test_a_sample_has_no_rounding():
 
 
 @pytest.mark.parametrize(
-    ("y", "text"),
+    ("x", "y", "text"),
     [
-        (16777216.0, IN_FLOAT32),  # 16777217, to the nearest of float32
-        (16777218.0, ""),  # a number of float32 too, and another one
-        (16777216.5, ""),
-        (INF, ""),
+        (2**24 + 3, 2**24 + 4, IN_FLOAT32),
+        (2**24 + 3, 2**24 + 2, ""),  # a number of float32 too, and another one
+        (2**31 - 1, 2**31 - 2, ""),
+        (2**31 - 3, 2**31 - 1, IN_FLOAT32),  # 2^31 is past the limits
+        (2**31 - 3, 2**31 - 128, IN_FLOAT32),
+        (2**31 - 129, 2**31 - 1, ""),
+        (1 - 2**31, -(2**31), IN_FLOAT32),
+        (5, 6, ""),
     ],
 )
-def test_a_maximum_in_float32_is_the_nearest_of_its_numbers(y, text):
-    assert told("max_pool x=1x1x1 kernel=1 float64 fill=integers#0", [2.0**24 + 1], y=[y]) == text
+def test_whole_numbers_that_went_through_float32_are_told(x, y, text):
+    assert told("max_pool x=1x1x1 kernel=1 int32 fill=integers#0", [x], y=[y]) == text
 
 
-@pytest.mark.parametrize(
-    ("y", "text"), [(16777220.0, IN_FLOAT32), (16777300.0, ""), (16777219.5, "")]
-)
-def test_a_sum_in_float32_is_within_the_bound_of_its_roundings(y, text):
-    """Each of two terms is rounded, and their sum."""
-    line = "avg_pool x=1x1x2 kernel=2 float64 fill=integers#0"
-    assert told(line, [2.0**24 + 1, 2.0**24 + 3], y=[y]) == text
-
-
-def test_what_is_infinite_in_float32_is_told_too():
-    assert told("max_pool x=1x1x1 kernel=1 float64 fill=integers#0", [1e300], y=[INF]) == IN_FLOAT32
+def test_the_lowest_finite_number_is_told_beside_indices_that_differ_too():
+    assert told(INDEXED, [1, -INF, -INF], y=[1, LOWEST], indices=[0, 0]) == (
+        LOWEST_FINITE + AND_INDICES
+    )
+    assert told(INDEXED, [1, -INF, -INF], y=[2, LOWEST], indices=[0, 0]) == ""

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import ml_dtypes
 import numpy as np
 
-from convformance.backend import Array, Arrays, Result
+from convformance.backend import Array, Arrays, Result, Unsupported
 from convformance.backends.layouts_patches import columns_of
 from convformance.backends.openvino_calls import Call, written
 from convformance.backends.source import execute, nested
@@ -20,8 +20,8 @@ from convformance.problem import EXTRAS, Problem
 # Some processors would compute float32 in bfloat16, or float16 in itself, if it were left to them.
 HINTS: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32"}
 TYPES = {
-    "float16": "f16", "bfloat16": "bf16", "float32": "f32", "float64": "f64", "int8": "i8",
-    "int32": "i32", "int64": "i64", "uint8": "u8",
+    "float16": "f16", "bfloat16": "bf16", "float32": "f32", "int8": "i8", "int32": "i32",
+    "uint8": "u8",
 }  # fmt: skip
 
 
@@ -35,9 +35,7 @@ class OpenVinoBackend:
     knows: ClassVar[frozenset[str]] = frozenset({*EXTRAS, "padding"})
     # The CPU has kernels of float32 for all floating-point numbers: they are converted to it, and
     # the answer back.
-    accumulators = MappingProxyType(
-        dict.fromkeys(("float16", "bfloat16", "float32", "float64"), "float32")
-    )
+    accumulators = MappingProxyType(dict.fromkeys(("float16", "bfloat16", "float32"), "float32"))
 
     def __init__(self) -> None:
         import openvino
@@ -77,19 +75,23 @@ class OpenVinoBackend:
 
     def _tensor(self, array: Array) -> Any:
         """Return a tensor of the array; those of bfloat16 are made of its bits."""
+        if not array.dtype.isnative:  # it would be read as if it were
+            raise Unsupported("element types of OpenVINO are in the machine's byte order")
         if array.dtype == ml_dtypes.bfloat16:
-            return self._ov.Tensor(array.view(np.uint16), array.shape, self._ov.Type.bf16)
+            # Bits share their memory, which must lie in order; other arrays are copied.
+            bits = np.ascontiguousarray(array).view(np.uint16)
+            return self._ov.Tensor(bits, array.shape, self._ov.Type.bf16)
         return self._ov.Tensor(array)
 
     def script(self, problem: Problem, arrays: Arrays) -> str:
         """Return a program that makes the same arrays and repeats the call of `run`."""
-        given = seen(problem, arrays)
+        call, given = written(problem), seen(problem, arrays)
         kind = TYPES[given["x"].dtype.name]
         body = [
             *(f"{name}_values = {_literal(one)}" for name, one in given.items()),
             f"x = ops.parameter({given['x'].shape}, ov.Type.{kind})",
             *(f"{name} = ops.constant({name}_values)" for name in given if name != "x"),
-            *written(problem).lines,
+            *call.lines,
             f"outputs = [node.output(i) for i in range({len(problem.answers)})]",
             'core, hints = ov.Core(), {"INFERENCE_PRECISION_HINT": "f32"}',
             'model = core.compile_model(ov.Model(outputs, [x]), "CPU", hints)',
@@ -109,7 +111,7 @@ class OpenVinoBackend:
 
 
 def seen(problem: Problem, arrays: Arrays) -> dict[str, Array]:
-    """Return the arrays in the opset's shapes: the groups of a weight first, a bias of every axis."""
+    """Return the arrays in the opset's shapes: a weight's groups first, a bias of every axis."""
     given = dict(arrays)
     ones = (1,) * problem.rank
     if problem.op == "conv1x1":

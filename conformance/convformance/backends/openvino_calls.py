@@ -24,6 +24,11 @@ LACKING = {
     "flip": "a kernel that is turned around",
     "grad": "a gradient",
 }
+# Not among the precisions that the CPU documents: such a model is converted before it runs.
+LACKING_KERNELS = {
+    "float64": "f64: it converts them to f32, and the answer back",
+    "int64": "i64: it converts them to i32, and the answer back",
+}
 PLANES = ("unfold", "fold")  # ExtractImagePatches and Col2Im: images alone
 
 
@@ -47,6 +52,8 @@ def written(problem: Problem) -> Call:
         raise Unsupported(f"the opset has no {op}")
     if problem.is_complex:
         raise Unsupported("OpenVINO has no complex elements")
+    if problem.dtype in LACKING_KERNELS:
+        raise Unsupported(f"the CPU has no kernels of {LACKING_KERNELS[problem.dtype]}")
     if problem.rank > 3 or (op in PLANES and problem.rank != 2):
         axes = "2 spatial axes" if op in PLANES else "1 to 3 spatial axes"
         raise Unsupported(f"the opset documents {op} for {axes}, not {problem.rank}")
