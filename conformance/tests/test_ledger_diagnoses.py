@@ -28,7 +28,7 @@ LEAK = "leak"  # told by one NaN in one cell
 UNSTEADY = "unsteady"  # told by asking again
 
 
-PLAIN = ("torch", "tensorflow", "jax", "onnxruntime", "onnx", "scipy", "openvino")
+PLAIN = ("torch", "tensorflow", "jax", "onnxruntime", "onnx", "scipy")
 PATHS = sorted({f"{one.backend}[{variant}]" for one in SOUGHT for variant in one.variants})
 
 
