@@ -60,7 +60,11 @@ class OpenVinoBackend:
     def run(self, problem: Problem, arrays: Arrays) -> Result:
         """Return the problem's answers; OpenVINO's own exceptions pass through."""
         call = written(problem)
-        given = seen(problem, arrays)
+        # Tensors of bits share their memory, which must lie in order and last as long as they.
+        given = {
+            name: np.ascontiguousarray(one) if _is_bf16(one) else one
+            for name, one in seen(problem, arrays).items()
+        }
         x = self._ops.parameter(given["x"].shape, self._type_of(given["x"]))
         names = {name: self._ops.constant(self._tensor(one)) for name, one in given.items()}
         node = execute("\n".join(call.lines), {**names, "ops": self._ops, "x": x})["node"]
@@ -78,9 +82,7 @@ class OpenVinoBackend:
         if not array.dtype.isnative:  # it would be read as if it were
             raise Unsupported("element types of OpenVINO are in the machine's byte order")
         if array.dtype == ml_dtypes.bfloat16:
-            # Bits share their memory, which must lie in order; other arrays are copied.
-            bits = np.ascontiguousarray(array).view(np.uint16)
-            return self._ov.Tensor(bits, array.shape, self._ov.Type.bf16)
+            return self._ov.Tensor(array.view(np.uint16), array.shape, self._ov.Type.bf16)
         return self._ov.Tensor(array)
 
     def script(self, problem: Problem, arrays: Arrays) -> str:
