@@ -160,4 +160,4 @@ def _literal(array: Array) -> str:
 
 
 def _is_bf16(array: Array) -> bool:
-    return array.dtype == ml_dtypes.bfloat16
+    return bool(array.dtype == ml_dtypes.bfloat16)
