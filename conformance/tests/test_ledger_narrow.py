@@ -1,4 +1,4 @@
-"""What is known of the engines of ONNX, of SciPy, Keras and OpenVINO hides no other wrong number."""
+"""What is known of ONNX's engines, SciPy, Keras and OpenVINO hides no other wrong number."""
 
 from __future__ import annotations
 
