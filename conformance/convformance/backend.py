@@ -47,6 +47,8 @@ class Backend(Protocol):
     others of them, or padding that it has not heard of, are not given to it;
     `libraries`: {distribution: version}, shown in the report;
     `variants`: {name: keyword arguments of its class}, other paths of the same framework;
+    `one_in`: of how many of a run's problems it is asked one, always the same ones; for a path that
+    has a compiler make each shape;
     `threads(n)`: a context manager under which calls use n threads, for [law.threads], or a
     sentence why there is none;
     `script(problem, arrays)`: plain code of the framework that repeats the call.

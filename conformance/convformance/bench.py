@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from convformance.attribute import clause_of, explain, refusal_choice
-from convformance.backend import Arrays, Backend
+from convformance.backend import Arrays, Backend, Outcome
 from convformance.diagnosis import Diagnosis, diagnose
 from convformance.evidence import finding
 from convformance.expect import Expectation, expectation
@@ -16,7 +17,7 @@ from convformance.identity import identity, signature
 from convformance.judge import Trial, judge
 from convformance.ledger import Entry
 from convformance.perform import perform
-from convformance.problem import Case
+from convformance.problem import Case, Problem
 from convformance.runfile import Arithmetic, CaseRecord, Choice, Finding, Geometries, LawRecord
 from convformance.touched import touched
 from convformance.verdict import Kind, Verdict
@@ -61,6 +62,33 @@ class Bench:
         default_factory=list
     )
 
+    def asks(self, problem: Problem) -> bool:
+        """Whether a problem is in the backend's share; its line alone decides.
+
+        What is met in the share is followed outside of it: neighbours, smaller cases, diagnoses.
+        """
+        return zlib.crc32(problem.line.encode()) % self.one_in == 0
+
+    @property
+    def one_in(self) -> int:
+        """Of how many problems of a run the backend is asked one."""
+        found: int = getattr(self.backend, "one_in", 1)
+        return found
+
+    @property
+    def not_asked(self) -> str:
+        """Why a problem outside the share is unsupported."""
+        return f"{self.backend.name} is asked one problem in {self.one_in}"
+
+    def ask(self, case: Case) -> Examined:
+        """Examine a case that a run has planned; outside the backend's share it is unsupported."""
+        if self.asks(case.problem):
+            return self.examine(case)
+        arrays = make_arrays(case)
+        outcome = Outcome("unsupported", message=self.not_asked)
+        trial = Trial(case, self._expected(case, arrays), outcome, {})
+        return Examined(trial, arrays, judge(trial))
+
     def examine(self, case: Case) -> Examined:
         """Run the case and judge it, with the variant points and the clause told.
 
@@ -86,14 +114,16 @@ class Bench:
     def trial(self, case: Case) -> tuple[Trial, Arrays]:
         """Run the case: its expectation and its outcome, not yet judged."""
         arrays = make_arrays(case)
-        expected: Expectation | InvalidProblem
-        try:
-            expected = expectation(case.problem, arrays, seed=case.seed)
-        except InvalidProblem as broken:
-            expected = broken
+        expected = self._expected(case, arrays)
         outcome = perform(self.backend, case.problem, arrays)
         accumulators: Mapping[str, str] = getattr(self.backend, "accumulators", {})
         return Trial(case, expected, outcome, accumulators), arrays
+
+    def _expected(self, case: Case, arrays: Arrays) -> Expectation | InvalidProblem:
+        try:
+            return expectation(case.problem, arrays, seed=case.seed)
+        except InvalidProblem as broken:
+            return broken
 
     def by_standard(self, case: Case) -> Verdict:
         """Return the verdict by the standard meaning alone."""

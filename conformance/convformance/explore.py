@@ -183,7 +183,8 @@ class _Hunt:
         if self.target is None and case in self.tried:
             self._aim(case)
             return
-        examined = self.bench.examine(case)
+        ask = self.bench.ask if self.target is None else self.bench.examine
+        examined = ask(case)
         news = self.bench.is_news(examined)
         if self.target is None:
             self.tried.add(case)

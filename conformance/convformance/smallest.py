@@ -39,7 +39,7 @@ def checked(bench: Bench, asked: Asked, news: list[Examined]) -> Examined:
 
     What was asked then carries the clause and signature of its smallest case: one finding.
     """
-    examined = bench.examine(asked.case)
+    examined = bench.ask(asked.case)
     if bench.is_news(examined):
         small = smallest(bench, asked, examined)
         if bench.is_news(small):

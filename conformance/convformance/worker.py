@@ -61,6 +61,7 @@ class Isolated:
         self.version: str = told["version"]
         self.accumulators: Mapping[str, str] = told["accumulators"]
         self.libraries: Mapping[str, str] = told["libraries"]
+        self.one_in: int = told["one_in"]
         self._proven: Counter[str] = Counter()  # words of deaths that a fresh child died too
         self._last = ""  # how a child ended
         self._number: int | None = None  # of threads, None where it is the backend's own
@@ -228,6 +229,7 @@ def serve(adapter: str, line: Connection) -> None:
         _send(line, Outcome("no backend", message=str(error)))
         return
     told = {name: getattr(backend, name, {}) for name in ATTRIBUTES}
+    told["one_in"] = getattr(backend, "one_in", 1)
     threads = getattr(backend, "threads", None)
     told |= {"offers_threads": callable(threads)}
     told |= {"threads": threads if isinstance(threads, str) else None}  # the reason why not

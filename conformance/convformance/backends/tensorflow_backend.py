@@ -19,7 +19,15 @@ import numpy as np
 from convformance.backend import Array, Arrays, Result, Unsupported
 from convformance.backends.source import execute, full_in_numbers, nested
 from convformance.backends.tensorflow_calls import written
-from convformance.backends.tensorflow_paths import MARKS, ONEDNN, along, prepare
+from convformance.backends.tensorflow_paths import (
+    HOW,
+    MARKS,
+    ONE_IN,
+    ONEDNN,
+    along,
+    plain_words,
+    prepare,
+)
 from convformance.backends.tensorflow_pools import batch_in_index, unpooled
 from convformance.backends.tensorflow_sums import accumulators, halves_of_onednn
 from convformance.problem import EXTRAS, Problem
@@ -37,6 +45,7 @@ class TensorFlowBackend:
     def __init__(self, path: str = "") -> None:
         prepare(path)
         self._path = path
+        self.one_in = ONE_IN.get(path, 1)
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         with _silent_stderr():
             import tensorflow as tf
@@ -60,9 +69,23 @@ class TensorFlowBackend:
         problem = full_in_numbers(problem)
         self._check_layers(call.lines)
         inputs = {name: self.tensor(one) for name, one in moved(problem, arrays).items()}
-        scope = execute("\n".join(call.lines), {"tf": self._tf, **inputs})
-        how = f"{_how(call.lines)}, oneDNN {'on' if self._onednn else 'off'}"
+        try:
+            scope = execute("\n".join(call.lines), {"tf": self._tf, **inputs})
+        except Exception as error:
+            raise self._spoken(error) from None
+        how = f"{_how(call.lines, self._path)}, oneDNN {'on' if self._onednn else 'off'}"
         return Result(outputs(problem, scope), how, call.recipe, "channels last")
+
+    def _spoken(self, error: Exception) -> Exception:
+        """Return the exception; of a graph's without the stack, which tells of us and no reason."""
+        if self._path not in HOW:
+            return error
+        words = plain_words(str(getattr(error, "message", error)))
+        if isinstance(error, self._tf.errors.OpError):
+            told: Exception = type(error)(None, None, words)
+            return told
+        error.args = (words,)
+        return error
 
     def tensor(self, array: Array) -> Any:
         """Return the array as TensorFlow's."""
@@ -184,9 +207,15 @@ def _columns(problem: Problem, patches: Array) -> Array:
     return apart.transpose(0, 3, 2, 1).reshape(patches.shape[0], C * taps, windows)
 
 
-def _how(lines: Sequence[str]) -> str:
+def _how(lines: Sequence[str], path: str) -> str:
     """Name the function of each line, and what it was done with."""
-    calls = [re.search(r"tf\.(?!GradientTape)[\w.]+(?=\()", line) for line in lines]
-    path = " then ".join(found[0] for found in calls if found)
-    taped = ", gradient by tf.GradientTape" if "GradientTape" in lines[0] else ""
-    return f"{path}{taped}, channels last, eager"
+    called = r"tf\.(?!GradientTape|function)[\w.]+(?=\()"
+    calls = " then ".join(found[0] for line in lines if (found := re.search(called, line)))
+    taped = any("GradientTape" in line for line in lines)
+    words = (
+        calls,
+        *["gradient by tf.GradientTape"] * taped,
+        "channels last",
+        HOW.get(path, "eager"),
+    )
+    return ", ".join(words)

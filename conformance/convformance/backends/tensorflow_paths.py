@@ -6,11 +6,10 @@ What a path has nothing to say about is unsupported there, for plain TensorFlow 
 from __future__ import annotations
 
 import os
+import re
 import sys
-import zlib
 from collections.abc import Iterable, Mapping
 
-from convformance.backend import Unsupported
 from convformance.backends.tensorflow_calls import Call
 from convformance.problem import Problem
 
@@ -20,8 +19,16 @@ MARKS: Mapping[str, str] = {
     "xla": "@tf.function(autograph=False, jit_compile=True)",
     "no_onednn": "",
 }
-# A compiler takes a tenth of a second and more for a shape; its problems are always the same ones.
+# A compiler takes a tenth of a second and more for a shape: it is asked one problem in as many.
 ONE_IN = {"function": 2, "xla": 8}
+HOW = {"function": "as a graph", "xla": "compiled by XLA"}
+# What a graph tells beside why it refuses: where each node comes from, in files and functions.
+STACK = re.compile(
+    r"""^(?:Graph\ execution\ error:|in\ user\ code:|Detected\ at\ node\ .*
+    |Stack\ trace\ for\ op\ definition:\s*|\s*File\ ".*",\ line\ \d+,\ in\ .*|\s*\[\[\{\{node\ .*
+    |\ttf2xla\ conversion\ failed\ .*)$""",
+    re.X,
+)
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 
 
@@ -39,9 +46,20 @@ def along(path: str, problem: Problem, call: Call, given: Iterable[str]) -> Call
     mark = MARKS.get(path, "")
     if not mark:
         return call
-    if zlib.crc32(problem.line.encode()) % ONE_IN[path]:
-        raise Unsupported(f"this path is asked one problem in {ONE_IN[path]}")
     names, answers = ", ".join(given), ", ".join(problem.answers)
-    body = [f"    {line}" for line in (*call.lines, f"return {answers}")]
-    lines = (mark, f"def call({names}):", *body, f"{answers} = call({names})")
+    # A layer makes variables, which a graph may do in its first trace alone: it is made before.
+    made = [line.strip() for line in call.lines if _makes_a_layer(line)]
+    called = [line for line in call.lines if not _makes_a_layer(line)]
+    body = [f"    {line}" for line in (*called, f"return {answers}")]
+    lines = (*made, mark, f"def call({names}):", *body, f"{answers} = call({names})")
     return Call(lines, call.recipe)
+
+
+def _makes_a_layer(line: str) -> bool:
+    return line.strip().startswith(("layer = ", "layer.build("))
+
+
+def plain_words(text: str) -> str:
+    """Return why a graph refuses, without the stack of calls around it."""
+    kept = [line.strip() for line in text.split("\n") if line.strip() and not STACK.match(line)]
+    return re.sub(r" \[Op:__inference_\w+\]$", "", "\n".join(kept))

@@ -103,7 +103,7 @@ def global_pool(problem: Problem) -> list[str]:
         keepdims=True,
         dtype=problem.dtype,
     )
-    return [f"y = {layer}(x)"]
+    return [f"layer = {layer}", "y = layer(x)"]
 
 
 def adaptive_pool(problem: Problem) -> list[str]:
@@ -117,7 +117,7 @@ def adaptive_pool(problem: Problem) -> list[str]:
         data_format="channels_last",
         dtype=problem.dtype,
     )
-    return [f"y = {layer}(x)"]
+    return [f"layer = {layer}", "y = layer(x)"]
 
 
 def max_unpool(problem: Problem) -> list[str]:

@@ -14,7 +14,7 @@ import numpy as np
 from convformance.backend import Array, Arrays, Result, Unsupported
 from convformance.backends.source import execute, nested
 from convformance.backends.torch_calls import Call, written
-from convformance.backends.torch_paths import PATHS
+from convformance.backends.torch_paths import ONE_IN, PATHS
 from convformance.problem import EXTRAS, Problem
 
 _IMPORTS = "import torch\nimport torch.nn.functional as F\n"
@@ -69,6 +69,7 @@ class TorchBackend:
         import torch
 
         self._path = PATHS.get(path)
+        self.one_in = ONE_IN.get(path, 1)
         if path == "one_thread":
             reason = "this path has one thread"
             self.threads = reason  # type: ignore[method-assign, assignment]  # a reason has its place

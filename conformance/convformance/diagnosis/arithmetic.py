@@ -7,7 +7,7 @@ the sum: nothing here is judged, it is told.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,10 +66,12 @@ def layers(dtype: str) -> tuple[Layer, ...]:
     return tuple(Layer(op, TERMS, Problem.parse(f"{line} {dtype}")) for op, line in lines.items())
 
 
-def measured(backend: Backend, dtypes: tuple[str, ...]) -> Iterator[Arithmetic]:
-    """Yield what is measured of each op and dtype that the backend answers."""
+def measured(
+    backend: Backend, dtypes: tuple[str, ...], asks: Callable[[Problem], bool] = lambda _: True
+) -> Iterator[Arithmetic]:
+    """Yield what is measured of each op and dtype that the backend is asked and answers."""
     for dtype in dtypes:
-        for layer in layers(dtype):
+        for layer in filter(lambda one: asks(one.problem), layers(dtype)):
             accumulator = accumulator_of(backend, layer)
             if not accumulator:
                 continue

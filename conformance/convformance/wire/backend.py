@@ -36,6 +36,7 @@ class WireBackend:
     """
 
     threads = NO_THREADS
+    one_in = 1
 
     def __init__(
         self, name: str, seconds: float = SECONDS, hello_seconds: float = HELLO_SECONDS
@@ -166,7 +167,7 @@ class WireChild:
 
     def __init__(self, name: str) -> None:
         self._backend = WireBackend(name)
-        told = ("name", "version", "accumulators", "libraries", "threads")
+        told = ("name", "version", "accumulators", "libraries", "one_in", "threads")
         self.told: Mapping[str, Any] = {one: getattr(self._backend, one) for one in told}
         self.told = {**self.told, "offers_threads": False}
 
