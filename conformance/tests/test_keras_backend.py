@@ -17,7 +17,6 @@ from convformance.bench import Bench
 from convformance.fills import make_arrays
 from convformance.problem import Case, Problem
 from convformance.registry import BackendError, make_backend, variants_of
-from convformance.verdict import Kind
 from convformance.worker import Isolated
 
 LINES = (
@@ -66,17 +65,11 @@ def test_importing_the_adapter_imports_no_framework() -> None:
 
 
 def test_each_layer_means_what_the_oracle_says(backend) -> None:
-    asked = []
     for line in LINES:
         case = Case(Problem.parse(line))
         verdict = Bench(backend).examine(case).verdict
-        if verdict.kind is Kind.UNSUPPORTED:
-            assert verdict.message == "this path is asked one problem in 4"
-            continue
-        asked.append(line)
         wrong = backend.name == "keras[torch]" and line.startswith("avg_pool")  # a known deviation
         assert verdict.is_discrepancy is wrong, (line, verdict)
-    assert len(asked) == len(LINES) if backend.name != "keras[jax]" else len(asked) > 1
 
 
 def test_a_script_prints_what_the_layer_gives(backend) -> None:
@@ -84,12 +77,9 @@ def test_a_script_prints_what_the_layer_gives(backend) -> None:
     for line in LINES:
         problem = Problem.parse(line)
         arrays = make_arrays(Case(problem))
-        try:
-            answer = backend.run(problem, arrays)["y"]
-        except RuntimeError:  # not in the share of this framework
-            continue
         if problem.dtype != "float32" or problem.rank != 1:
             continue
+        answer = backend.run(problem, arrays)["y"]
         text = backend.script(problem, arrays)
         print_as_list = text.replace("print(y)", "print(keras.ops.convert_to_numpy(y).tolist())")
         done = subprocess.run(
@@ -105,14 +95,10 @@ def test_a_script_prints_what_the_layer_gives(backend) -> None:
 
 def test_the_answer_says_on_what_it_was_computed(backend) -> None:
     framework = framework_of(backend.name)
-    for size in range(3, 30):
-        problem = Problem.parse(f"conv x=1x1x{size} w=1x1x2 float32")
-        outcome = backend.perform(problem, make_arrays(Case(problem)))
-        if outcome.kind == "arrays":
-            assert outcome.how == f"{framework} backend, channels last, eager"
-            assert outcome.layout == "channels last"
-            return
-    pytest.fail("none of 27 problems is in its share")
+    problem = Problem.parse("conv x=1x1x5 w=1x1x2 float32")
+    outcome = backend.perform(problem, make_arrays(Case(problem)))
+    assert outcome.how == f"{framework} backend, channels last, eager"
+    assert outcome.layout == "channels last"
 
 
 def test_libraries_name_keras_and_what_lies_below(backend) -> None:
