@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ from convformance.handing import changed, handed, taken_back
 from convformance.problem import Problem
 
 LONGEST_MESSAGE = 2000
+# Where packages lie on this machine: a compiled function of TensorFlow tells it with its lines.
+IN_PACKAGES = re.compile(r"(?<=File \")[^\"\n]*/(?:site|dist)-packages/")
 # Errors that no framework uses to refuse a problem: something broke.
 BROKEN = (
     NameError, AttributeError, ImportError, LookupError, AssertionError, MemoryError,
@@ -77,4 +80,4 @@ def _text(error: BaseException) -> str:
         text = str(getattr(error, "message", None) or error)
     except Exception as trouble:  # a backend's own exception class may be broken too
         text = f"(its message cannot be read: {type(trouble).__name__})"
-    return text[:LONGEST_MESSAGE]
+    return IN_PACKAGES.sub("", text)[:LONGEST_MESSAGE]

@@ -176,7 +176,7 @@ def _imported(name: str, module_name: str) -> Any:
 
 
 def _hint(name: str) -> str:
-    extras = ("torch", "tensorflow", "jax", "onnxruntime", "onnx", "scipy")
+    extras = ("torch", "tensorflow", "jax", "keras", "onnxruntime", "onnx", "scipy", "openvino")
     base, _ = parted(name)
     return f"try: pip install 'convformance[{base}]'" if base in extras else "is it installed?"
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 
+import numpy as np
+
 from convformance.backend import Array
 from convformance.bounds import is_exact
 from convformance.expect import Expectation
@@ -17,8 +19,10 @@ from convoracle.exact import FORMATS
 
 INDICES_ALONE = ", indices alone"
 BUT_FOR_NAN = " but where NaN is due"
+AND_INDICES = ", and indices"
 LOWEST_FINITE = ", each the lowest finite number where minus infinity is due"
 SAME_IN_FLOAT64 = ", each the same number in float64"
+IN_FLOAT32 = ", each the nearest number of float32"
 ROUNDED = ", each by no more than the rounding of its terms"
 Place = tuple[str, tuple[int, ...]]
 
@@ -30,17 +34,43 @@ def in_common(expected: Expectation, arrays: Mapping[str, Array], wrong: Collect
     rows = [row_of[position] for name, position in wrong if name == main]
     if len(rows) < len(wrong):
         others = [i for i in rows if not math.isnan(float(expected.y[i]))]
-        return "" if others else INDICES_ALONE + BUT_FOR_NAN * bool(rows)
+        if not others:
+            return INDICES_ALONE + BUT_FOR_NAN * bool(rows)
+        told = _lowest_or_in_float32(expected, expected.elements_of(arrays[main]), rows)
+        return told + AND_INDICES if told else ""
     found = expected.elements_of(arrays[main])
     if expected.operation.dtype not in FORMATS:
-        return SAME_IN_FLOAT64 if _same_in_float64(expected, found, rows) else ""
-    if _lowest_finite(expected, found, rows):
-        return LOWEST_FINITE
+        if _same_in_float64(expected, found, rows):
+            return SAME_IN_FLOAT64
+        return _lowest_or_in_float32(expected, found, rows)
+    if told := _lowest_or_in_float32(expected, found, rows):
+        return told
     return ROUNDED if _rounded(expected, found, rows) else ""
 
 
 def _same_in_float64(expected: Expectation, found: Array, rows: Sequence[int]) -> bool:
     return all(float(found[i]) == float(expected.y[i]) for i in rows)
+
+
+def _lowest_or_in_float32(expected: Expectation, found: Array, rows: Sequence[int]) -> str:
+    if expected.operation.dtype in FORMATS:
+        return LOWEST_FINITE if _lowest_finite(expected, found, rows) else ""
+    return IN_FLOAT32 if _in_float32(expected, found, rows) else ""
+
+
+def _in_float32(expected: Expectation, found: Array, rows: Sequence[int]) -> bool:
+    """Whether whole numbers went through float32, and back within the limits of their dtype.
+
+    What is past a limit may be the limit, or the last number of float32 ahead of it.
+    """
+    if found.dtype.kind not in "iu":
+        return False
+    limits = np.iinfo(found.dtype)
+    last = int(np.nextafter(np.float32(limits.max), np.float32(0)))
+    return all(
+        int(found[i]) in ((nearest,) if nearest <= limits.max else (last, limits.max))
+        for i, nearest in ((i, int(np.float32(int(expected.y[i])))) for i in rows)
+    )
 
 
 def _lowest_finite(expected: Expectation, found: Array, rows: Sequence[int]) -> bool:

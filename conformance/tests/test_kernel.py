@@ -423,7 +423,7 @@ def test_blocks_join_without_a_seam(monkeypatch):
     draw = random.Random(2)
     x, w = drawn_array(draw, (2, 4, 9, 8), "float32"), drawn_array(draw, (6, 2, 3, 3), "float32")
     whole = kernel.conv(x, w, padding="same_upper", groups=2)
-    monkeypatch.setattr("convformance.kernel.convolution._BLOCK", 400)
+    monkeypatch.setattr("convformance.kernel.columns.COLUMNS", 20)
     np.testing.assert_array_equal(kernel.conv(x, w, padding="same_upper", groups=2), whole)
 
 

@@ -45,7 +45,8 @@ def entry(**values):
 @pytest.mark.parametrize("one", SHIPPED, ids=lambda one: one.id)
 def test_a_shipped_entry_speaks_of_a_registered_backend_in_its_closed_words(one):
     assert one.backend in names()
-    assert {f"{one.backend}[{variant}]" for variant in one.variants} <= {*variants_of(one.backend)}
+    paths = {f"{one.backend}[{variant}]" for variant in one.variants if variant}
+    assert paths <= {*variants_of(one.backend)}
     assert one.kind in KINDS
     assert one.verdict in set(Kind) - FINE
     assert one.clause in CLAUSES
@@ -236,6 +237,79 @@ def test_an_entry_speaks_of_every_variant_or_of_those_that_it_names():
     assert not one.covers("torch", "2.4")
     assert not entry().must_occur("torch[fast]", here)
     assert one.must_occur("torch[fast]", here)
+
+
+def test_an_entry_may_speak_of_the_backend_without_its_variants():
+    one = entry(variants=[""])
+    assert one.covers("torch", "2.4")
+    assert not one.covers("torch[fast]", "2.4")
+    assert one.must_occur("torch", frozenset())
+
+
+# Entries that are like another.
+
+ABOVE = {
+    "id": "above-conv-one",
+    "like": "torch-conv-one",
+    "backend": "above",
+    "versions": ">=1",
+    "case": "conv x=1x2x6 w=2x1x2 groups=2 float32 fill=integers#0",
+}
+
+
+def alike(values, told=None, order=1):
+    """Return the entries of two files, of which the second is like one of the first."""
+    lines = "".join(f"{k} = {json.dumps(v)}\n" for k, v in values.items() if v is not None)
+    files = [("torch.toml", toml(**(told or {}))), ("above.toml", f"[[entry]]\n{lines}")]
+    return read(files[::order])
+
+
+def test_an_entry_like_another_has_its_words_and_its_own_name_release_and_case():
+    below, above = alike(ABOVE, {"when": ["grouped"], "dtypes": ["float32"], "flaky": "chance"})
+    own = {name: ABOVE[name] for name in ("id", "like", "backend", "versions", "case")}
+    assert above.to_json() == {**below.to_json(), **own}
+    assert above.covers("above", "1.0")
+    assert not above.covers("torch", "2.4")
+
+
+def test_an_entry_may_be_like_one_of_a_later_file():
+    above, below = alike(ABOVE, order=-1)
+    assert above.reason == below.reason
+
+
+def test_an_entry_like_another_speaks_of_its_own_variants():
+    _, above = alike(ABOVE, {"variants": ["fast"]})
+    assert above.variants == ()
+    _, above = alike({**ABOVE, "variants": ["slow"]}, {"variants": ["fast"]})
+    assert above.variants == ["slow"]
+
+
+def test_what_an_entry_says_itself_is_not_borrowed():
+    _, above = alike({**ABOVE, "reason": "It cannot either.", "message": "no groups"})
+    assert (above.reason, above.message, above.clause) == (
+        "It cannot either.", "no groups", "conv.groups",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"like": "torch-conv-two"}, "like 'torch-conv-two', and there is no such entry"),
+        ({"like": ["torch-conv-one"]}, "like ['torch-conv-one'], and there is no such entry"),
+        ({"like": "above-conv-one"}, "above-conv-one is itself like above-conv-one"),
+        ({"case": None}, "is like torch-conv-one and needs its own case"),
+        (
+            {"versions": None, "case": None},
+            "is like torch-conv-one and needs its own versions, case",
+        ),
+        ({"case": "max_pool x=1x1x5 kernel=2 float32 fill=integers#0"}, "of a case of conv"),
+    ],
+)
+def test_a_bad_entry_like_another_is_told_with_file_and_entry(values, message):
+    with pytest.raises(LedgerError) as caught:
+        alike({**ABOVE, **values})
+    assert str(caught.value).startswith("above.toml, entry above-conv-one")
+    assert message in str(caught.value)
 
 
 def test_an_entry_is_json():

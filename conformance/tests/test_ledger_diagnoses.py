@@ -28,8 +28,8 @@ LEAK = "leak"  # told by one NaN in one cell
 UNSTEADY = "unsteady"  # told by asking again
 
 
-PLAIN = ("torch", "tensorflow", "jax", "onnxruntime", "onnx", "scipy")
-PATHS = sorted({f"{one.backend}[{variant}]" for one in SOUGHT for variant in one.variants})
+PLAIN = ("torch", "tensorflow", "jax", "keras", "onnxruntime", "onnx", "scipy")
+PATHS = sorted({f"{one.backend}[{path}]" for one in SOUGHT for path in one.variants if path})
 
 
 @pytest.fixture(scope="module", params=[*PLAIN, *PATHS])
@@ -51,7 +51,7 @@ def told(found: Diagnosis) -> set[str]:
 
 def problems_of(backend: Isolated, entry: Entry) -> str:
     """Return what is wrong with the diagnosis of the entry, or nothing."""
-    wanted = TOLD.get(entry.id, [])
+    wanted = TOLD.get(entry.id, TOLD.get(entry.like, []))
     must = {one for one in wanted if not one.endswith("?")}
     may = {one.rstrip("?") for one in wanted}
     until = time.monotonic() + (SECONDS if wanted else SHORT)

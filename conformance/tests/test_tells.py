@@ -11,7 +11,9 @@ from convformance.fills import make_arrays
 from convformance.judge import Trial, judge
 from convformance.problem import Case
 from convformance.tells import (
+    AND_INDICES,
     BUT_FOR_NAN,
+    IN_FLOAT32,
     INDICES_ALONE,
     LOWEST_FINITE,
     ROUNDED,
@@ -102,3 +104,27 @@ def test_what_rounding_explains_is_told_from_a_wrong_number():
 
 def test_a_sample_has_no_rounding():
     assert told(POOL, [1, 2, 3], y=[2 + 2**-22, 3]) == ""
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "text"),
+    [
+        (2**24 + 3, 2**24 + 4, IN_FLOAT32),
+        (2**24 + 3, 2**24 + 2, ""),  # a number of float32 too, and another one
+        (2**31 - 1, 2**31 - 2, ""),
+        (2**31 - 3, 2**31 - 1, IN_FLOAT32),  # 2^31 is past the limits
+        (2**31 - 3, 2**31 - 128, IN_FLOAT32),
+        (2**31 - 129, 2**31 - 1, ""),
+        (1 - 2**31, -(2**31), IN_FLOAT32),
+        (5, 6, ""),
+    ],
+)
+def test_whole_numbers_that_went_through_float32_are_told(x, y, text):
+    assert told("max_pool x=1x1x1 kernel=1 int32 fill=integers#0", [x], y=[y]) == text
+
+
+def test_the_lowest_finite_number_is_told_beside_indices_that_differ_too():
+    assert told(INDEXED, [1, -INF, -INF], y=[1, LOWEST], indices=[0, 0]) == (
+        LOWEST_FINITE + AND_INDICES
+    )
+    assert told(INDEXED, [1, -INF, -INF], y=[2, LOWEST], indices=[0, 0]) == ""

@@ -489,8 +489,21 @@ def test_an_adaptive_average_is_rounded_after_each_axis(backend: TensorFlowBacke
     got = answer(backend, line, x=[256, -256, 3, 0]).arrays["y"]
     assert got.astype(float).ravel().tolist() == [1.0]  # not 0.75
     assert accumulator_of(Problem.parse(line), backend.accumulators) == "bfloat16"
-    one_axis = Problem.parse("adaptive_avg_pool x=1x1x4 output=1 bfloat16")
-    assert accumulator_of(one_axis, backend.accumulators) == "float32"
+
+
+@pytest.mark.parametrize("op", ["avg_pool x=1x1x4 kernel=4", "adaptive_avg_pool x=1x1x4 output=1"])
+def test_the_bfloat16_average_of_an_axis_is_summed_in_the_declared_dtype(
+    backend: TensorFlowBackend, by_eigen: Isolated, op: str
+) -> None:
+    """256 swallows a 1 in bfloat16; in float32 the sum is 260, and its quarter 65."""
+    problem = Problem.parse(f"{op} bfloat16")
+    for one in (backend, by_eigen):
+        sums = []
+        for x in ([256, 1, 1, 2], [1, 256, 1, 2], [1, 1, 2, 256]):
+            given = {"x": np.array(x, ml_dtypes.bfloat16).reshape(problem.x)}
+            sums.append(4 * float(perform(one, problem, given).arrays["y"].max()))
+        declared = accumulator_of(problem, one.accumulators)
+        assert (min(sums) == 260) == (declared == "float32")
 
 
 def test_a_float16_adaptive_average_is_summed_in_float16(backend: TensorFlowBackend) -> None:

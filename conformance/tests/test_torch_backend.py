@@ -149,7 +149,7 @@ def test_script_repeats_the_run(backend: TorchBackend, line: str) -> None:
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         exec(backend.script(problem, arrays), scope)
     for name, array in ran.items():
-        again = backend._array(scope[name])
+        again = backend.array(scope[name])
         assert again.dtype == array.dtype
         np.testing.assert_array_equal(again.astype(float), array.astype(float))  # NaN is NaN
         assert str(scope[name]) in printed.getvalue()

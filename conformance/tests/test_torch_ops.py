@@ -229,7 +229,7 @@ SHARED = ["contiguous", "transposed", "strided", "readonly"]
 def test_memory_is_shared_as_it_lies(backend: TorchBackend, memory: str, dtype: str) -> None:
     problem = Problem.parse(f"conv x=2x3x4x5 w=1x3x2x2 memory={memory} {dtype}")
     x = handed(problem, make_arrays(Case(problem)))["x"]
-    tensor = backend._tensor(x)
+    tensor = backend.tensor(x)
     assert tensor.data_ptr() == x.ctypes.data
     assert tensor.stride() == tuple(stride // x.itemsize for stride in x.strides)
 
@@ -260,7 +260,7 @@ def test_channels_last_is_torch_s_memory_format(
 ) -> None:
     """What the call gets is a view of the array, in the format that torch calls channels last."""
     problem = Problem.parse(f"{line} layout=channels_last float32")
-    x = backend._tensor(handed(problem, make_arrays(Case(problem)))["x"])
+    x = backend.tensor(handed(problem, make_arrays(Case(problem)))["x"])
     scope = {"x": x, "dy": x}
     exec(seen_channels_second(problem), scope)
     assert scope["x"].shape == problem.x
@@ -331,7 +331,7 @@ def test_script_repeats_the_run_in_the_same_memory(backend: TorchBackend, line: 
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         exec(backend.script(problem, arrays), scope)
     for name, array in ran.items():
-        again = backend._array(scope[name])
+        again = backend.array(scope[name])
         assert again.dtype == array.dtype
         np.testing.assert_array_equal(again.astype(complex), array.astype(complex))
         assert str(scope[name]) in printed.getvalue()

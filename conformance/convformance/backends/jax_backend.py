@@ -96,6 +96,14 @@ class JaxBackend:
             answer = np.moveaxis(answer, *plan.back)
         return Result({problem.answers[0]: answer}, plan.how, plan.recipe, plan.layout)
 
+    def tensor(self, array: Array) -> Any:
+        """Return the array as JAX's."""
+        return self._names["jnp"].asarray(array)
+
+    def array(self, tensor: Any) -> Array:
+        """Return an array of JAX as NumPy's."""
+        return np.asarray(tensor)
+
     def script(self, problem: Problem, arrays: dict[str, Array]) -> str:
         """Return a program that makes the same call on the same numbers and prints its answer."""
         plan = _plan(problem, arrays, self._path)

@@ -89,8 +89,20 @@ def _convolving(kind: str, problem: Problem, **own: object) -> str:
         "dilation_rate": problem.dilation,
         "use_bias": problem.bias,
         **_common(problem),
+        **_initializers(kind, problem),
     }
     return call(f"keras.layers.{name}", **options)
+
+
+def _initializers(kind: str, problem: Problem) -> dict[str, object]:
+    """Whole and complex weights are not drawn on every backend; these are not read, ours are."""
+    if problem.is_float and not problem.is_complex:
+        return {}
+    names = {
+        "DepthwiseConv{rank}D": ["depthwise"],
+        "SeparableConv{rank}D": ["depthwise", "pointwise"],
+    }.get(kind, ["kernel"])
+    return {f"{name}_initializer": "zeros" for name in names}
 
 
 def _common(problem: Problem) -> dict[str, object]:

@@ -68,13 +68,21 @@ class TensorFlowBackend:
         call = along(self._path, problem, written(problem), arrays)
         problem = full_in_numbers(problem)
         self._check_layers(call.lines)
-        inputs = {name: self._tf.constant(one) for name, one in moved(problem, arrays).items()}
+        inputs = {name: self.tensor(one) for name, one in moved(problem, arrays).items()}
         try:
             scope = execute("\n".join(call.lines), {"tf": self._tf, **inputs})
         except Exception as error:
             raise self._spoken(error) from None
         how = f"{_how(call.lines, self._path)}, oneDNN {'on' if self._onednn else 'off'}"
         return Result(outputs(problem, scope), how, call.recipe, "channels last")
+
+    def tensor(self, array: Array) -> Any:
+        """Return the array as TensorFlow's."""
+        return self._tf.constant(array)
+
+    def array(self, tensor: Any) -> Array:
+        """Return a tensor as NumPy's, in the dtype that TensorFlow gave it."""
+        return np.asarray(tensor.numpy())
 
     def _spoken(self, error: Exception) -> Exception:
         """Return the exception; of a graph's without the stack, which tells of us and no reason."""

@@ -45,6 +45,8 @@ EIGEN = (  # conv1d and conv2d are summed in float32
     "conv_transpose grad=x rank 3",
     "depthwise_conv",
     "separable_conv",
+    "avg_pool",
+    "adaptive_avg_pool",
 )
 WIDE = ("conv_transpose grad=x", "conv_transpose grad=bias")  # where the op's own line is narrow
 

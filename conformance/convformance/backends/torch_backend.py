@@ -18,6 +18,7 @@ from convformance.backends.torch_paths import ONE_IN, PATHS
 from convformance.problem import EXTRAS, Problem
 
 _IMPORTS = "import torch\nimport torch.nn.functional as F\n"
+NO_REVERSAL = "torch tensors have no negative strides"
 _NON_FINITE = "from math import inf, nan\n"  # the names that `nested` and repr write
 
 # In which dtype sums are kept; every line that is not float32 or wider is proven by a test.
@@ -83,14 +84,14 @@ class TorchBackend:
     def run(self, problem: Problem, arrays: Arrays) -> Result:
         """Return the problem's answers; torch's own exceptions pass through."""
         if problem.memory == "reversed":
-            raise Unsupported("torch tensors have no negative strides")
+            raise Unsupported(NO_REVERSAL)
         call = self._written(problem)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's advice on speed is no answer
-            names = {name: self._tensor(array) for name, array in arrays.items()}
+            names = {name: self.tensor(array) for name, array in arrays.items()}
             names |= {"torch": self._torch, "F": self._torch.nn.functional, "inf": math.inf}
             scope = execute(call.source, names)
-        outputs = {name: self._array(scope[name]) for name in problem.answers}
+        outputs = {name: self.array(scope[name]) for name in problem.answers}
         order = "NHWC" if problem.layout == "channels_last" else "NCHW"
         how = f"CPU, {order}" if self._path else f"CPU, {order}, default flags"
         return Result(outputs, f"{how}; {call.note}" if call.note else how, call.recipe)
@@ -117,15 +118,17 @@ class TorchBackend:
         finally:
             self._torch.set_num_threads(before)
 
-    def _tensor(self, array: Array) -> Any:
+    def tensor(self, array: Array) -> Any:
         """Share the array's memory as it lies; torch reads bfloat16 through its bits."""
         if not array.dtype.isnative:
             raise Unsupported("torch tensors are in the machine's byte order")
+        if min(array.strides, default=0) < 0:
+            raise Unsupported(NO_REVERSAL)
         if array.dtype == ml_dtypes.bfloat16:
             return self._torch.from_numpy(array.view(np.int16)).view(self._torch.bfloat16)
         return self._torch.from_numpy(array)
 
-    def _array(self, tensor: Any) -> Array:
+    def array(self, tensor: Any) -> Array:
         """Share the tensor's memory, in the dtype that torch gave it."""
         if tensor.dtype == self._torch.bfloat16:
             bits: Array = tensor.view(self._torch.int16).numpy()
@@ -135,7 +138,7 @@ class TorchBackend:
 
 
 def _literal(array: Array) -> str:
-    """Write the tensor that `_tensor` makes of the array, its strides included."""
+    """Write the tensor that `tensor` makes of the array, its strides included."""
     dtype, shape = f"dtype=torch.{array.dtype.name}", array.shape
     values = repr(array.tolist()) if array.dtype.kind == "c" else nested(array)
     text = f"torch.tensor({values}, {dtype}).reshape({shape})"

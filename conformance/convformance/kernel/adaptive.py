@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from convformance.kernel.geometry import ArgumentError, Array
-from convformance.kernel.pool import halves, quotient
+from convformance.kernel.pool import SUMMED, halves, quotient
 from convformance.kernel.windows import is_float, narrow, native, public
 
 _WIDE = np.dtype(np.float64)
@@ -104,12 +104,29 @@ def _summed(values: Array, sizes: Sequence[int]) -> Array:
     return values
 
 
+@public
 def global_max_pool(x: Array) -> Array:
     """[global.window] Return the maximum of each plane of x: (N, C, 1, ...)."""
-    found = adaptive_max_pool(x, (1,) * (x.ndim - 2))
-    return found if isinstance(found, np.ndarray) else found[0]
+    sizes = _sizes(x, (1,) * (x.ndim - 2))
+    if x.size == 0 or not is_float(x):
+        found = adaptive_max_pool(x, sizes)
+        return found if isinstance(found, np.ndarray) else found[0]
+    planes = x.astype(native(x), copy=False).reshape(*x.shape[:2], -1)
+    largest: Array = planes.max(axis=2).astype(x.dtype)
+    return largest.reshape(*x.shape[:2], *sizes)
 
 
+@public
 def global_avg_pool(x: Array) -> Array:
-    """[global.window] Return the mean of each plane of x: (N, C, 1, ...)."""
-    return adaptive_avg_pool(x, (1,) * (x.ndim - 2))
+    """[global.window] Return the mean of each plane of x: (N, C, 1, ...).
+
+    A sum is a product with ones, which is faster than NumPy's own sum of short rows.
+    """
+    sizes = _sizes(x, (1,) * (x.ndim - 2))
+    if x.dtype in SUMMED and x.size:
+        planes = x.reshape(*x.shape[:2], -1)
+        total = planes @ np.ones(planes.shape[2], x.dtype)
+        if np.isfinite(total).all():  # or a sum has overflowed where its mean does not
+            mean: Array = total / x.dtype.type(planes.shape[2])
+            return mean.reshape(*x.shape[:2], *sizes)
+    return adaptive_avg_pool(x, sizes)

@@ -7,17 +7,18 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from convformance.kernel.channelwise import channelwise
+from convformance.kernel.columns import blocks
 from convformance.kernel.geometry import ArgumentError, Array, Axis, Padding, Sizes, axes_of
 from convformance.kernel.windows import (
     BFLOAT16,
     accumulator,
-    cells,
+    padded,
     public,
     same_dtype,
-    windows,
 )
 
-_BLOCK = 1 << 23  # elements of the columns held at a time: 32 MB of float32
+_EXACT = 1 << 53  # every whole number below it is a float64
 
 
 @public
@@ -60,11 +61,13 @@ def conv(
     out = _wider(x, output_dtype)
     if flip:  # [conv.flip]
         w = np.flip(w, tuple(range(2, w.ndim)))
+    if batch_groups == 1:
+        return correlated(x, w, bias, axes, groups=groups, out=out)
     parts = [
         correlated(samples, rows, added, axes, groups=groups, out=out)
         for samples, rows, added in _batch_parts(x, w, bias, batch_groups)
     ]
-    return parts[0] if batch_groups == 1 else np.concatenate(parts, 1)
+    return np.concatenate(parts, 1)
 
 
 def _batch_parts(
@@ -95,19 +98,63 @@ def correlated(
     out: np.dtype[np.generic],
 ) -> Array:
     """Return the windows of x times w (M, C / groups, *kernel), plus bias, in the dtype `out`."""
-    M = w.shape[0]
-    dtype = accumulator(x)
-    view = windows(x, axes, 0, dtype)  # [padding.zero] zeros that are multiplied as any other
-    output = tuple(axis.count for axis in axes)
-    y = np.empty((x.shape[0], M, *output), out)
+    N, M, depth = x.shape[0], w.shape[0], math.prod(w.shape[1:])
+    if groups > 1 and groups == x.shape[1]:
+        kernels = w.reshape(groups, M // groups, *w.shape[2:])
+        y = channelwise(x, kernels, axes, accumulator(x))
+        y = y.reshape(N, M, *y.shape[3:])
+        return biased(y, bias, axis=1).astype(out, copy=False)
+    dtype = factor(x, w, depth)
+    y = np.empty((N, M, *[axis.count for axis in axes]), out)
+    planes = y.reshape(N, groups, M // groups, math.prod(y.shape[2:]))
     # [conv.groups] group g is rows g * M / groups and on of w, and channels g * C / groups and on
-    matrix = w.astype(dtype, copy=False).reshape(groups, M // groups, math.prod(w.shape[1:]))
-    for n, rows in _blocks(view, len(axes)):
-        block = view[n][:, rows]
-        values = _product(matrix, columns(block, groups, len(axes)))
-        values = values.reshape(M, *block.shape[1 : 1 + len(axes)])
-        y[n][:, rows] = biased(values, bias, axis=0)  # [value.round] [value.wrap] only here
+    matrix = w.astype(dtype, copy=False).reshape(groups, M // groups, depth)
+    added = None if bias is None else bias.reshape(groups, M // groups, 1)
+    canvas = padded(x, axes, 0, dtype)  # [padding.zero] zeros that are multiplied as any other
+    for samples, places, columns in blocks(canvas, axes, groups):
+        values = planes[samples, :, :, places]
+        if dtype == out and len(values) == 1:
+            summed(np.matmul(matrix, columns, out=values[0]), added, x)
+            continue
+        product = summed(times(matrix, columns), added, x)
+        product = product.reshape(groups, M // groups, len(values), values.shape[-1])
+        values[...] = product.transpose(2, 0, 1, 3)  # [value.round] [value.wrap] only here
     return y
+
+
+def factor(x: Array, w: Array, terms: int) -> np.dtype[np.generic]:
+    """Return the dtype in which sums of `terms` products of x and w are taken.
+
+    NumPy multiplies integers in a plain loop, and floats with BLAS: whole numbers go by float64
+    where it holds every sum of theirs exactly.
+    """
+    if x.dtype.kind in "iu" and terms * _peak(x) * _peak(w) < _EXACT:
+        return np.dtype(np.float64)
+    return accumulator(x)
+
+
+def _peak(x: Array) -> int:
+    """Return what no magnitude of these integers exceeds."""
+    if x.itemsize == 1:
+        return 256
+    return max(int(x.max(initial=0)), -int(x.min(initial=0)))
+
+
+def times(w: Array, columns: Array) -> Array:
+    """Return w (..., M, K) @ columns (..., K, P)."""
+    if columns.dtype.kind == "u":
+        # NumPy's loop for integers runs along K: three times as fast when that is contiguous.
+        columns = np.ascontiguousarray(columns.swapaxes(-1, -2)).swapaxes(-1, -2)
+    return np.asarray(w @ columns)
+
+
+def summed(products: Array, bias: Array | None, x: Array) -> Array:
+    """Return the products plus bias, in a dtype that is rounded or wrapped once to that of x."""
+    if x.dtype.kind in "iu" and products.dtype.kind == "f":
+        products = products.astype(np.int64)
+    if bias is not None:
+        products += bias.astype(products.dtype, copy=False)
+    return products
 
 
 @public
@@ -118,14 +165,12 @@ def conv1x1(x: Array, w: Array, bias: Array | None = None) -> Array:
     """
     if x.ndim < 3:
         raise ArgumentError("problem.rank", f"{x.shape=} is not (N, C, *spatial)")
-    N, C, *spatial = x.shape
-    if w.ndim != 2 or w.shape[1] != C:
-        raise ArgumentError("conv1x1.weight", f"{w.shape=} is not (M, {C})")
+    if w.ndim != 2 or w.shape[1] != x.shape[1]:
+        raise ArgumentError("conv1x1.weight", f"{w.shape=} is not (M, {x.shape[1]})")
     _check_bias(x, w, bias)
-    dtype = accumulator(x)
-    samples = x.astype(dtype, copy=False).reshape(N, C, math.prod(spatial))
-    values = biased(_product(w.astype(dtype, copy=False), samples), bias, axis=1)
-    return values.astype(x.dtype).reshape(N, w.shape[0], *spatial)
+    axes = axes_of(x, 1, stride=1, padding="valid", dilation=1)
+    kernels = w.reshape(*w.shape, *(1,) * (x.ndim - 2))
+    return correlated(x, kernels, bias, axes, groups=1, out=x.dtype)
 
 
 def check_weights(x: Array, w: Array, groups: int) -> None:
@@ -146,33 +191,6 @@ def _check_bias(x: Array, w: Array, bias: Array | None) -> None:
     same_dtype(x, w=w, bias=bias)
     if bias is not None and bias.shape != w.shape[:1]:
         raise ArgumentError("conv.bias", f"{bias.shape=} is not {w.shape[:1]}")
-
-
-def _blocks(view: Array, rank: int) -> Iterator[tuple[int, slice]]:
-    """Yield (n, rows of the first output axis) so that the columns of each block fit `_BLOCK`."""
-    N, C, height, *rest = view.shape
-    if 0 in view.shape[2 : 2 + rank]:
-        return
-    step = max(1, _BLOCK // cells((C, *rest)))
-    for n in range(N):
-        for first in range(0, height, step):
-            yield n, slice(first, first + step)
-
-
-def columns(block: Array, groups: int, rank: int) -> Array:
-    """Return windows (C, *output, *kernel) as (groups, C / groups * taps, outputs)."""
-    C, output, kernel = block.shape[0], block.shape[1 : 1 + rank], block.shape[1 + rank :]
-    order = (0, *range(1 + rank, 1 + 2 * rank), *range(1, 1 + rank))
-    depth = C // groups * math.prod(kernel)
-    return block.transpose(order).reshape(groups, depth, math.prod(output))
-
-
-def _product(w: Array, columns: Array) -> Array:
-    """Return w (..., M, K) @ columns (..., K, P)."""
-    if columns.dtype.kind == "u":
-        # NumPy's loop for integers runs along K: three times as fast when that is contiguous.
-        columns = np.ascontiguousarray(columns.swapaxes(-1, -2)).swapaxes(-1, -2)
-    return np.asarray(w @ columns)
 
 
 def biased(values: Array, bias: Array | None, axis: int) -> Array:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
-from convformance.kernel.convolution import correlated
+from convformance.kernel.channelwise import channelwise
 from convformance.kernel.geometry import ArgumentError, Array, Padding, Sizes, axes_of
 from convformance.kernel.windows import accumulator, is_float, public, same_dtype
 
@@ -19,7 +17,7 @@ def depthwise_conv(
 
     The output is (N, C * multiplier, *output). Raises `ArgumentError`.
     """
-    return _depthwise(x, w, stride, padding, dilation).astype(x.dtype)
+    return _depthwise(x, w, stride, padding, dilation).astype(x.dtype, copy=False)
 
 
 @public
@@ -43,7 +41,7 @@ def separable_conv(
         raise ArgumentError("separable.weight", f"{pointwise.shape=} is not (M, {channels})")
     rows = pointwise.astype(inner.dtype)
     y = rows @ inner.reshape(N, channels, math.prod(output))
-    return y.astype(x.dtype).reshape(N, len(rows), *output)
+    return y.astype(x.dtype, copy=False).reshape(N, len(rows), *output)
 
 
 def _depthwise(x: Array, w: Array, stride: Sizes, padding: Padding, dilation: Sizes) -> Array:
@@ -56,8 +54,5 @@ def _depthwise(x: Array, w: Array, stride: Sizes, padding: Padding, dilation: Si
         raise ArgumentError("depthwise.weight", f"{w.shape=} is not ({C}, multiplier, *kernel)")
     same_dtype(x, w=w)
     axes = axes_of(x, w.shape[2:], stride=stride, padding=padding, dilation=dilation)
-    dtype = accumulator(x)
-    rows = w.reshape(C * w.shape[1], 1, *w.shape[2:]).astype(dtype)
-    if C == 0:
-        return np.zeros((x.shape[0], 0, *(axis.count for axis in axes)), dtype)
-    return correlated(x.astype(dtype), rows, None, axes, groups=C, out=dtype)
+    y = channelwise(x, w, axes, accumulator(x))
+    return y.reshape(x.shape[0], C * w.shape[1], *y.shape[3:])

@@ -1,7 +1,12 @@
-"""How windows lie along one spatial axis; an image of any rank is a product of such axes."""
+"""How windows lie along one spatial axis; an image of any rank is a product of such axes.
+
+The axes of a call are kept for the next call of the same sizes: on a tiny problem, to work them out
+takes longer than the convolution.
+"""
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -42,22 +47,27 @@ class Axis:
     input_dilation: int = 1
     mode: str = "zeros"
 
-    @property
+    @functools.cached_property
     def extent(self) -> int:
         """[window.extent] Samples from a window's first tap to its last, both included."""
         return self.dilation * (self.kernel_size - 1) + 1
 
-    @property
+    @functools.cached_property
     def spread(self) -> int:
         """[window.input_dilation] Samples and the holes between them."""
         return (self.size - 1) * self.input_dilation + 1 if self.size else 0
 
-    @property
+    @functools.cached_property
     def padded(self) -> int:
         """Samples, holes and padding together; less than the samples where padding crops."""
         return self.before + self.spread + self.after
 
     @property
+    def kept(self) -> int:
+        """[padding.negative] Past the last sample that is not cropped off behind."""
+        return self.size + min(0, self.after)
+
+    @functools.cached_property
     def is_plain(self) -> bool:
         """Whether the samples stand side by side in one block, with fill around them."""
         return (
@@ -78,7 +88,7 @@ class Axis:
         found = found[: max(0, len(found) + min(0, self.after))]
         return np.pad(found, (0, max(0, self.reach - len(found))), constant_values=-1)
 
-    @property
+    @functools.cached_property
     def count(self) -> int:
         """[window.count] [window.none] Number of windows."""
         whole, rest = divmod(self.padded - self.extent, self.stride)
@@ -88,7 +98,7 @@ class Axis:
             windows += 1
         return max(0, windows)
 
-    @property
+    @functools.cached_property
     def reach(self) -> int:
         """Samples from the start of the padding to the end of the last window, if any."""
         return (self.count - 1) * self.stride + self.extent if self.count else 0
@@ -124,7 +134,27 @@ def axes_of(
     """Return the spatial axes of x (N, C, *spatial); raise `ArgumentError` on bad attributes."""
     if x.ndim < 3:
         raise ArgumentError("problem.rank", f"{x.shape=} is not (N, C, *spatial)")
-    bare = bare_axes(x.shape[2:], kernel_size, stride, dilation, input_dilation)
+    sizes = _whole(kernel_size), _whole(stride), _whole(dilation), _whole(input_dilation)
+    pairs = padding if isinstance(padding, str) else tuple([_whole(pair) for pair in padding])
+    return _axes_of(x.shape, sizes, pairs, bool(ceil_mode), mode)
+
+
+def _whole(value: Sizes) -> Sizes:
+    """Return a size or sizes as Python's own integers, by which a cache may look them up."""
+    if type(value) is int:
+        return value
+    if isinstance(value, (tuple, list)):
+        return tuple([operator.index(one) for one in value])
+    return (
+        tuple(map(operator.index, value)) if isinstance(value, Sequence) else operator.index(value)
+    )
+
+
+@functools.lru_cache(maxsize=4096)
+def _axes_of(
+    shape: tuple[int, ...], sizes: tuple[Sizes, ...], padding: Padding, ceil_mode: bool, mode: str
+) -> tuple[Axis, ...]:
+    bare = bare_axes(shape[2:], *sizes)
     found = tuple(
         replace(axis, before=before, after=after, ceil_mode=ceil_mode, mode=mode)
         for axis, (before, after) in zip(bare, _pairs(padding, bare), strict=True)
@@ -132,7 +162,7 @@ def axes_of(
     if mode != "zeros" and any(
         axis.size == 0 and max(axis.before, axis.after) > 0 for axis in found
     ):
-        raise ArgumentError("padding.mode", f"{x.shape=} has no sample to pad with")
+        raise ArgumentError("padding.mode", f"x.shape={shape} has no sample to pad with")
     return found
 
 

@@ -8,18 +8,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from convformance.kernel.convolution import check_weights, columns, correlated
+from convformance.kernel.columns import blocks
+from convformance.kernel.convolution import check_weights, correlated
 from convformance.kernel.geometry import ArgumentError, Array, Axis, Padding, Sizes, axes_of
+from convformance.kernel.scatter import scattered
 from convformance.kernel.transposed import check_spread, spread_axes
 from convformance.kernel.windows import (
     accumulator,
-    blank,
     handed_back,
     only_floats,
+    padded,
     public,
     same_dtype,
-    under_tap,
-    windows,
 )
 
 
@@ -57,34 +57,49 @@ def conv_gradient(
         dw = _by_weight(x, dy, axes, groups, w.shape)
         return np.flip(dw, turned).copy() if flip else dw
     kernels = np.flip(w, turned) if flip else w
-    dtype = accumulator(x)
-    back = _back_to_windows(dy.astype(dtype), kernels.astype(dtype), groups)
-    canvas = blank(x.shape[:2], axes, dtype)
-    for k in np.ndindex(*w.shape[2:]):
-        under_tap(canvas, axes, k)[...] += back[:, :, *k]
+    if all(axis.is_plain for axis in axes):
+        return _by_input(dy, kernels, axes, groups, x.dtype)
+    # Padding and holes count as samples first; then each is handed to where it came from.
+    whole = tuple(replace(axis, size=len(axis.sources()), before=0) for axis in axes)
+    canvas = _by_input(dy, kernels, whole, groups, accumulator(x))
     return handed_back(canvas, axes).astype(x.dtype)
 
 
-def _back_to_windows(dy: Array, w: Array, groups: int) -> Array:
-    """Return what each tap of each window gets: (N, C, *kernel, *count)."""
-    N, M, *count = dy.shape
-    depth, kernel = w.shape[1], w.shape[2:]
-    matrix = w.reshape(groups, M // groups, depth * math.prod(kernel)).swapaxes(1, 2)
-    parts = matrix @ dy.reshape(N, groups, M // groups, math.prod(count))
-    return np.asarray(parts.reshape(N, groups * depth, *kernel, *count))
+def _by_input(
+    dy: Array, w: Array, axes: Sequence[Axis], groups: int, out: np.dtype[np.generic]
+) -> Array:
+    """Return what the taps of all windows hand to each sample: (N, C, *axis.size)."""
+    (N, M, *counts), width, dtype = dy.shape, w.shape[1], accumulator(dy)
+    given = dy.astype(dtype, copy=False).reshape(N, groups, M // groups, *counts)
+    kernels = w.astype(dtype, copy=False).reshape(groups, M // groups, *w.shape[1:])
+    dx = np.empty((N, groups, width, *[axis.size for axis in axes]), out)
+    for where, sums in scattered(given, kernels, axes):
+        dx[where] = sums
+    return dx.reshape(N, groups * width, *dx.shape[3:])
 
 
 def _by_weight(
     x: Array, dy: Array, axes: Sequence[Axis], groups: int, shape: tuple[int, ...]
 ) -> Array:
     """Return (M, C / groups, *kernel): dy times the columns of x, summed over the batch."""
-    dtype, M = accumulator(x), dy.shape[1]
-    view = windows(x, axes, 0, dtype)
-    total = np.zeros((groups, M // groups, math.prod(shape[1:])), dtype)
-    for n in range(x.shape[0]):
-        given = dy[n].astype(dtype).reshape(groups, M // groups, math.prod(dy.shape[2:]))
-        total += given @ columns(view[n], groups, len(axes)).swapaxes(1, 2)
-    return total.reshape(shape).astype(x.dtype)
+    found = products_of(dy, padded(x, axes, 0, accumulator(x)), axes, groups)
+    return found.reshape(shape).astype(x.dtype)
+
+
+def products_of(given: Array, canvas: Array, axes: Sequence[Axis], groups: int) -> Array:
+    """Return given (N, M, *count) times the windows of canvas, summed over all of them.
+
+    The answer is (groups, M / groups, depth * taps).
+    """
+    N, M, *counts = given.shape
+    shape = N, groups, M // groups, math.prod(counts)
+    planes = given.astype(canvas.dtype, copy=False).reshape(shape)
+    depth = canvas.shape[1] // groups * math.prod(axis.kernel_size for axis in axes)
+    total = np.zeros((groups, M // groups, depth), canvas.dtype)
+    for samples, places, columns in blocks(canvas, axes, groups):
+        part = planes[samples, :, :, places].transpose(1, 2, 0, 3)
+        total += part.reshape(*total.shape[:2], columns.shape[-1]) @ columns.swapaxes(1, 2)
+    return total
 
 
 def by_bias(dy: Array) -> Array:
@@ -121,17 +136,12 @@ def conv_transpose_gradient(
     if by == "bias":
         return by_bias(dy)
     axes = tuple(map(_forward, spread, x.shape[2:]))
-    C, width = w.shape[:2]
+    C = w.shape[0]
     if by == "x":
         rows = w.reshape(groups, C // groups, *w.shape[1:]).reshape(C, *w.shape[1:])
         return correlated(dy, rows, None, axes, groups=groups, out=x.dtype)
-    dtype = accumulator(x)
-    view = windows(dy, axes, 0, dtype)
-    total = np.zeros((groups, C // groups, width * math.prod(w.shape[2:])), dtype)
-    for n in range(x.shape[0]):
-        given = x[n].astype(dtype).reshape(groups, C // groups, math.prod(x.shape[2:]))
-        total += given @ columns(view[n], groups, len(axes)).swapaxes(1, 2)
-    return total.reshape(w.shape).astype(x.dtype)
+    canvas = padded(dy, axes, 0, accumulator(x))
+    return products_of(x, canvas, axes, groups).reshape(w.shape).astype(x.dtype)
 
 
 def _forward(axis: Axis, count: int) -> Axis:

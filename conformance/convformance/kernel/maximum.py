@@ -9,10 +9,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from convformance.kernel.geometry import Array, Axis, Padding, Sizes, axes_of
+from convformance.kernel.separable import by_axis, planes
 from convformance.kernel.windows import (
     combined,
     is_float,
     native,
+    output_shape,
     public,
     taps,
     windows,
@@ -41,11 +43,22 @@ def max_pool(
     axes = axes_of(
         x, kernel_size, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
     )
-    view = windows(x, axes, lowest, native(x))
+    y = np.empty(output_shape(x, axes), x.dtype)
     if return_indices:
-        values, indices = first_largest(view, axes, lowest)
-        return values.astype(x.dtype), indices
-    return largest(view, axes).astype(x.dtype)
+        index = np.empty(y.shape, np.int64)
+        for n, channels in planes(x):
+            view = windows(x[n, None, channels], axes, lowest, native(x))
+            y[n, None, channels], index[n, None, channels] = first_largest(view, axes, lowest)
+        return y, index
+    for n, channels in planes(x):
+        part = x[n, channels].astype(native(x), copy=False)
+        into = (
+            y[n, channels] if part.dtype == y.dtype else np.empty(y[n, channels].shape, part.dtype)
+        )
+        by_axis(part, axes, np.maximum, lowest, into)
+        if into.dtype != y.dtype:
+            y[n, channels] = into
+    return y
 
 
 def largest(view: Array, axes: Sequence[Axis]) -> Array:

@@ -14,6 +14,7 @@ import numpy as np
 from convformance.kernel.geometry import ArgumentError, Array, Axis, Padding, Sizes, axes_of
 from convformance.kernel.maximum import largest
 from convformance.kernel.scaling import headroom, power, root, unit
+from convformance.kernel.separable import by_axis, planes
 from convformance.kernel.windows import (
     combined,
     is_float,
@@ -28,6 +29,7 @@ from convformance.kernel.windows import (
 
 # Holds the sums of pools for every floating-point dtype; products of float32 are exact in it.
 _WIDE = np.dtype(np.float64)
+SUMMED = (np.dtype(np.float32), _WIDE)  # whose averages are first tried in their own dtype
 _LOW = 0xFFFFFFFF  # the low half of an int64
 
 
@@ -52,11 +54,32 @@ def avg_pool(
     )
     per_axis = (axis.counting(count_include_pad).sum(axis=1) for axis in axes)
     divisor = functools.reduce(np.multiply.outer, per_axis)  # [avg.divisor] (*count)
-    if floating:
-        shrink = _shrink(x, axes)
-        total = _sum(windows(x, axes, 0, _WIDE), axes, shrink)
-        return narrow(total / divisor / shrink, x.dtype)  # [avg.empty] 0 / 0
-    return _integer_mean(x.astype(np.int64), axes, divisor).astype(x.dtype)
+    mean = _mean if floating else _integer_mean
+    y = np.empty(output_shape(x, axes), x.dtype)
+    single = divisor.astype(x.dtype) if x.dtype in SUMMED else None
+    for n, channels in planes(x):
+        part, into = x[n, channels], y[n, channels]
+        if single is None or not _quick_mean(part, axes, single, into):
+            y[n, None, channels] = mean(part[None], axes, divisor)
+    return y
+
+
+def _quick_mean(part: Array, axes: Sequence[Axis], divisor: Array, into: Array) -> bool:
+    """Write the means of `part` (C, *spatial), summed in its own dtype, and return True.
+
+    False where a sum is infinite or NaN: it may have overflowed where the mean is finite.
+    """
+    by_axis(part, axes, np.add, 0, into)
+    if not math.isfinite(into.sum()):
+        return False
+    into /= divisor  # [avg.empty] 0 / 0
+    return True
+
+
+def _mean(x: Array, axes: Sequence[Axis], divisor: Array) -> Array:
+    shrink = _shrink(x, axes)
+    total = _sum(windows(x, axes, 0, _WIDE), axes, shrink)
+    return narrow(total / divisor / shrink, x.dtype)
 
 
 @public
@@ -80,8 +103,12 @@ def lp_pool(
     axes = axes_of(
         x, kernel_size, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
     )
-    view = windows(np.abs(x.astype(_WIDE)), axes, 0, _WIDE)  # [lp.padding]
-    return narrow(norms(view, axes, p), x.dtype)
+    y = np.empty(output_shape(x, axes), x.dtype)
+    for n, channels in planes(x):
+        part = np.abs(x[n, None, channels].astype(_WIDE))
+        view = windows(part, axes, 0, _WIDE)  # [lp.padding]
+        y[n, None, channels] = narrow(norms(view, axes, p), x.dtype)
+    return y
 
 
 def norms(view: Array, axes: Sequence[Axis], p: float) -> Array:
@@ -117,17 +144,27 @@ def distance_pool(
         x, weights.shape, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
     )
     counting = [axis.counting(count_include_pad) for axis in axes]
-    shrink, wide = _shrink(x, axes), weights.astype(_WIDE)
+    wide = weights.astype(_WIDE)
     # A common factor cancels in the quotient. The heaviest weight becomes about 2^52: whole
     # numbers stay whole, so that their products with subnormal samples are exact.
     wide = wide / unit(abs(wide).max(), 1) * 2.0**52
+    y = np.empty(output_shape(x, axes), x.dtype)
+    for n, channels in planes(x):
+        y[n, None, channels] = _weighted_mean(x[n, None, channels], wide, axes, counting)
+    return y
+
+
+def _weighted_mean(
+    x: Array, weights: Array, axes: Sequence[Axis], counting: Sequence[Array]
+) -> Array:
+    shrink = _shrink(x, axes)
     total = np.zeros(output_shape(x, axes), _WIDE)
     divisor = np.zeros(total.shape[2:], _WIDE)
     for k, samples in taps(windows(x, axes, 0, _WIDE), axes):
         counts = combined(np.logical_and, counting, k)  # [distance.divisor]
         # Left out, not added as zero: the weight may be infinite or NaN.
-        total += np.where(counts, wide[k] * (samples * shrink), 0.0)
-        divisor += np.where(counts, wide[k], 0.0)
+        total += np.where(counts, weights[k] * (samples * shrink), 0.0)
+        divisor += np.where(counts, weights[k], 0.0)
     return narrow(total / divisor / shrink, x.dtype)
 
 
@@ -145,7 +182,8 @@ def _sum(view: Array, axes: Sequence[Axis], shrink: Array | int = 1) -> Array:
 
 def _integer_mean(x: Array, axes: Sequence[Axis], divisor: Array) -> Array:
     """[avg.integer] Return the exact quotient of each window, cut towards zero."""
-    high, low = (_sum(windows(half, axes, 0, x.dtype), axes) for half in halves(x))
+    parts = halves(x.astype(np.int64))
+    high, low = (_sum(windows(half, axes, 0, half.dtype), axes) for half in parts)
     return quotient(high, low, divisor)
 
 

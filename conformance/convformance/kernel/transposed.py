@@ -1,4 +1,4 @@
-"""Transposed convolution: one matrix product, then each tap is added where it belongs."""
+"""Transposed convolution: products of every sample with every tap, added where they belong."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from convformance.kernel.convolution import biased
+from convformance.kernel.convolution import factor, summed
 from convformance.kernel.geometry import (
     ArgumentError,
     Array,
@@ -20,7 +20,8 @@ from convformance.kernel.geometry import (
     explicit_pairs,
     same_sides,
 )
-from convformance.kernel.windows import accumulator, public, same_dtype
+from convformance.kernel.scatter import scattered
+from convformance.kernel.windows import public, same_dtype
 
 
 @public
@@ -49,9 +50,17 @@ def conv_transpose(
         x.shape[2:], w.shape[2:], stride=stride, padding=padding,
         output_padding=output_padding, dilation=dilation,
     )  # fmt: skip
-    dtype = accumulator(x)
-    y = spread(x.astype(dtype, copy=False), w.astype(dtype, copy=False), axes, groups)
-    return biased(y, bias, axis=1).astype(x.dtype)
+    N, C, width = x.shape[0], x.shape[1], w.shape[1]
+    dtype = factor(x, w, C * math.prod(w.shape[2:]))
+    samples = x.astype(dtype, copy=False).reshape(N, groups, C // groups, *x.shape[2:])
+    kernels = w.astype(dtype, copy=False).reshape(groups, C // groups, *w.shape[1:])
+    y = np.empty((N, groups, width, *[axis.size for axis in axes]), x.dtype)
+    for (n, g, m), sums in scattered(samples, kernels, axes):
+        added = None
+        if bias is not None:
+            added = bias.reshape(groups, width, *(1,) * len(axes))[g, m]
+        y[n, g, m] = summed(sums, added, x)  # [value.round] [value.wrap] only here
+    return y.reshape(N, M, *y.shape[3:])
 
 
 def check_spread(x: Array, w: Array, groups: int) -> None:
@@ -105,30 +114,3 @@ def _cropped(axis: Axis, padding: str | tuple[int, int], extra: int) -> tuple[in
     named = {"valid": (0, 0), "causal": (axis.extent - 1, 0), "full": (axis.extent - 1,) * 2}
     before, after = named[padding] if isinstance(padding, str) else padding
     return before, max(0, touched - before - after + extra)  # [transpose.count]
-
-
-def spread(x: Array, w: Array, axes: Sequence[Axis], groups: int) -> Array:
-    """Return (N, M, *axis.size): the products of x and w, each added where its tap points."""
-    N, C, *spatial = x.shape
-    width, kernel = w.shape[1], w.shape[2:]
-    matrix = w.reshape(groups, C // groups, width * math.prod(kernel)).swapaxes(1, 2)
-    columns = matrix @ x.reshape(N, groups, C // groups, math.prod(spatial))
-    parts = columns.reshape(N, groups * width, *kernel, *spatial)
-    reach = [
-        max((size - 1) * axis.stride + axis.extent, axis.before + axis.size, 0)
-        for size, axis in zip(spatial, axes, strict=True)
-    ]
-    ahead = [max(0, -axis.before) for axis in axes]  # negative padding lengthens the output
-    canvas = np.zeros((N, groups * width, *map(sum, zip(reach, ahead, strict=True))), x.dtype)
-    for k in np.ndindex(*kernel):
-        places = tuple(
-            slice(
-                shift + tap * axis.dilation,
-                shift + tap * axis.dilation + (size - 1) * axis.stride + 1 if size else 0,
-                axis.stride,
-            )
-            for axis, tap, size, shift in zip(axes, k, spatial, ahead, strict=True)
-        )
-        canvas[:, :, *places] += parts[:, :, *k]
-    kept = (slice(max(axis.before, 0), max(axis.before, 0) + axis.size) for axis in axes)
-    return np.ascontiguousarray(canvas[:, :, *kept])

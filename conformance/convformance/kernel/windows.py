@@ -105,30 +105,52 @@ def windows(x: Array, axes: Sequence[Axis], fill: float, dtype: np.dtype[np.gene
 
     `fill` stands under the taps over padding and under those that overrun it.
     """
-    canvas = padded(x, axes, fill, dtype)
+    return sliding(padded(x, axes, fill, dtype), axes)
+
+
+def sliding(canvas: Array, axes: Sequence[Axis]) -> Array:
+    """Return the windows of a padded array (N, C, *positions) as a read-only view."""
     steps = canvas.strides[2:]
-    return as_strided(
-        canvas,
-        (*x.shape[:2], *(axis.count for axis in axes), *(axis.kernel_size for axis in axes)),
-        (
-            *canvas.strides[:2],
-            *(axis.stride * step for axis, step in zip(axes, steps, strict=True)),
-            *(axis.dilation * step for axis, step in zip(axes, steps, strict=True)),
-        ),
-        writeable=False,
+    shape = (
+        *canvas.shape[:2],
+        *[axis.count for axis in axes],
+        *[axis.kernel_size for axis in axes],
     )
+    strides = (
+        *canvas.strides[:2],
+        *[axis.stride * step for axis, step in zip(axes, steps, strict=True)],
+        *[axis.dilation * step for axis, step in zip(axes, steps, strict=True)],
+    )
+    if not canvas.flags.c_contiguous or 0 in shape:
+        return as_strided(canvas, shape, strides, writeable=False)
+    # The same view in a tenth of the time of `as_strided`, which matters to tiny problems.
+    view: Array = np.ndarray(shape, canvas.dtype, canvas, 0, strides)
+    view.flags.writeable = False
+    return view
 
 
-def padded(x: Array, axes: Sequence[Axis], fill: float, dtype: np.dtype[np.generic]) -> Array:
-    """Return x (N, C, *spatial) with its padding and holes, as far as windows reach."""
+def padded(
+    x: Array,
+    axes: Sequence[Axis],
+    fill: float,
+    dtype: np.dtype[np.generic],
+    used: Array | None = None,
+) -> Array:
+    """Return x (N, C, *spatial) with its padding and holes, as far as windows reach.
+
+    `used` is an answer to an x of the same axes, at least as many samples and channels, that may
+    be written over: its padding is in place.
+    """
     if not all(axis.is_plain for axis in axes):
         return _gathered(x.astype(dtype), axes, fill)
-    shape = tuple(max(axis.padded, axis.reach) for axis in axes)
-    if shape == x.shape[2:]:
+    shape = (*x.shape[:2], *[max(axis.padded, axis.reach) for axis in axes])
+    if shape == x.shape:
         return x.astype(dtype, copy=False)
-    canvas = np.full((*x.shape[:2], *shape), fill, dtype)
-    inner = tuple(slice(axis.before, axis.before + axis.size) for axis in axes)
-    canvas[:, :, *inner] = x
+    if used is not None:
+        canvas = used[: shape[0], : shape[1]]
+    else:  # zeros cost less than a fill: the system hands them out
+        canvas = np.full(shape, fill, dtype) if fill else np.zeros(shape, dtype)
+    canvas[at(..., *[slice(axis.before, axis.before + axis.size) for axis in axes])] = x
     return canvas
 
 
@@ -151,6 +173,11 @@ def handed_back(canvas: Array, axes: Sequence[Axis]) -> Array:
         np.add.at(out, sources[sources >= 0], moved[: len(sources)][sources >= 0])
         canvas = np.moveaxis(out, 0, place)
     return canvas
+
+
+def at(*places: Any) -> tuple[Any, ...]:
+    """Return an index of as many slices and numbers as there are axes, whatever their number."""
+    return places
 
 
 def blank(lead: Sequence[int], axes: Sequence[Axis], dtype: np.dtype[np.generic]) -> Array:

@@ -9,7 +9,8 @@ torch[channels_last], but need not occur there; one with `variants` speaks of th
 An entry with `processor` features occurs only
 on a processor that has them all, and none that stands behind "not "; `flaky` says why an entry
 may not occur in a run (memory that is read before it is written): such an entry is never called
-stale.
+stale. An entry `like` another, of the backend that lies below its own, is told by the other's
+words, with an id, a release and a case of its own.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from convformance.verdict import Kind, Verdict
 from convoracle import CLAUSES
 
 KINDS = ("bug", "limitation", "documented difference")
+OWN = ("id", "backend", "versions", "case")  # what an entry has of its own that is like another
 NOT = "not "  # before a processor's feature: where the processor has it, other kernels are chosen
 # Facts about a problem that an entry's `when` may ask for.
 FACTS: Mapping[str, Any] = {
@@ -109,6 +111,7 @@ class Entry:
     processor: Sequence[str] = ()
     flaky: str = ""
     variants: Sequence[str] = ()
+    like: str = ""  # the id of the entry whose words these are
 
     def tells_of(self, backend: str) -> bool:
         """Whether the entry speaks of the backend, which may be a variant."""
@@ -181,17 +184,9 @@ def load_all() -> tuple[Entry, ...]:
 
 def read(texts: Iterable[tuple[str, str]]) -> tuple[Entry, ...]:
     """Return the entries of (file name, TOML text) pairs; raise `LedgerError`."""
-    entries: list[Entry] = []
-    for name, text in texts:
-        try:
-            data = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise LedgerError(f"{name}: {error}") from None
-        tables = data.get("entry", [])
-        listed = isinstance(tables, list) and all(isinstance(one, dict) for one in tables)
-        if set(data) - {"entry"} or not listed:
-            raise LedgerError(f"{name}: entries are written under [[entry]], and nothing else is")
-        entries += [_entry(name, table) for table in tables]
+    tables = [(name, table) for name, text in texts for table in _tables(name, text)]
+    told = {table["id"]: table for _, table in tables if isinstance(table.get("id"), str)}
+    entries = [_entry(name, _borrowing(name, table, told)) for name, table in tables]
     ids = [entry.id for entry in entries]
     twice = {one for one in ids if ids.count(one) > 1}
     if twice:
@@ -199,8 +194,43 @@ def read(texts: Iterable[tuple[str, str]]) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
+def _tables(name: str, text: str) -> list[dict[str, Any]]:
+    """Return the tables of a file's entries; raise `LedgerError`."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise LedgerError(f"{name}: {error}") from None
+    tables = data.get("entry", [])
+    listed = isinstance(tables, list) and all(isinstance(one, dict) for one in tables)
+    if set(data) - {"entry"} or not listed:
+        raise LedgerError(f"{name}: entries are written under [[entry]], and nothing else is")
+    return list(tables)
+
+
+def _borrowing(
+    name: str, table: dict[str, Any], told: Mapping[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """Return the table with the words of the entry that it is like; raise `LedgerError`."""
+    if "like" not in table:
+        return table
+    other, place = table["like"], _place(name, table)
+    if not isinstance(other, str) or other not in told:
+        raise LedgerError(f"{place}: like {other!r}, and there is no such entry")
+    if "like" in told[other]:
+        raise LedgerError(f"{place}: {other} is itself like {told[other]['like']}: name that one")
+    missing = [field for field in OWN if field not in table]
+    if missing:
+        raise LedgerError(f"{place} is like {other} and needs its own {', '.join(missing)}")
+    borrowed = {field: said for field, said in told[other].items() if field != "variants"}
+    return {**borrowed, **table}
+
+
+def _place(name: str, table: Mapping[str, Any]) -> str:
+    return f"{name}, entry {table.get('id', '?')}"
+
+
 def _entry(name: str, table: Mapping[str, Any]) -> Entry:
-    place = f"{name}, entry {table.get('id', '?')}"
+    place = _place(name, table)
     try:
         entry = Entry(**table)
         SpecifierSet(entry.versions)

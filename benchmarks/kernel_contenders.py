@@ -1,0 +1,239 @@
+"""What the kernel is timed beside: each makes, for a layer and its arrays, a call to be timed.
+
+Arrays are brought into a framework's own layout and memory before; the layer alone is timed.
+A contender that cannot do a layer, or would take minutes, gives None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from convformance import kernel
+from convformance.backend import Array, Arrays
+from convformance.backends.numpy_backend import LATER, OPTIONS
+from convformance.meaning import output_shape
+from convformance.problem import Problem
+
+Call = Callable[[], Any]
+Maker = Callable[[Problem, Arrays], Call | None]
+SLOW = 40e6  # multiplications of a layer that scipy and the evaluator of ONNX are not asked beyond
+
+
+def work(problem: Problem) -> int:
+    """Return the multiplications, or the additions of a pool, of a layer."""
+    outputs = prod(output_shape(problem))
+    if problem.op == "conv_transpose":
+        return prod(problem.x) * prod(problem.w[1:])
+    if problem.w:
+        return outputs * prod(problem.w[1:] if problem.op != "depthwise_conv" else problem.w[2:])
+    return prod(problem.x) if problem.op.startswith("global") else outputs * prod(problem.kernel)
+
+
+def numpy_kernel(problem: Problem, arrays: Arrays) -> Call:
+    """Our own kernel."""
+    options = {
+        name: getattr(problem, name)
+        for name in OPTIONS.get(problem.op, ())
+        if name not in LATER or getattr(problem, name) != LATER[name](problem)
+    }
+    if problem.grad:
+        function: Any = kernel.conv_gradient
+        given: list[Any] = [problem.grad, arrays["x"], arrays["w"], arrays["dy"]]
+    else:
+        function = getattr(kernel, problem.op)
+        given = [arrays["x"], *([arrays["w"]] if problem.w else [])]
+        given += [problem.kernel] if problem.kernel else []
+    return lambda: function(*given, **options)
+
+
+def torch_calls(problem: Problem, arrays: Arrays) -> Call | None:
+    """torch.nn.functional, and its own backward function for gradients."""
+    import torch
+    from torch.nn import functional
+
+    held = {name: torch.from_numpy(one) for name, one in arrays.items()}
+    x, rank = held["x"], problem.rank
+    pads = [pair[0] for pair in pads_of(problem)]
+    if problem.grad:
+        mask = [problem.grad == "x", problem.grad == "w", False]
+        ones, stride = [1] * rank, list(problem.stride)
+        return lambda: torch.ops.aten.convolution_backward(
+            held["dy"], x, held["w"], None, stride, pads, ones, False, [0] * rank, 1, mask
+        )
+    if problem.op == "global_avg_pool":
+        return lambda: getattr(functional, f"adaptive_avg_pool{rank}d")(x, 1)
+    if problem.op in ("max_pool", "avg_pool"):
+        function = getattr(functional, f"{problem.op}{rank}d")
+        more = {"count_include_pad": False} if problem.op == "avg_pool" else {}
+        return lambda: function(x, problem.kernel, problem.stride, pads, **more)
+    w = held["w"].reshape(*problem.w, *(1,) * (rank if problem.op == "conv1x1" else 0))
+    name = "conv_transpose" if problem.op == "conv_transpose" else "conv"
+    function, options = getattr(functional, f"{name}{rank}d"), common(problem)
+    return lambda: function(x, w, stride=problem.stride, padding=pads, **options)
+
+
+def common(problem: Problem) -> dict[str, Any]:
+    """Return what PyTorch's convolutions are told beside stride and padding."""
+    groups = problem.x[1] if problem.op == "depthwise_conv" else problem.groups
+    return {"dilation": problem.dilation, "groups": groups}
+
+
+def pads_of(problem: Problem) -> list[tuple[int, int]]:
+    """Return (before, after) of every axis; the layers pad in numbers or not at all."""
+    if isinstance(problem.padding, str):
+        return [(0, 0)] * problem.rank
+    return [(before, after) for before, after in problem.padding]
+
+
+def jax_calls(problem: Problem, arrays: Arrays) -> Call | None:
+    """jax.lax under jit, in NCHW."""
+    import jax
+    from jax import lax
+
+    if problem.grad or problem.op == "conv_transpose":
+        return None
+    jax.config.update("jax_enable_x64", True)
+    x = jax.device_put(arrays["x"])
+    pads = [(0, 0), (0, 0), *pads_of(problem)]
+    window = (1, 1, *(problem.kernel or problem.x[2:]))
+    steps = (1, 1, *(problem.stride if problem.kernel else (1,) * problem.rank))
+    if problem.op == "max_pool":
+        made = jax.jit(lambda x: lax.reduce_window(x, -np.inf, lax.max, window, steps, pads))
+    elif problem.op.endswith("avg_pool"):
+        made = jax.jit(
+            lambda x: lax.reduce_window(x, 0.0, lax.add, window, steps, pads) / prod(window)
+        )
+    else:
+        w = arrays["w"].reshape(*problem.w, *(1,) * (problem.rank if len(problem.w) == 2 else 0))
+        groups = common(problem)["groups"]
+        held = jax.device_put(w)
+        options = {"rhs_dilation": problem.dilation, "feature_group_count": groups}
+        convolve = jax.jit(
+            lambda x, w: lax.conv_general_dilated(x, w, problem.stride, pads[2:], **options)
+        )
+        return lambda: convolve(x, held).block_until_ready()
+    return lambda: made(x).block_until_ready()
+
+
+def tensorflow_calls(problem: Problem, arrays: Arrays) -> Call | None:
+    """tf.nn, channels last, which is all that its kernels for the CPU take."""
+    import tensorflow as tf
+
+    if problem.grad or problem.op == "conv_transpose":
+        return None
+    x = tf.constant(np.moveaxis(arrays["x"], 1, -1))
+    if problem.op == "global_avg_pool":
+        return lambda: tf.reduce_mean(x, axis=list(range(1, problem.rank + 1)))
+    padded = any(map(any, pads_of(problem)))
+    numbers: Any = [(0, 0), *pads_of(problem), (0, 0)]
+    window = problem.kernel, list(problem.stride or (1,) * problem.rank)
+    if problem.op == "max_pool":
+        return lambda: tf.nn.max_pool(x, *window, numbers if padded else "VALID")
+    if problem.op == "avg_pool":  # it pads averages by the word SAME alone
+        return None if padded else lambda: tf.nn.avg_pool(x, *window, "VALID")
+    return _tensorflow_conv(problem, arrays["w"], x, numbers)
+
+
+def _tensorflow_conv(problem: Problem, kernels: Array, x: Any, pads: Any) -> Call:
+    import tensorflow as tf
+
+    stride, holes = list(problem.stride or (1,) * problem.rank), list(problem.dilation or ())
+    if problem.op == "depthwise_conv":
+        held = tf.constant(kernels.transpose(2, 3, 0, 1))
+        return lambda: tf.nn.depthwise_conv2d(x, held, [1, *stride, 1], pads)
+    kernels = kernels.reshape(*problem.w, *(1,) * (problem.rank + 2 - len(problem.w)))
+    w = tf.constant(np.moveaxis(kernels, (0, 1), (-1, -2)))
+    if problem.rank == 2:
+        return lambda: tf.nn.conv2d(x, w, stride, pads, dilations=holes or 1)
+    words = "SAME" if any(map(any, pads)) else "VALID"  # at stride 1 the same numbers
+    return lambda: tf.nn.convolution(x, w, stride, words, dilations=holes)
+
+
+def _model(problem: Problem, arrays: Arrays) -> tuple[bytes, Any, Arrays] | None:
+    from convformance.backends.onnx_backend import OnnxBackend
+    from convformance.backends.onnx_inputs import given
+    from convformance.backends.source import execute
+
+    if problem.grad:
+        return None
+    maker = OnnxBackend()
+    feeds = given(problem, arrays)
+    lines = maker._written(problem).lines
+    nodes = [execute(f"node = {line}", {"onnx": maker._onnx})["node"] for line in lines]
+    model = maker._model(problem, nodes, feeds)
+    return model.SerializeToString(), model, feeds
+
+
+def onnxruntime_calls(problem: Problem, arrays: Arrays) -> Call | None:
+    """A session of one node in onnxruntime."""
+    import onnxruntime
+
+    made = _model(problem, arrays)
+    if made is None:
+        return None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = threads()
+    try:
+        session = onnxruntime.InferenceSession(made[0], options, ["CPUExecutionProvider"])
+    except onnxruntime.capi.onnxruntime_pybind11_state.NotImplemented:
+        return None  # no kernel for this dtype
+    return lambda: session.run(None, made[2])
+
+
+def onnx_calls(problem: Problem, arrays: Arrays) -> Call | None:
+    """The reference evaluator of the onnx package."""
+    from onnx.reference import ReferenceEvaluator
+
+    made = _model(problem, arrays)
+    if made is None or work(problem) > SLOW:
+        return None
+    evaluator = ReferenceEvaluator(made[1])
+    return lambda: evaluator.run(None, made[2])
+
+
+def scipy_calls(problem: Problem, arrays: Arrays) -> Call | None:
+    """scipy.signal.correlate of each pair of channels; scipy.ndimage's filters of each plane."""
+    from scipy import ndimage, signal
+
+    x = arrays["x"]
+    if problem.op in ("max_pool", "avg_pool"):
+        size, filters = (1, 1, *problem.kernel), {"max_pool": ndimage.maximum_filter}
+        function = filters.get(problem.op, ndimage.uniform_filter)
+        steps = (..., *(slice(None, None, step) for step in problem.stride))
+        return lambda: function(x, size=size, mode="constant")[steps]
+    plain = problem.op == "conv" and not problem.grad and max(problem.dilation) == 1
+    if not plain or work(problem) > SLOW:
+        return None
+    padded = np.pad(x, [(0, 0), (0, 0), *pads_of(problem)])
+    steps = tuple(slice(None, None, step) for step in problem.stride)
+
+    def run() -> Any:
+        return [
+            signal.correlate(sample, kernels, "valid", "direct")[(0, *steps)]
+            for sample in padded
+            for kernels in arrays["w"]
+        ]
+
+    return run
+
+
+def threads() -> int:
+    """Return the number of threads that this process is to use."""
+    import os
+
+    return int(os.environ["OMP_NUM_THREADS"])
+
+
+CONTENDERS: dict[str, Maker] = {
+    "numpy": numpy_kernel,
+    "torch": torch_calls,
+    "jax": jax_calls,
+    "tensorflow": tensorflow_calls,
+    "onnxruntime": onnxruntime_calls,
+    "onnx": onnx_calls,
+    "scipy": scipy_calls,
+}

@@ -1,0 +1,392 @@
+"""Every path of the NumPy kernel gives what plain taps give: blocks, phases, planes and pieces.
+
+Which path a problem takes hangs on its size. The limits are moved, so that small problems take each
+of them, and problems of the sizes where paths change over are asked with the limits as they are.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from convformance import kernel
+
+PATH = "convformance.kernel."
+MANY, FEW = 1 << 40, 1
+LIMITS = {
+    "blocks of one column": {"columns.COLUMNS": 1},
+    "blocks of seven columns": {"columns.COLUMNS": 7},
+    "columns that fill the buffer": {"columns._BYTES": 200},
+    "integers as integers": {"convolution._EXACT": 0},
+    "whole planes": {"channelwise.LONG": FEW},
+    "channels innermost": {"channelwise.LONG": MANY},
+    "a channel at a time": {"channelwise.LONG": FEW, "channelwise._BYTES": 1},
+    "channels innermost, one at a time": {"channelwise.LONG": MANY, "channelwise._BYTES": 1},
+    "a sample at a time": {"channelwise.LONG": 40},
+    "pieces of one channel": {"scatter._BYTES": 1},
+    "pieces of some": {"scatter._BYTES": 1500},
+    "a plane at a time": {"separable.BYTES": 1},
+    "as it is": {},
+}
+
+
+@pytest.fixture(params=LIMITS, ids=str)
+def limits(request, monkeypatch):
+    for name, value in LIMITS[request.param].items():
+        monkeypatch.setattr(PATH + name, value)
+
+
+# Taps, one at a time, on arrays padded by NumPy; no geometry of the kernel.
+
+
+def under(padded, k, stride, dilation, counts):
+    places = [
+        slice(tap * d, tap * d + (count - 1) * s + 1, s)
+        for tap, s, d, count in zip(k, stride, dilation, counts, strict=True)
+    ]
+    return padded[(..., *places)]
+
+
+def counts_of(spatial, kernel_size, stride, pads, dilation):
+    return [
+        (before + size + after - d * (taps - 1) - 1) // s + 1
+        for size, taps, s, (before, after), d in zip(
+            spatial, kernel_size, stride, pads, dilation, strict=True
+        )
+    ]
+
+
+def plain_conv(x, w, options):
+    stride, dilation, groups = options["stride"], options["dilation"], options["groups"]
+    counts = counts_of(x.shape[2:], w.shape[2:], stride, options["padding"], dilation)
+    padded = np.pad(x, [(0, 0), (0, 0), *options["padding"]])
+    depth, width = w.shape[1], w.shape[0] // groups
+    y = np.zeros((x.shape[0], w.shape[0], *counts), x.dtype)
+    for k in np.ndindex(*w.shape[2:]):
+        seen = under(padded, k, stride, dilation, counts)
+        for m, c in itertools.product(range(w.shape[0]), range(depth)):
+            y[:, m] += w[(m, c, *k)] * seen[:, m // width * depth + c]
+    return y
+
+
+def plain_spread(x, w, options, sizes, before):
+    """Add x under w (C, M / groups, *kernel) to an output of `sizes` whose padding is cut off."""
+    stride, dilation, groups = options["stride"], options["dilation"], options["groups"]
+    width, depth = w.shape[1], w.shape[0] // groups
+    y = np.zeros((x.shape[0], groups * width, *sizes), x.dtype)
+    for o, k in itertools.product(np.ndindex(*x.shape[2:]), list(np.ndindex(*w.shape[2:]))):
+        i = [
+            at * s + tap * d - b
+            for at, s, tap, d, b in zip(o, stride, k, dilation, before, strict=True)
+        ]
+        if all(0 <= one < size for one, size in zip(i, sizes, strict=True)):
+            for c, m in itertools.product(range(w.shape[0]), range(width)):
+                y[(slice(None), c // depth * width + m, *i)] += x[:, c][(..., *o)] * w[(c, m, *k)]
+    return y
+
+
+@st.composite
+def layers(draw, depthwise=False):
+    """Draw (x, w, options), with a window at least, of whole numbers."""
+    rank = draw(st.sampled_from([1, 2, 2, 3]))
+    groups = draw(st.integers(1, 4))
+    depth, width = (1, draw(st.integers(1, 2))) if depthwise else (draw(st.integers(1, 3)), 2)
+    kernel_size = [draw(st.integers(1, 3)) for _ in range(rank)]
+    stride = tuple(draw(st.integers(1, 3)) for _ in range(rank))
+    dilation = tuple(draw(st.integers(1, 4)) for _ in range(rank))
+    extents = [d * (k - 1) + 1 for d, k in zip(dilation, kernel_size, strict=True)]
+    padding = [tuple(draw(st.integers(0, 2)) for _ in range(2)) for _ in range(rank)]
+    spatial = [
+        draw(st.integers(max(1, extent - sum(pair)), extent + 6))
+        for extent, pair in zip(extents, padding, strict=True)
+    ]
+    dtype = draw(st.sampled_from(["float32", "float64", "int32", "uint8"]))
+    random = np.random.default_rng(draw(st.integers(0, 1000)))
+    low = 0 if dtype == "uint8" else -4
+    shape = (draw(st.integers(1, 3)), groups * depth, *spatial)
+    x = random.integers(low, 5, shape).astype(dtype)
+    w = random.integers(low, 5, (groups * width, depth, *kernel_size)).astype(dtype)
+    return x, w, {"stride": stride, "dilation": dilation, "padding": padding, "groups": groups}
+
+
+def agree(got, expected):
+    assert got.dtype == expected.dtype
+    np.testing.assert_array_equal(got, expected)
+
+
+HELD = settings(max_examples=25, suppress_health_check=[], deadline=None, derandomize=True)
+
+
+@pytest.mark.usefixtures("limits")
+@pytest.mark.parametrize("depthwise", [False, True])
+def test_convolution_is_the_same_on_every_path(depthwise):
+    @HELD
+    @given(layers(depthwise=depthwise))
+    def check(layer):
+        x, w, options = layer
+        agree(kernel.conv(x, w, **options), plain_conv(x, w, options))
+
+    check()
+
+
+@pytest.mark.usefixtures("limits")
+def test_gradients_and_transposed_convolution_are_the_same_on_every_path():
+    @HELD
+    @given(layers())
+    def check(layer):
+        x, w, options = layer
+        x, w = x.astype("float64"), w.astype("float64")
+        counts = counts_of(
+            x.shape[2:], w.shape[2:], options["stride"], options["padding"], options["dilation"]
+        )
+        before = [pair[0] for pair in options["padding"]]
+        dy = np.arange(x.shape[0] * w.shape[0] * math.prod(counts)) % 7 - 3.0
+        dy = dy.reshape(x.shape[0], w.shape[0], *counts)
+        expected = plain_spread(dy, w, options, x.shape[2:], before)
+        agree(kernel.conv_gradient("x", x, w, dy, **options), expected)
+        # <dy, conv(x, w)> is linear in w: the gradient gives it back for every w.
+        dw = kernel.conv_gradient("w", x, w, dy, **options)
+        assert (dw * w).sum() == (dy * plain_conv(x, w, options)).sum()
+        y = kernel.conv_transpose(dy, w, **options)
+        agree(y, plain_spread(dy, w, options, y.shape[2:], before))
+
+    check()
+
+
+@pytest.mark.usefixtures("limits")
+@pytest.mark.parametrize("special", [False, True])
+def test_pools_are_the_same_on_every_path(special):
+    @HELD
+    @given(layers(depthwise=True))
+    def check(layer):
+        x, w, options = layer
+        kernel_size, x = w.shape[2:], x.astype("float64")
+        if special:
+            flat = x.reshape(-1)
+            flat[:: max(2, flat.size // 3)] = np.nan
+            flat[1 :: max(2, flat.size // 2)] = np.inf
+        window = {name: options[name] for name in ("stride", "dilation", "padding")}
+        steps = window["stride"], window["dilation"]
+        counts = counts_of(x.shape[2:], kernel_size, steps[0], window["padding"], steps[1])
+        taps = list(np.ndindex(*kernel_size))
+        lows = np.pad(x, [(0, 0), (0, 0), *options["padding"]], constant_values=-np.inf)
+        largest = -np.inf
+        for k in taps:
+            largest = np.maximum(largest, under(lows, k, *steps, counts))
+        agree(kernel.max_pool(x, kernel_size, **window), largest)
+        zeros = np.pad(x, [(0, 0), (0, 0), *options["padding"]])
+        total = 0
+        for k in taps:
+            total = total + under(zeros, k, *steps, counts)
+        mean = kernel.avg_pool(x, kernel_size, **window, count_include_pad=True)
+        agree(mean, total / len(taps))
+
+    check()
+
+
+# Sizes where the paths change over, limits as they are.
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1])
+@pytest.mark.parametrize("batch", [1, 2])
+def test_columns_around_the_width_of_a_block(more, batch):
+    """A block is 1,024 columns; half of it for a sample of two."""
+    x = np.arange(batch * 2 * (1024 // batch + more)) % 9 - 4.0
+    x = x.reshape(batch, 2, -1)
+    w = np.array([[[1.0, -2.0, 3.0], [2.0, 1.0, 1.0]]])
+    options = {"stride": (1,), "dilation": (1,), "padding": [(1, 1)], "groups": 1}
+    agree(kernel.conv(x, w, **options), plain_conv(x, w, options))
+
+
+@pytest.mark.parametrize("size", [(2, 510), (2, 512), (3, 1023), (1025, 1), (5, 1024), (2, 1025)])
+def test_planes_around_the_width_of_a_block(size):
+    x = (np.arange(math.prod(size)) % 9 - 4.0).reshape(1, 1, *size)
+    w = np.array([1.0, -2.0, 3.0, 2.0]).reshape(2, 1, 1, 2)
+    options = {"stride": (1, 1), "dilation": (1, 1), "padding": [(0, 0), (0, 1)], "groups": 1}
+    agree(kernel.conv(x, w, **options), plain_conv(x, w, options))
+
+
+@pytest.mark.parametrize(
+    ("stride", "width"),
+    [
+        (1, 57),
+        (1, 58),
+        (1, 59),
+        (1, 60),
+        (2, 238),
+        (2, 239),
+        (2, 240),
+        (2, 241),
+        (3, 508),
+        (3, 511),
+    ],
+)
+def test_depthwise_planes_around_the_length_where_channels_go_innermost(stride, width):
+    """34 padded rows: 2,048 positions are reached at widths of 59, 239 and 509 by stride."""
+    x = (np.arange(2 * 32 * width) % 9 - 4.0).reshape(1, 2, 32, width).astype("float32")
+    w = (np.arange(18) % 5 - 2.0).reshape(2, 1, 3, 3).astype("float32")
+    options = {"stride": (stride,) * 2, "dilation": (1, 2), "padding": [(1, 1)] * 2, "groups": 2}
+    agree(kernel.conv(x, w, **options), plain_conv(x, w, options))
+
+
+def test_integers_whose_sums_pass_float64_wrap_as_integers():
+    x = np.full((1, 1, 3), 2**31 - 1, "int32")
+    w = np.full((1, 1, 3), 2**31 - 1, "int32")
+    assert kernel.conv(x, w).item() == 3  # 3 * (2^31 - 1)^2 is 3 modulo 2^32
+    small = x // 2**12
+    assert kernel.conv(small, small).item() == (3 * (2**19 - 1) ** 2 + 2**31) % 2**32 - 2**31
+
+
+def test_an_average_whose_sum_overflows_is_finite_beside_one_that_does_not():
+    top = np.finfo("float32").max
+    x = np.array([[[1, 3, top, top]]], "float32")
+    assert kernel.avg_pool(x, 2, stride=2).ravel().tolist() == [2.0, float(top)]
+    assert kernel.global_avg_pool(x[..., 2:]).item() == top
+
+
+@pytest.mark.parametrize("before", [-1, 0, 1])
+def test_a_pool_does_not_see_a_sample_that_negative_padding_crops_behind(before):
+    x = np.array([[[3.0, 5.0, 7.0, 9.0]]])
+    options = {"stride": 2, "padding": [(before, -1)], "ceil_mode": True}
+    seen = x[..., max(0, -before) : 3]
+    start = [(max(0, before), 0)]
+    windows = {**options, "padding": start}
+    for pool in (kernel.max_pool, kernel.avg_pool):
+        found, cropped = pool(x, 2, **options), pool(seen, 2, **windows)
+        agree(found[..., : cropped.shape[-1]], cropped)
+    one = kernel.max_pool(x[..., 1:], 1, stride=2, padding=[(0, -1)], ceil_mode=True)
+    assert one.ravel().tolist() == [5.0, -math.inf]
+
+
+# The checks above can fail.
+
+
+def test_a_lost_block_is_noticed(monkeypatch):
+    from convformance.kernel import columns
+
+    right = columns._pieces
+    monkeypatch.setattr(columns, "_pieces", lambda *sizes: list(right(*sizes))[:-1])
+    with pytest.raises(AssertionError):
+        test_columns_around_the_width_of_a_block(1, 1)
+
+
+def test_a_phase_on_the_wrong_plane_is_noticed(monkeypatch):
+    from convformance.kernel import channelwise
+
+    right = channelwise._phase
+    monkeypatch.setattr(
+        channelwise, "_phase", lambda canvas, phase, *rest: right(canvas, phase[::-1], *rest)
+    )
+    with pytest.raises(AssertionError):
+        test_depthwise_planes_around_the_length_where_channels_go_innermost(2, 240)
+
+
+# What a call leaves alone, and what it takes.
+
+
+def layer_calls():
+    """Return calls on whole layers: (name, bytes of the padded input, call)."""
+    random = np.random.default_rng(1)
+
+    def normal(*shape):
+        return random.normal(size=shape).astype("float32")
+
+    x, w, dy = normal(2, 64, 120, 120), normal(64, 64, 3, 3), normal(2, 64, 120, 120)
+    same = {"padding": [(1, 1), (1, 1)]}
+    size = 2 * 64 * 122 * 122 * 4
+    volume, long = normal(1, 16, 24, 96, 96), normal(1, 32, 200_000)
+    cube, row = normal(16, 16, 3, 3, 3), normal(32, 32, 3)
+    volume_size = 16 * 26 * 98 * 98 * 4
+    return [
+        ("conv", size, lambda: kernel.conv(x, w, **same)),
+        ("conv1x1", size, lambda: kernel.conv1x1(x, w[:, :, 0, 0])),
+        ("conv 3-D", volume_size, lambda: kernel.conv(volume, cube, padding="same")),
+        ("conv 1-D", 32 * 200_002 * 4, lambda: kernel.conv(long, row, padding="same")),
+        ("by input", size, lambda: kernel.conv_gradient("x", x, w, dy, **same)),
+        ("by weight", size, lambda: kernel.conv_gradient("w", x, w, dy, **same)),
+        ("transposed", size, lambda: kernel.conv_transpose(x, w[:, :32], stride=2)),
+        ("depthwise", size, lambda: kernel.depthwise_conv(x, w[:, :1], **same)),
+        ("depthwise by 2", size, lambda: kernel.depthwise_conv(x, w[:, :1], stride=2, **same)),
+        ("max", size, lambda: kernel.max_pool(x, 3, **same)),
+        ("max, indices", size, lambda: kernel.max_pool(x, 3, return_indices=True, **same)),
+        ("avg", size, lambda: kernel.avg_pool(x, 3, **same)),
+        ("lp", size, lambda: kernel.lp_pool(x, 3, **same)),
+        ("distance", size, lambda: kernel.distance_pool(x, abs(w[0, 0]), **same)),
+        ("global", size, lambda: kernel.global_avg_pool(x)),
+    ]  # fmt: skip
+
+
+def held(answer):
+    return sum(one.nbytes for one in answer) if isinstance(answer, tuple) else answer.nbytes
+
+
+@pytest.mark.parametrize("call", layer_calls(), ids=lambda call: call[0])
+def test_a_call_takes_32_mb_beside_the_padded_input_and_the_output_at_most(call):
+    _, padded, run = call
+    tracemalloc.start()
+    try:
+        answer = run()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak - held(answer) - padded <= 32 << 20
+
+
+def test_calls_in_threads_do_not_disturb_each_other():
+    random = np.random.default_rng(2)
+    pairs = [
+        (random.integers(-4, 5, (2, 8, 40, 40)).astype("float32"), kind) for kind in range(4)
+    ] * 8
+
+    def run(pair):
+        x, kind = pair
+        w = np.ones((8, 8, 3, 3), "float32")
+        calls = (
+            lambda: kernel.conv(x, w, padding="same"),
+            lambda: kernel.depthwise_conv(x, w[:, :1], stride=2),
+            lambda: kernel.max_pool(x, 3, stride=2),
+            lambda: kernel.conv_transpose(x, w, stride=2),
+        )
+        return calls[kind]()
+
+    alone = list(map(run, pairs))
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(run, pairs))
+    for one, other in zip(alone, together, strict=True):
+        agree(other, one)
+
+
+@pytest.mark.parametrize("read", ["strided", "backwards", "other order", "read-only", "broadcast"])
+def test_an_array_may_lie_in_memory_as_it_likes(read):
+    x = (np.arange(2 * 4 * 12 * 12) % 9 - 4.0).reshape(2, 4, 12, 12).astype("float32")
+    x = x[:1].repeat(2, 0) if read == "broadcast" else x
+    made = {
+        "strided": lambda: np.repeat(x, 2, 3)[..., ::2],
+        "backwards": lambda: x[..., ::-1].copy()[..., ::-1],
+        "other order": lambda: x.astype(x.dtype.newbyteorder()),
+        "read-only": x.copy,
+        "broadcast": lambda: np.broadcast_to(x[:1], x.shape),
+    }[read]()
+    made.flags.writeable = False
+    before = made.copy()
+    w = (np.arange(4 * 9) % 5 - 2.0).reshape(4, 1, 3, 3).astype("float32")
+    deep = np.repeat(w, 4, 1)
+    for call in (
+        lambda x: kernel.conv(x, deep, padding="same"),
+        lambda x: kernel.conv1x1(x, deep[:, :, 0, 0]),
+        lambda x: kernel.depthwise_conv(x, w, stride=2),
+        lambda x: kernel.conv_transpose(x, deep, stride=2),
+        lambda x: kernel.max_pool(x, 3, padding=[(1, 1), (1, 1)]),
+        lambda x: kernel.avg_pool(x, 3, stride=2),
+        kernel.global_avg_pool,
+        lambda x: kernel.conv_gradient("w", x, deep, x[:, :, 2:, 2:]),
+    ):
+        agree(call(made), call(x))
+        np.testing.assert_array_equal(made, before)
