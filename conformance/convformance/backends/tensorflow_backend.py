@@ -76,6 +76,14 @@ class TensorFlowBackend:
         how = f"{_how(call.lines, self._path)}, oneDNN {'on' if self._onednn else 'off'}"
         return Result(outputs(problem, scope), how, call.recipe, "channels last")
 
+    def tensor(self, array: Array) -> Any:
+        """Return the array as TensorFlow's."""
+        return self._tf.constant(array)
+
+    def array(self, tensor: Any) -> Array:
+        """Return a tensor as NumPy's, in the dtype that TensorFlow gave it."""
+        return np.asarray(tensor.numpy())
+
     def _spoken(self, error: Exception) -> Exception:
         """Return the exception; of a graph's without the stack, which tells of us and no reason."""
         if self._path not in HOW:
@@ -86,14 +94,6 @@ class TensorFlowBackend:
             return told
         error.args = (words,)
         return error
-
-    def tensor(self, array: Array) -> Any:
-        """Return the array as TensorFlow's."""
-        return self._tf.constant(array)
-
-    def array(self, tensor: Any) -> Array:
-        """Return a tensor as NumPy's, in the dtype that TensorFlow gave it."""
-        return np.asarray(tensor.numpy())
 
     def _check_layers(self, lines: Sequence[str]) -> None:
         """Raise `Unsupported` for a layer that this Keras has not: adaptive pools are new."""
