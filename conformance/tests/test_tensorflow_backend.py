@@ -115,11 +115,18 @@ def test_what_the_api_cannot_say_is_unsupported(
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("conv x=1x4x3x3x3 w=4x2x1x1x1 groups=2 float32", "must have the same depth: 4 vs 2"),
+        # oneDNN's words, or TensorFlow's own where the processor has it leave oneDNN alone.
+        (
+            "conv x=1x4x3x3x3 w=4x2x1x1x1 groups=2 float32",
+            "same depth: 4 vs 2|last dimension of input",
+        ),
         ("conv x=1x1x4x4 w=1x1x2x2 int8", "not in the list of allowed values"),
         ("max_pool x=1x1x7 kernel=2 stride=2 dilation=2 float32", "not supported in conjunction"),
         ("max_pool x=1x1x4 kernel=2 padding=2 float32", "needs to be smaller than the window"),
-        ("conv x=1x1x4x4 w=1x1x2x2 stride=0 float32", "Stride must be > 0"),
+        (
+            "conv x=1x1x4x4 w=1x1x2x2 stride=0 float32",
+            "Stride must be > 0|strides should be larger",
+        ),
     ],
 )
 def test_what_tensorflow_rejects_keeps_its_words(

@@ -19,6 +19,7 @@ from convformance.judge import accumulator_of
 from convformance.meaning import input_shapes
 from convformance.perform import perform
 from convformance.problem import Case, Problem
+from convformance.processor import processor_features
 from convformance.verdict import Kind
 from convformance.worker import Isolated
 
@@ -124,13 +125,13 @@ def answer(backend: TensorFlowBackend, line: str, **values: list[float]) -> Resu
         ),
         (
             "adaptive_avg_pool x=1x1x5x5 output=3x2 float32",
-            "y = tf.keras.layers.AdaptiveAveragePooling2D(output_size=(3, 2), "
-            "data_format='channels_last', dtype='float32')(x)",
+            "layer = tf.keras.layers.AdaptiveAveragePooling2D(output_size=(3, 2), "
+            "data_format='channels_last', dtype='float32')",
         ),
         (
             "adaptive_max_pool x=1x1x5 output=3 int32",
-            "y = tf.keras.layers.AdaptiveMaxPooling1D(output_size=(3,), "
-            "data_format='channels_last', dtype='int32')(x)",
+            "layer = tf.keras.layers.AdaptiveMaxPooling1D(output_size=(3,), "
+            "data_format='channels_last', dtype='int32')",
         ),
         (
             "conv x=1x1x4x4 w=1x1x2x2 padding=1x0+2 padding_mode=reflect float32",
@@ -142,8 +143,8 @@ def answer(backend: TensorFlowBackend, line: str, **values: list[float]) -> Resu
         ),
         (
             "global_avg_pool x=1x1x4x4 float64",
-            "y = tf.keras.layers.GlobalAveragePooling2D(data_format='channels_last', "
-            "keepdims=True, dtype='float64')(x)",
+            "layer = tf.keras.layers.GlobalAveragePooling2D(data_format='channels_last', "
+            "keepdims=True, dtype='float64')",
         ),
         (
             "unfold x=1x1x4x4 kernel=2x3 stride=1x2 dilation=1 padding=same float32",
@@ -470,8 +471,13 @@ def test_the_bfloat16_gradient_of_an_average_is_rounded_after_each_window(
 ) -> None:
     line = "avg_pool x=1x2x1x4 kernel=1x3 grad=x bfloat16"
     got = answer(backend, line, dy=[-1, 1, -1, 1]).arrays["dx"]
-    cancels = not got[..., 1:3].any()  # a third is no half number
-    assert cancels == (accumulator_of(Problem.parse(line), backend.accumulators) == "float32")
+    if "bfloat16" in halves_of_onednn(processor_features()):
+        wide = not got[..., 1:3].any()  # a third is no half number
+    else:  # Eigen adds up shares that are rounded already, which cancel; 256 + 3/4 is 256 again
+        line = "avg_pool x=1x2x1x7 kernel=1x4 grad=x bfloat16"
+        got = answer(backend, line, dy=[1024, 3, 3, 3] * 2).arrays["dx"]
+        wide = got.astype(float).max() == 258
+    assert wide == (accumulator_of(Problem.parse(line), backend.accumulators) == "float32")
 
 
 def test_the_float16_gradient_of_an_average_is_summed_in_float16(
