@@ -12,7 +12,7 @@ import pytest
 from convformance.backend import Array, Result, Unsupported
 from convformance.backends.tensorflow_backend import TensorFlowBackend
 from convformance.backends.tensorflow_pools import batch_in_index
-from convformance.backends.tensorflow_sums import accumulators, halves_of_onednn
+from convformance.backends.tensorflow_sums import accumulators, halves_of_onednn, uses_onednn
 from convformance.bench import Bench
 from convformance.handing import handed
 from convformance.judge import accumulator_of
@@ -533,6 +533,23 @@ def test_the_processor_decides_which_half_types_onednn_computes(
     features: str, halves: tuple[str, ...]
 ) -> None:
     assert halves_of_onednn(features.split()) == halves
+
+
+@pytest.mark.parametrize(
+    ("said", "features", "used"),
+    [
+        (None, "avx2 avx512f", False),  # a processor of before the instructions for networks
+        (None, "avx2 avx512f avx512_vnni", True),
+        (None, "avx2 avx_vnni", True),
+        ("1", "avx2", True),
+        ("0", "avx512_vnni", False),
+        ("false", "avx512_vnni", False),
+    ],
+)
+def test_the_processor_or_the_environment_decides_whether_onednn_is_used(
+    said: str | None, features: str, used: bool
+) -> None:
+    assert uses_onednn(said, features.split()) == used
 
 
 def test_what_eigen_sums_in_a_half_type_is_declared_narrow(by_eigen: Isolated) -> None:

@@ -29,7 +29,7 @@ from convformance.backends.tensorflow_paths import (
     prepare,
 )
 from convformance.backends.tensorflow_pools import batch_in_index, unpooled
-from convformance.backends.tensorflow_sums import accumulators, halves_of_onednn
+from convformance.backends.tensorflow_sums import accumulators, halves_of_onednn, uses_onednn
 from convformance.problem import EXTRAS, Problem
 from convformance.processor import processor_features
 
@@ -51,7 +51,7 @@ class TensorFlowBackend:
             import tensorflow as tf
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
         self._tf: Any = tf
-        self._onednn = os.environ.get(ONEDNN) != "0"
+        self._onednn = uses_onednn(os.environ.get(ONEDNN), processor_features())
         self.version: str = tf.__version__
         self.libraries = {
             "tensorflow": self.version,

@@ -48,6 +48,9 @@ EIGEN = (  # conv1d and conv2d are summed in float32
     "avg_pool",
     "adaptive_avg_pool",
 )
+DEFAULT_ONEDNN = frozenset(
+    ("avx512_vnni", "avx512_bf16", "avx_vnni", "amx_tile", "amx_int8", "amx_bf16")
+)
 WIDE = ("conv_transpose grad=x", "conv_transpose grad=bias")  # where the op's own line is narrow
 
 
@@ -66,6 +69,17 @@ def _key(what: str, dtype: str) -> str:
     """Put the dtype before the rank."""
     kind, rank, number = what.partition(" rank ")
     return f"{kind} {dtype}{rank}{number}"
+
+
+def uses_onednn(said: str | None, features: Collection[str]) -> bool:
+    """Return whether TensorFlow uses oneDNN.
+
+    What TF_ENABLE_ONEDNN_OPTS says comes first; where it is not set, the features of the processor
+    decide (on Linux). Source: IsMKLEnabled in TensorFlow's core/util/util.h.
+    """
+    if said is not None:
+        return said.lower() not in ("0", "false")
+    return not DEFAULT_ONEDNN.isdisjoint(features)
 
 
 def halves_of_onednn(features: Collection[str]) -> tuple[str, ...]:
