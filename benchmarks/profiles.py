@@ -10,6 +10,7 @@ The profile of ONNX is no measurement: it is written by hand.
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -41,15 +42,15 @@ from convreport.profiles import (
 from convreport.text import one_line
 
 FOLDER = Path(__file__).parents[1] / "reports" / "convreport" / "profiles"
-ADAPTERS = {"keras": "convformance.backends.keras_backend:KerasBackend"}
 FATES = {"refused": REFUSES, "crashed": CRASHES, "timed out": CRASHES}
 
 
 def main(given: list[str]) -> int:
     """Write the profile of each framework that is given, as NAME or NAME=RUN_FILE."""
+    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"  # whatever the processor, the same measurement
     for one in given:
         name, _, path = one.partition("=")
-        backend = Isolated(ADAPTERS.get(name, name))
+        backend = Isolated(name)
         choices = tuple(load(Path(path)).choices) if path else tuple(_asked(backend))
         profile = measured(backend, choices)
         text = json.dumps(asdict(profile), indent=1, ensure_ascii=False) + "\n"

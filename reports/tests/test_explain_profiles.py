@@ -31,7 +31,6 @@ from convreport.profiles import (
 )
 
 MEASURING = tuple(name for name in FRAMEWORKS if name != "onnx")
-ADAPTERS = {"keras": "convformance.backends.keras_backend:KerasBackend"}
 FROM = {"keras": "tensorflow"}  # keras runs on it
 DRAWN = 25  # problems of each op, which the four frameworks are asked
 KINDS = {"arrays": COMPUTES, "refused": REFUSES, "crashed": CRASHES, "unsupported": UNSAYABLE}
@@ -96,7 +95,7 @@ def asked(request: pytest.FixtureRequest) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         # As it was measured, also on a processor where TensorFlow would leave oneDNN off.
         patch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
-        backend = Isolated(ADAPTERS.get(name, name))
+        backend = Isolated(name)
         measured = load_profiles()[name].version
         if backend.version != measured:
             backend.close()
