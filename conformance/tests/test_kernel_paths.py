@@ -33,13 +33,15 @@ LIMITS = {
     "pieces of one channel": {"scatter._BYTES": 1},
     "pieces of some": {"scatter._BYTES": 1500},
     "a plane at a time": {"separable.BYTES": 1},
+    "everything at once": {"small.CELLS": MANY},
     "as it is": {},
 }
 
 
 @pytest.fixture(params=LIMITS, ids=str)
 def limits(request, monkeypatch):
-    for name, value in LIMITS[request.param].items():
+    chosen = LIMITS[request.param]
+    for name, value in ({"small.CELLS": 0, **chosen} if chosen else {}).items():
         monkeypatch.setattr(PATH + name, value)
 
 
@@ -194,7 +196,13 @@ def test_pools_are_the_same_on_every_path(special):
 # Sizes where the paths change over, limits as they are.
 
 
+@pytest.fixture
+def in_blocks(monkeypatch):
+    monkeypatch.setattr(PATH + "small.CELLS", 0)
+
+
 @pytest.mark.parametrize("more", [-1, 0, 1])
+@pytest.mark.usefixtures("in_blocks")
 @pytest.mark.parametrize("batch", [1, 2])
 def test_columns_around_the_width_of_a_block(more, batch):
     """A block is 1,024 columns; half of it for a sample of two."""
@@ -205,12 +213,28 @@ def test_columns_around_the_width_of_a_block(more, batch):
     agree(kernel.conv(x, w, **options), plain_conv(x, w, options))
 
 
+@pytest.mark.usefixtures("in_blocks")
 @pytest.mark.parametrize("size", [(2, 510), (2, 512), (3, 1023), (1025, 1), (5, 1024), (2, 1025)])
 def test_planes_around_the_width_of_a_block(size):
     x = (np.arange(math.prod(size)) % 9 - 4.0).reshape(1, 1, *size)
     w = np.array([1.0, -2.0, 3.0, 2.0]).reshape(2, 1, 1, 2)
     options = {"stride": (1, 1), "dilation": (1, 1), "padding": [(0, 0), (0, 1)], "groups": 1}
     agree(kernel.conv(x, w, **options), plain_conv(x, w, options))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_columns_around_the_size_that_is_answered_at_once(more, batch, dtype):
+    """32,768 cells: six for each of 5,461 windows."""
+    x = np.arange(batch * 2 * (5461 // batch + more)) % 9 - 4
+    x = x.reshape(batch, 2, -1).astype(dtype)
+    w = np.array([[[1, -2, 3], [2, 1, 1]], [[0, 1, 0], [1, 0, 2]]], dtype)
+    options = {"stride": (1,), "dilation": (1,), "padding": [(1, 1)], "groups": 1}
+    agree(kernel.conv(x, w, **options), plain_conv(x, w, options))
+    bias = np.array([1, -1], dtype)
+    found = kernel.conv(x, w, bias, **options)
+    agree(found, plain_conv(x, w, options) + bias[:, None])
 
 
 @pytest.mark.parametrize(
@@ -268,13 +292,30 @@ def test_a_pool_does_not_see_a_sample_that_negative_padding_crops_behind(before)
 # The checks above can fail.
 
 
+@pytest.mark.usefixtures("in_blocks")
 def test_a_lost_block_is_noticed(monkeypatch):
     from convformance.kernel import columns
 
     right = columns._pieces
     monkeypatch.setattr(columns, "_pieces", lambda *sizes: list(right(*sizes))[:-1])
+    # New memory may hold the right answer of a call before.
+    monkeypatch.setattr(np, "empty", lambda shape, dtype=float: np.full(shape, 77, dtype))
     with pytest.raises(AssertionError):
         test_columns_around_the_width_of_a_block(1, 1)
+
+
+def test_a_window_that_starts_elsewhere_is_noticed_where_all_is_answered_at_once(monkeypatch):
+    from convformance.kernel.geometry import Axes
+
+    right = Axes.columns.func
+    monkeypatch.setattr(Axes, "columns", property(lambda axes: shifted(right(axes))))
+    with pytest.raises(AssertionError):
+        test_columns_around_the_size_that_is_answered_at_once(0, 2, "float32")
+
+
+def shifted(columns):
+    shape, strides = columns
+    return shape, {item: (*some[:1], 0, *some[2:]) for item, some in strides.items()}
 
 
 def test_a_phase_on_the_wrong_plane_is_noticed(monkeypatch):

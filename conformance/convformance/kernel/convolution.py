@@ -10,9 +10,11 @@ import numpy as np
 from convformance.kernel.channelwise import channelwise
 from convformance.kernel.columns import blocks
 from convformance.kernel.geometry import ArgumentError, Array, Axis, Padding, Sizes, axes_of
+from convformance.kernel.small import at_once, is_small
 from convformance.kernel.windows import (
     BFLOAT16,
     accumulator,
+    own_order,
     padded,
     public,
     same_dtype,
@@ -21,7 +23,6 @@ from convformance.kernel.windows import (
 _EXACT = 1 << 53  # every whole number below it is a float64
 
 
-@public
 def conv(
     x: Array,
     w: Array,
@@ -43,6 +44,8 @@ def conv(
     it is given another. padding is "valid", "same_upper" (also "same"), "same_lower", "causal",
     "full" or pairs (before, after). Raises `ArgumentError`.
     """
+    if not (x.dtype.isnative and w.dtype.isnative and (bias is None or bias.dtype.isnative)):
+        x, w, bias = own_order(x), own_order(w), own_order(bias)
     check_weights(x, w, groups)
     _check_bias(x, w, bias)
     axes = axes_of(
@@ -54,6 +57,8 @@ def conv(
         input_dilation=input_dilation,
         mode=padding_mode,
     )
+    if batch_groups == 1 and not (output_dtype or flip) and is_small(x, w, axes, groups):
+        return at_once(x, w, bias, axes)
     M, N = w.shape[0], x.shape[0]
     if batch_groups < 1 or N % batch_groups or M % batch_groups:
         text = f"{batch_groups=} does not divide N={N} and M={M}"
@@ -88,6 +93,7 @@ def _wider(x: Array, output_dtype: str) -> np.dtype[np.generic]:
     return out
 
 
+@public
 def correlated(
     x: Array,
     w: Array,
@@ -188,6 +194,8 @@ def check_weights(x: Array, w: Array, groups: int) -> None:
 
 def _check_bias(x: Array, w: Array, bias: Array | None) -> None:
     """Raise `ArgumentError` unless bias is (M,) and x, w and bias have one dtype."""
+    if bias is None and x.dtype is w.dtype:
+        return
     same_dtype(x, w=w, bias=bias)
     if bias is not None and bias.shape != w.shape[:1]:
         raise ArgumentError("conv.bias", f"{bias.shape=} is not {w.shape[:1]}")

@@ -7,6 +7,7 @@ takes longer than the convolution.
 from __future__ import annotations
 
 import functools
+import math
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -120,6 +121,49 @@ class Axis:
         return padded & (positions >= 0) & (positions < self.size)
 
 
+class Axes(tuple[Axis, ...]):
+    """All spatial axes of an array, and what one call works out of them for the next."""
+
+    lead: tuple[int, int]  # (N, C)
+
+    @functools.cached_property
+    def is_plain(self) -> bool:
+        """Whether every axis is plain."""
+        return all(axis.is_plain for axis in self)
+
+    @functools.cached_property
+    def windows(self) -> int:
+        """The number of all windows of all samples."""
+        return self.lead[0] * math.prod(axis.count for axis in self)
+
+    @functools.cached_property
+    def canvas(self) -> tuple[int, ...]:
+        """The shape of the padded array, as far as windows reach; the axes are plain."""
+        return (*self.lead, *[max(axis.padded, axis.reach) for axis in self])
+
+    @functools.cached_property
+    def inside(self) -> tuple[Any, ...]:
+        """The index of the array in the padded one."""
+        return (..., *[slice(axis.before, axis.before + axis.size) for axis in self])
+
+    @functools.cached_property
+    def columns(self) -> tuple[tuple[int, ...], dict[int, tuple[int, ...]]]:
+        """The shape (C, *kernel_size, N, *count), and its strides by the bytes of an element."""
+        (N, C), rank = self.lead, len(self)
+        sample, channel, *steps = (math.prod(self.canvas[a + 1 :]) for a in range(2 + rank))
+        sizes = [axis.kernel_size for axis in self], [axis.count for axis in self]
+        taps = [axis.dilation * step for axis, step in zip(self, steps, strict=True)]
+        moves = [axis.stride * step for axis, step in zip(self, steps, strict=True)]
+        found = (channel, *taps, sample, *moves)
+        strides = {item: tuple(item * one for one in found) for item in (4, 8)}
+        return (C, *sizes[0], N, *sizes[1]), strides
+
+    @functools.cached_property
+    def counts(self) -> tuple[int, ...]:
+        """The number of windows along each axis."""
+        return tuple(axis.count for axis in self)
+
+
 def axes_of(
     x: Array,
     kernel_size: Sizes,
@@ -130,12 +174,12 @@ def axes_of(
     ceil_mode: bool = False,
     input_dilation: Sizes = 1,
     mode: str = "zeros",
-) -> tuple[Axis, ...]:
+) -> Axes:
     """Return the spatial axes of x (N, C, *spatial); raise `ArgumentError` on bad attributes."""
     if x.ndim < 3:
         raise ArgumentError("problem.rank", f"{x.shape=} is not (N, C, *spatial)")
     sizes = _whole(kernel_size), _whole(stride), _whole(dilation), _whole(input_dilation)
-    pairs = padding if isinstance(padding, str) else tuple([_whole(pair) for pair in padding])
+    pairs = padding if isinstance(padding, str) else tuple(map(_whole, padding))
     return _axes_of(x.shape, sizes, pairs, bool(ceil_mode), mode)
 
 
@@ -143,8 +187,8 @@ def _whole(value: Sizes) -> Sizes:
     """Return a size or sizes as Python's own integers, by which a cache may look them up."""
     if type(value) is int:
         return value
-    if isinstance(value, (tuple, list)):
-        return tuple([operator.index(one) for one in value])
+    if type(value) is tuple:
+        return tuple(map(operator.index, value))
     return (
         tuple(map(operator.index, value)) if isinstance(value, Sequence) else operator.index(value)
     )
@@ -153,12 +197,13 @@ def _whole(value: Sizes) -> Sizes:
 @functools.lru_cache(maxsize=4096)
 def _axes_of(
     shape: tuple[int, ...], sizes: tuple[Sizes, ...], padding: Padding, ceil_mode: bool, mode: str
-) -> tuple[Axis, ...]:
+) -> Axes:
     bare = bare_axes(shape[2:], *sizes)
-    found = tuple(
+    found = Axes(
         replace(axis, before=before, after=after, ceil_mode=ceil_mode, mode=mode)
         for axis, (before, after) in zip(bare, _pairs(padding, bare), strict=True)
     )
+    found.lead = shape[0], shape[1]
     if mode != "zeros" and any(
         axis.size == 0 and max(axis.before, axis.after) > 0 for axis in found
     ):

@@ -25,14 +25,14 @@ def public(function: F) -> F:
     """Make a function of the kernel quiet about overflow, and blind to the order of bytes."""
 
     @functools.wraps(function)
+    @np.errstate(all="ignore")
     def called(*arguments: Any, **options: Any) -> Any:
-        with np.errstate(all="ignore"):
-            return function(*map(_own_order, arguments), **options)
+        return function(*map(own_order, arguments), **options)
 
     return cast(F, called)
 
 
-def _own_order(argument: Any) -> Any:
+def own_order(argument: Any) -> Any:
     """[backend.memory] Return an array of the machine's own byte order."""
     if isinstance(argument, np.ndarray) and not argument.dtype.isnative:
         return argument.astype(argument.dtype.newbyteorder("="))
