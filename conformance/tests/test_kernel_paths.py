@@ -299,7 +299,7 @@ def test_a_lost_block_is_noticed(monkeypatch):
     right = columns._pieces
     monkeypatch.setattr(columns, "_pieces", lambda *sizes: list(right(*sizes))[:-1])
     # New memory may hold the right answer of a call before.
-    monkeypatch.setattr(np, "empty", lambda shape, dtype=float: np.full(shape, 77, dtype))
+    monkeypatch.setattr(np, "empty", lambda shape, dtype=float, **_: np.full(shape, 77, dtype))
     with pytest.raises(AssertionError):
         test_columns_around_the_width_of_a_block(1, 1)
 
