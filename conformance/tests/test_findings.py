@@ -28,7 +28,9 @@ def test_a_script_prints_what_stands_below_it(title: str) -> None:
     missing = sorted(name for name in imported if find_spec(name) is None)
     if missing:
         pytest.skip(f"{', '.join(missing)} is not installed")
-    assert imported <= {"keras", "numpy", "onnx", "onnxruntime", "openvino", "os", "scipy", "torch"}
+    assert imported <= {
+        "keras", "numpy", "onnx", "onnxruntime", "openvino", "os", "scipy", "tinygrad", "torch",
+    }  # fmt: skip
     ran = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
     )

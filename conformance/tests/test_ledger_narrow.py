@@ -1,4 +1,4 @@
-"""What is known of ONNX's engines, SciPy, Keras and OpenVINO hides no other wrong number."""
+"""What is known of ONNX's engines, SciPy, Keras, OpenVINO and tinygrad hides no other wrong number."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from convformance.ledger import Entry, load_all, load_of
 from convformance.problem import Case, Problem
 from convformance.verdict import Kind, Verdict
 
-ENGINES = ("onnxruntime", "onnx", "scipy", "keras", "openvino")
+ENGINES = ("onnxruntime", "onnx", "scipy", "keras", "openvino", "tinygrad")
 COARSE = {"keras-global-avg-float64"}  # every mean of its dtype has 24 bits of 53
 WIDE = [
     one
