@@ -1,4 +1,4 @@
-"""What is known of ONNX's engines, SciPy, Keras, OpenVINO and tinygrad hides no other wrong number."""
+"""What is known of the engines that a plain run leaves out hides no other wrong number."""
 
 from __future__ import annotations
 

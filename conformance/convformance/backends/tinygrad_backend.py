@@ -28,13 +28,15 @@ class TinygradBackend:
     """Functions of tinygrad.Tensor on the device CPU; clang makes a kernel for each shape."""
 
     name = "tinygrad"
-    one_in = 16
+    one_in = 32
     knows: ClassVar[frozenset[str]] = frozenset({*EXTRAS, "padding"})
     accumulators = MappingProxyType({"float32": "float32"})
 
     def __init__(self) -> None:
         if shutil.which(os.environ.get(COMPILER, "clang")) is None:
             raise RuntimeError(NO_COMPILER)
+        # A compiler in processes of its own would have to be started for every process of a run.
+        os.environ.setdefault("PARALLEL", "0")
         from tinygrad import Context, Tensor, dtypes, nn
 
         self.version = importlib.metadata.version("tinygrad")
