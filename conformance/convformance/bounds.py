@@ -20,6 +20,7 @@ EXACT_OPS = (
     "max_pool", "max_unpool", "adaptive_max_pool", "global_max_pool", "unfold",
 )  # fmt: skip
 ROUNDED_TERMS = ("avg_pool", "lp_pool")  # where a gradient's terms are quotients
+QUOTIENT = 3  # roundings of a term that is divided: reciprocal and product, and one of the sum
 DIVIDING_OPS = ("avg_pool", "distance_pool", "adaptive_avg_pool", "global_avg_pool")
 
 
@@ -49,12 +50,13 @@ def meaning_bound(
     if not problem.is_float or not is_finite(exact):
         return Fraction(0)
     form = FORMATS[operation.dtype]
-    if problem.grad and problem.op in ROUNDED_TERMS:
+    shared = operation.choices.get("grad.tie") == "share"  # each part of a tie is a quotient
+    if problem.grad and (problem.op in ROUNDED_TERMS or shared):
         n = sum(term != 0 for term in operation.terms(position))  # adding a zero is exact
         magnitude = operation.magnitude(position)
         if not is_finite(magnitude):
             return Fraction(0)
-        roundings = n + _term_roundings(problem)
+        roundings = n + max(_term_roundings(problem), QUOTIENT * shared)
         return gamma(roundings, form.unit) * Fraction(magnitude) + (n + 1) * form.subnormal
     rounds = _finishing_roundings(problem, exact)
     if not rounds:
@@ -69,7 +71,7 @@ def _term_roundings(problem: Problem) -> int:
     power, and what rounding the exponent of a power costs.
     """
     if problem.op == "avg_pool":
-        return 3
+        return QUOTIENT
     if problem.op == "max_pool" or problem.p in (1, math.inf):
         return 1
     return int(problem.p) * (math.prod(problem.kernel) + 12)

@@ -227,6 +227,16 @@ def test_meaning_of_a_gradient_counts_its_terms_that_are_not_zero():
     assert one == g(1 + 3) * Fraction(3, 2) + 2 * TINY
 
 
+def test_meaning_of_a_shared_maximum_rounds_each_share_as_a_quotient():
+    """Of three equal samples each gets a third of dy, which no float holds; the first gets all."""
+    line, x, dy = "max_pool x=1x1x3 kernel=3 grad=x float32", [5, 5, 5], [1]
+    assert meaning(line, x=x, dy=dy) == 0
+    problem, given = Problem.parse(line), {"x": np.array([[x]]), "dy": np.array([[dy]])}
+    shared = operation(problem, given, {"grad.tie": "share"})
+    bound = meaning_bound(problem, shared, (0, 0, 0), Fraction(1, 3))
+    assert bound == g(1 + 3) * Fraction(1, 3) + 2 * TINY
+
+
 # Overflow
 
 
