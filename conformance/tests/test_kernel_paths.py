@@ -321,9 +321,9 @@ def shifted(columns):
 def test_a_phase_on_the_wrong_plane_is_noticed(monkeypatch):
     from convformance.kernel import channelwise
 
-    right = channelwise._phase
+    right = channelwise._Planes._places_of
     monkeypatch.setattr(
-        channelwise, "_phase", lambda canvas, phase, *rest: right(canvas, phase[::-1], *rest)
+        channelwise._Planes, "_places_of", lambda self, phases: right(self, phases[::-1])
     )
     with pytest.raises(AssertionError):
         test_depthwise_planes_around_the_length_where_channels_go_innermost(2, 240)
