@@ -5,14 +5,17 @@
 
 Every contender is called in turns in one process, so that a busy machine slows all of them; a
 figure is the median over the turns, a ratio one of medians. What takes less than a millisecond is
-called again and again in its turn, until it does. "floor" is the least of NumPy's own calls that
-an answer needs, on arrays laid out for it: the product alone, without its columns, or the passes
-over planes in the cache. Where that alone passes a target, nothing in pure NumPy reaches it. Threads are set before anything is
-loaded. Everything runs once before: a fresh process multiplies matrices at a third of its speed
-until one large product has run. What one product of 1,024 x 1,024 and one copy of 64 MB reach
-between the turns stands beside the figures. The folder gets `samples.json` (every time of every
-call), `table.md` and `roofline.svg`. `table.md` says which targets are missed; the exit status is
-0 all the same.
+called again and again in its turn, until it does. Threads are set before anything is loaded.
+Everything runs once before: a fresh process multiplies matrices at a third of its speed until one
+large product has run. What one product of 1,024 x 1,024 and one copy of 64 MB reach between the
+turns stands beside the figures.
+
+"floor" is the least of NumPy's own calls that an answer needs, on arrays laid out for it: the
+product alone, without its columns, or the passes over planes in the cache. Where that alone passes
+a target, nothing in pure NumPy reaches it.
+
+The folder gets `samples.json` (every time of every call), `table.md` and `roofline.svg`. `table.md`
+says which targets are missed; the exit status is 0 all the same.
 """
 
 from __future__ import annotations
