@@ -80,6 +80,38 @@ def by_fourier(x: Array, w: Array) -> Array:
     return y[None, :, 2 : 2 + H, 2 : 2 + W].astype(x.dtype)
 
 
+def by_winograd(x: Array, w: Array) -> Array:
+    """Winograd's F(2x2, 3x3): tiles of 4x4 give 2x2, by 16 products where 36 are due.
+
+    Source of the matrices: A. Lavin and S. Gray, Fast algorithms for convolutional neural networks
+    (arXiv:1509.09308), section 4.1.
+    """
+    of_x = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]], x.dtype)
+    of_w = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]], x.dtype) / 2
+    of_y = np.array([[1, 1, 1, 0], [0, 1, -1, -1]], x.dtype)
+    (_, C, H, W), M = x.shape, len(w)
+    tiles = sliding_window_view(padded(x, 1)[0], (4, 4), axis=(1, 2))[:, ::2, ::2]
+    inputs = (of_x @ tiles @ of_x.T).transpose(3, 4, 0, 1, 2).reshape(4, 4, C, -1)
+    kernels = (of_w @ w @ of_w.T).transpose(2, 3, 0, 1)
+    sums = (kernels @ inputs).reshape(4, 4, M, H // 2, W // 2).transpose(2, 3, 4, 0, 1)
+    y = of_y @ sums @ of_y.T  # (M, H / 2, W / 2, 2, 2)
+    return y.transpose(0, 1, 3, 2, 4).reshape(1, M, H, W)
+
+
+def margin(design: Callable[[Array, Array], Array]) -> float:
+    """Return the error of a convolution over its bound, on numbers with spikes among them.
+
+    The bound is [backend.accuracy]'s: the terms of a sum times float32's half spacing times the
+    sum of magnitudes.
+    """
+    x, w = normal(1, 16, 16, 16), normal(16, 16, 3, 3)
+    x[0, :, 5, 5] *= 1e6
+    wide = kernel.conv(x.astype("float64"), w.astype("float64"), **SAME)
+    sizes = kernel.conv(abs(x).astype("float64"), abs(w).astype("float64"), **SAME)
+    bound = 16 * 9 * np.finfo("float32").eps / 2 * sizes
+    return float((abs(design(x, w) - wide) / bound).max())
+
+
 # Depthwise convolutions 3x3 of x (1, C, H, W) with w (C, 1, 3, 3), padded by 1.
 
 
@@ -183,6 +215,7 @@ CONVOLUTIONS: dict[str, Callable[..., Array]] = {
     "sliding_window_view and tensordot": by_tensordot,
     "all columns at once": by_all_columns,
     "a product for each tap": by_tap,
+    "Winograd, tiles of 4x4": by_winograd,
     "Fourier transforms": by_fourier,
 }
 
@@ -259,6 +292,9 @@ def main() -> int:
         for name in others:
             ratio = median(times[name]) / median(times["kernel"])
             print(f"| {layer} | {name} | {ratio:.2f} |", flush=True)
+    print("\n| design | error over its bound, with spikes |\n|---|---|")
+    for name, design in {"the kernel": partial(kernel.conv, **SAME), **CONVOLUTIONS}.items():
+        print(f"| {name} | {margin(design):.3g} |")
     return 0
 
 
