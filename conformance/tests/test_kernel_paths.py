@@ -364,6 +364,22 @@ def layer_calls():
     ]  # fmt: skip
 
 
+def test_what_is_kept_between_calls_is_bounded():
+    """More different geometries than are kept, and the same ones again."""
+    w = np.ones((1, 1, 3, 3), "float32")
+    x = np.ones((1, 1, 40, 40), "float32")
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for _ in range(2):
+            for height, width in itertools.product(range(5, 40), repeat=2):
+                kernel.conv(x[..., :height, :width], w, padding=[(1, 1), (1, 1)])
+        kept = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert 0 < kept < 4 << 20
+
+
 def held(answer):
     return sum(one.nbytes for one in answer) if isinstance(answer, tuple) else answer.nbytes
 
