@@ -7,6 +7,7 @@ A contender that cannot do a layer, or would take minutes, gives None.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -20,7 +21,7 @@ from convformance.problem import Problem
 
 Call = Callable[[], Any]
 Maker = Callable[[Problem, Arrays], Call | None]
-SLOW = 40e6  # multiplications of a layer that scipy and the evaluator of ONNX are not asked beyond
+SLOW = 40e6  # multiplications of a layer that scipy is not asked beyond
 
 
 def work(problem: Problem) -> int:
@@ -189,8 +190,8 @@ def onnx_calls(problem: Problem, arrays: Arrays) -> Call | None:
     from onnx.reference import ReferenceEvaluator
 
     made = _model(problem, arrays)
-    if made is None or work(problem) > SLOW:
-        return None
+    if made is None or (problem.x[0] > 1 and problem.op not in ("conv", "conv1x1")):
+        return None  # minutes for the pools of a batch
     evaluator = ReferenceEvaluator(made[1])
     return lambda: evaluator.run(None, made[2])
 
@@ -221,6 +222,92 @@ def scipy_calls(problem: Problem, arrays: Arrays) -> Call | None:
     return run
 
 
+def floor(problem: Problem, arrays: Arrays) -> Call | None:
+    """The NumPy calls that an answer cannot do without, on arrays that are laid out for them."""
+    x = arrays["x"]
+    if problem.op == "global_avg_pool":
+        rows, ones = x.reshape(*x.shape[:2], -1), np.ones(prod(x.shape[2:]), x.dtype)
+        return lambda: rows @ ones
+    if problem.op == "depthwise_conv":
+        return _depthwise_floor(problem, x.dtype)
+    if problem.op in ("max_pool", "avg_pool"):
+        return _pool_floor(problem, x.dtype)
+    return _product_floor(problem, x.dtype)
+
+
+def _product_floor(problem: Problem, dtype: np.dtype[Any]) -> Call:
+    """The product of the weights with columns, in blocks that are in the cache."""
+    M, terms = problem.w[0], prod(problem.w[1:])
+    columns = problem.x[0] * prod(output_shape(replace(problem, grad=""))[2:])
+    if problem.op == "conv_transpose":
+        M, terms, columns = prod(problem.w[1:]), problem.w[0], problem.x[0] * prod(problem.x[2:])
+    if problem.grad == "x":  # the transposed weights by the gradient
+        M, terms = terms, M
+    width = min(1024, columns)
+    a, b = np.ones((M, terms), dtype), np.ones((terms, width), dtype)
+    if problem.grad == "w":  # the gradient by the transposed columns
+        a, b = np.ones((M, width), dtype), np.ones((width, terms), dtype)
+    out, turns = np.empty((len(a), b.shape[1]), dtype), columns / width
+
+    def run() -> None:
+        for _ in range(int(turns)):
+            np.matmul(a, b, out=out)
+        rest = round((turns - int(turns)) * width)
+        if rest and problem.grad == "w":
+            np.matmul(a[:, :rest], b[:rest], out=out)
+        elif rest:
+            np.matmul(a, b[:, :rest], out=out[:, :rest])
+
+    return run
+
+
+def _blocks(cells: int, dtype: np.dtype[Any]) -> tuple[int, int]:
+    """Return how many planes of so many cells fit a block of 512 KB, and the bytes of a cell."""
+    return max(1, (1 << 19) // (cells * dtype.itemsize)), dtype.itemsize
+
+
+def _depthwise_floor(problem: Problem, dtype: np.dtype[Any]) -> Call:
+    """One multiplication and addition for each tap over planes of the size of the output."""
+    planes, sizes = prod(problem.x[:2]), output_shape(problem)[2:]
+    length, taps = prod(sizes), prod(problem.w[2:])
+    step, item = _blocks(length, dtype)
+    step = min(step, planes)
+    x, w = np.ones((step, length + taps), dtype), np.ones((step, taps), dtype)
+    out = np.empty((step, length), dtype)
+    view: Array = np.ndarray((length, step, taps), dtype, x, 0, (item, x.strides[0], item))
+
+    def run() -> None:
+        for _ in range(-(-planes // step)):
+            np.einsum("pck,ck->pc", view, w, out=out.T, order="F")
+
+    return run
+
+
+def _pool_floor(problem: Problem, dtype: np.dtype[Any]) -> Call:
+    """The passes of each axis over planes, one for each tap but the first, and every other kept."""
+    planes, counts = prod(problem.x[:2]), output_shape(problem)[2:]
+    height, width = problem.x[2:]
+    step, _ = _blocks(height * width, dtype)
+    step = min(step, planes)
+    combine = np.maximum if problem.op == "max_pool" else np.add
+    x, y = np.ones((step, height, width), dtype), np.empty((step, *counts), dtype)
+    rows, sums = np.empty((2, step, counts[0], width), dtype)
+    every = slice(None, counts[0] * problem.stride[0], problem.stride[0])
+    kept = slice(None, counts[1] * problem.stride[1], problem.stride[1])
+
+    def run() -> None:
+        for _ in range(-(-planes // step)):
+            for _ in range(problem.kernel[0] - 1):
+                combine(x[:, every], x[:, every], out=rows)
+            for _ in range(problem.kernel[1] - 1):
+                combine(rows, rows, out=sums)
+            y[...] = sums[..., kept]
+            if problem.op == "avg_pool":
+                np.divide(y, y, out=y)
+
+    return run
+
+
 def threads() -> int:
     """Return the number of threads that this process is to use."""
     import os
@@ -230,6 +317,7 @@ def threads() -> int:
 
 CONTENDERS: dict[str, Maker] = {
     "numpy": numpy_kernel,
+    "floor": floor,
     "torch": torch_calls,
     "jax": jax_calls,
     "tensorflow": tensorflow_calls,

@@ -17,6 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convformance import kernel
+from convformance.backends.numpy_backend import NumpyBackend
+from convformance.bench import Bench
+from convformance.problem import Case, Problem
+from convformance.verdict import Kind
 
 PATH = "convformance.kernel."
 MANY, FEW = 1 << 40, 1
@@ -321,9 +325,9 @@ def shifted(columns):
 def test_a_phase_on_the_wrong_plane_is_noticed(monkeypatch):
     from convformance.kernel import channelwise
 
-    right = channelwise._phase
+    right = channelwise._Planes._places_of
     monkeypatch.setattr(
-        channelwise, "_phase", lambda canvas, phase, *rest: right(canvas, phase[::-1], *rest)
+        channelwise._Planes, "_places_of", lambda self, phases: right(self, phases[::-1])
     )
     with pytest.raises(AssertionError):
         test_depthwise_planes_around_the_length_where_channels_go_innermost(2, 240)
@@ -362,6 +366,21 @@ def layer_calls():
         ("distance", size, lambda: kernel.distance_pool(x, abs(w[0, 0]), **same)),
         ("global", size, lambda: kernel.global_avg_pool(x)),
     ]  # fmt: skip
+
+
+def test_what_is_kept_between_calls_is_bounded():
+    """More different geometries than are kept."""
+    w = np.ones((1, 1, 3, 3), "float32")
+    x = np.ones((1, 1, 40, 40), "float32")
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for height, width in itertools.product(range(7, 40), repeat=2):
+            kernel.conv(x[..., :height, :width], w, padding=[(1, 1), (1, 1)])
+        kept = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert 0 < kept < 4 << 20
 
 
 def held(answer):
@@ -431,3 +450,33 @@ def test_an_array_may_lie_in_memory_as_it_likes(read):
     ):
         agree(call(made), call(x))
         np.testing.assert_array_equal(made, before)
+
+
+# How exact it is.
+
+NORMAL = (
+    "conv x=1x64x6x6 w=4x64x3x3 padding=1+1x1+1",
+    "conv x=2x16x40 w=3x16x5 stride=2",
+    "conv x=1x8x4x4x4 w=3x8x2x2x2",
+    "conv1x1 x=1x200x3x3 w=5x200",
+    "conv x=1x16x5x5 w=8x16x3x3 grad=x",
+    "conv x=2x4x9x9 w=3x4x3x3 grad=w",
+    "conv_transpose x=1x32x4x4 w=32x2x4x4 stride=2 padding=1+1x1+1",
+    "depthwise_conv x=1x3x60x60 w=3x1x5x5 padding=2+2x2+2",
+    "depthwise_conv x=1x40x7x7 w=40x1x3x3",
+    "separable_conv x=1x16x6x6 w=16x1x3x3 pointwise=4x16",
+    "avg_pool x=1x2x20x20 kernel=7x7 stride=3",
+    "global_avg_pool x=1x4x30x30",
+    "lp_pool x=1x2x9x9 kernel=3x3 p=3",
+    "distance_pool x=1x2x9x9 kernel=3x3",
+)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("line", NORMAL)
+def test_normal_numbers_take_at_most_half_of_the_bound(line, dtype):
+    bench = Bench(NumpyBackend(), ())
+    for number in range(3):
+        found = bench.ask(Case(Problem.parse(f"{line} {dtype}"), "real", number)).verdict
+        assert found.kind == Kind.AGREES
+        assert found.margin <= 0.5

@@ -12,7 +12,7 @@ import itertools
 import math
 import operator
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -38,33 +38,39 @@ def channelwise(x: Array, w: Array, axes: Sequence[Axis], dtype: np.dtype[np.gen
     w = w.astype(dtype, copy=False)
     plane = math.prod(_rows(axes))
     together = min(N, -(-LONG // plane))
-    reach = math.prod([max(axis.padded, axis.reach) for axis in axes])
+    reach = math.prod(map(_length, axes))
     step = max(1, _BYTES // (together * reach * dtype.itemsize))
-    used = sums = None
+    used: Array | None = None
+    planes = _Planes(axes, dtype) if together * plane >= LONG else None
     for n in range(0, N, together):
         for c in range(0, C, step):
             part, kernels = x[n : n + together, c : c + step], w[c : c + step]
-            canvas = padded(part, axes, 0, dtype, used)  # [padding.zero]
-            if used is None and canvas.base is None:
-                used = canvas
-            if together * plane < LONG:
+            if planes is None:
+                canvas = padded(part, axes, 0, dtype, used)  # [padding.zero]
+                if used is None and canvas.base is None:
+                    used = canvas
                 found = _along_channels(canvas, kernels, axes)
             else:
-                found, sums = _along_planes(canvas, kernels, axes, sums)
+                found = planes.summed(part, kernels)
             y[n : n + together, c : c + step] = found
     return y
 
 
+def _length(axis: Axis) -> int:
+    """Return the positions of an axis in a padded array."""
+    return max(axis.padded, axis.reach)
+
+
 def _rows(axes: Sequence[Axis]) -> tuple[int, ...]:
     """Return the sizes of a phase plane, in which every window is one position."""
-    return tuple(-(-max(axis.padded, axis.reach) // axis.stride) for axis in axes)
+    return tuple(-(-_length(axis) // axis.stride) for axis in axes)
 
 
 class Comb(NamedTuple):
     """Taps of one axis, or of all, that lie in one phase of the stride, evenly spaced there."""
 
     phase: tuple[int, ...]
-    taps: tuple[slice, ...]
+    taps: tuple[Any, ...]  # an index of the kernel
     shift: int  # from a window's position to the first tap
     spacing: tuple[int, ...]  # from one tap to the next
 
@@ -83,54 +89,73 @@ def _combs(axis: Axis, step: int) -> list[Comb]:
 def _joined(combs: Sequence[Comb]) -> Comb:
     return Comb(
         tuple(one for comb in combs for one in comb.phase),
-        tuple(one for comb in combs for one in comb.taps),
+        at(..., *[one for comb in combs for one in comb.taps]),
         sum(comb.shift for comb in combs),
         tuple(one for comb in combs for one in comb.spacing),
     )
 
 
-def _along_planes(
-    canvas: Array, w: Array, axes: Sequence[Axis], sums: Array | None
-) -> tuple[Array, Array]:
-    """Return (N, C, multiplier, *count), adding up whole planes (N, *rows) as one long row each.
+class _Planes:
+    """One call's sums over whole planes, each one long row; all blocks share its buffers."""
 
-    It is a view of the second array, which the next call may write over.
-    """
-    (N, C), multiplier = canvas.shape[:2], w.shape[1]
-    rows = _rows(axes)
-    steps = [math.prod(rows[a + 1 :]) for a in range(len(rows))]
-    size, last = N * math.prod(rows), [axis.count - 1 for axis in axes]
-    length = size - math.prod(rows) + sum(map(operator.mul, last, steps)) + 1
-    if sums is None:
-        sums = np.empty((2, multiplier, C, size), canvas.dtype)
-    total, more = sums[:, :, :C, :length].transpose(0, 3, 2, 1)  # (length, C, multiplier)
-    letters = _TAPS[: len(axes)]
-    for number, combs in enumerate(itertools.product(*map(_combs, axes, steps))):
-        comb = _joined(combs)
-        phase, kernels = _phase(canvas, comb.phase, axes, rows), w[at(..., *comb.taps)]
-        strides = [step * canvas.itemsize for step in (1, size, *comb.spacing)]
-        shape, shift = (length, C, *kernels.shape[2:]), comb.shift * canvas.itemsize
-        view: Array = np.ndarray(shape, canvas.dtype, phase, shift, strides)
-        into = more if number else total
-        np.einsum(f"pc{letters},cm{letters}->pcm", view, kernels, out=into, order="F")
-        if number:
-            total += more
-    kept = sums[0, :, :C, :size].reshape(multiplier, C, N, *rows)
-    found = kept[at(..., *[slice(axis.count) for axis in axes])]
-    return found.transpose(2, 1, 0, *range(3, found.ndim)), sums
+    def __init__(self, axes: Sequence[Axis], dtype: np.dtype[np.generic]) -> None:
+        """Work out what no block changes."""
+        self._axes, self._dtype = axes, dtype
+        self._rows = _rows(axes)
+        self._plane = math.prod(self._rows)
+        steps = [math.prod(self._rows[a + 1 :]) for a in range(len(axes))]
+        last = [axis.count - 1 for axis in axes]
+        self._spare = self._plane - sum(map(operator.mul, last, steps)) - 1  # past the last window
+        self._combs = [_joined(some) for some in itertools.product(*map(_combs, axes, steps))]
+        self._is_plain = all(axis.is_plain for axis in axes)
+        self._places = [self._places_of(comb.phase) for comb in self._combs]
+        self._kept = at(..., *[slice(axis.count) for axis in axes])
+        self._phases: list[Array] = []
+        self._sums = np.empty(0, dtype)
 
+    def summed(self, x: Array, w: Array) -> Array:
+        """Return x (N, C, *spatial) under w (C, multiplier, *kernel): (N, C, multiplier, *count).
 
-def _phase(
-    canvas: Array, phases: Sequence[int], axes: Sequence[Axis], rows: Sequence[int]
-) -> Array:
-    """Return every stride-th position from `phases` on: (C, N, *rows), in one piece."""
-    places = [slice(phase, None, axis.stride) for phase, axis in zip(phases, axes, strict=True)]
-    found = canvas[at(..., *places)].swapaxes(0, 1)
-    if found.shape[2:] == tuple(rows):
-        return np.ascontiguousarray(found)
-    whole = np.zeros((*found.shape[:2], *rows), canvas.dtype)
-    whole[at(..., *map(slice, found.shape[2:]))] = found
-    return whole
+        The next call writes over it.
+        """
+        (N, C), multiplier, item = x.shape[:2], w.shape[1], self._dtype.itemsize
+        if not self._is_plain:
+            x = padded(x, self._axes, 0, self._dtype)
+        size = N * self._plane
+        length = size - self._spare
+        if self._sums.shape[1:] != (multiplier, C, size):
+            self._sums = np.empty((2, multiplier, C, size), self._dtype)
+            self._phases = [np.zeros((C, N, *self._rows), self._dtype) for _ in self._combs]
+        total, more = self._sums[..., :length].transpose(0, 3, 2, 1)  # (length, C, multiplier)
+        letters = _TAPS[: len(self._axes)]
+        for number, (comb, phase) in enumerate(zip(self._combs, self._phases, strict=True)):
+            rows, samples = self._places[number]
+            phase[rows] = x[samples].swapaxes(0, 1)  # [padding.zero] around it
+            kernels = w[comb.taps]
+            strides = (item, size * item, *[item * step for step in comb.spacing])
+            shape = (length, C, *kernels.shape[2:])
+            view: Array = np.ndarray(shape, self._dtype, phase, item * comb.shift, strides)
+            into = more if number else total
+            np.einsum(f"pc{letters},cm{letters}->pcm", view, kernels, out=into, order="F")
+            if number:
+                total += more
+        kept = self._sums[0].reshape(multiplier, C, N, *self._rows)
+        found: Array = kept[self._kept]
+        return found.transpose(2, 1, 0, *range(3, found.ndim))
+
+    def _places_of(self, phases: Sequence[int]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """Return the index of a phase's rows, and that of the samples which stand there.
+
+        Row r is position r * stride + phase of the padded axis.
+        """
+        rows, samples = [], []
+        for offset, axis in zip(phases, self._axes, strict=True):
+            before, size = (axis.before, axis.size) if self._is_plain else (0, _length(axis))
+            first = max(0, -(-(before - offset) // axis.stride))
+            start = first * axis.stride + offset - before
+            rows.append(slice(first, first + max(0, -(-(size - start) // axis.stride))))
+            samples.append(slice(start, None, axis.stride))
+        return at(..., *rows), at(..., *samples)
 
 
 def _along_channels(canvas: Array, w: Array, axes: Sequence[Axis]) -> Array:

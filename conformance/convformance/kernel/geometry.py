@@ -18,6 +18,7 @@ import numpy as np
 Array = np.ndarray[Any, np.dtype[Any]]
 Sizes = int | Sequence[int]
 Padding = str | Sequence[tuple[int, int]]
+KEPT = 1024  # calls whose axes are kept for the next of the same sizes, some 3 KB each
 _NUMPY_MODES: dict[str, Any] = {
     "reflect": "reflect",  # [padding.reflect]
     "symmetric": "symmetric",  # [padding.symmetric]
@@ -194,7 +195,7 @@ def _whole(value: Sizes) -> Sizes:
     )
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=KEPT)
 def _axes_of(
     shape: tuple[int, ...], sizes: tuple[Sizes, ...], padding: Padding, ceil_mode: bool, mode: str
 ) -> Axes:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from convformance.kernel.geometry import Array, Axis, Padding, Sizes, axes_of
-from convformance.kernel.separable import by_axis, planes
+from convformance.kernel.separable import Passes, planes
 from convformance.kernel.windows import (
     combined,
     is_float,
@@ -50,12 +50,13 @@ def max_pool(
             view = windows(x[n, None, channels], axes, lowest, native(x))
             y[n, None, channels], index[n, None, channels] = first_largest(view, axes, lowest)
         return y, index
+    passes = Passes(axes, np.maximum, lowest)
     for n, channels in planes(x):
         part = x[n, channels].astype(native(x), copy=False)
         into = (
             y[n, channels] if part.dtype == y.dtype else np.empty(y[n, channels].shape, part.dtype)
         )
-        by_axis(part, axes, np.maximum, lowest, into)
+        passes.write(part, into)
         if into.dtype != y.dtype:
             y[n, channels] = into
     return y

@@ -14,7 +14,7 @@ import numpy as np
 from convformance.kernel.geometry import ArgumentError, Array, Axis, Padding, Sizes, axes_of
 from convformance.kernel.maximum import largest
 from convformance.kernel.scaling import headroom, power, root, unit
-from convformance.kernel.separable import by_axis, planes
+from convformance.kernel.separable import Passes, planes
 from convformance.kernel.windows import (
     combined,
     is_float,
@@ -56,20 +56,21 @@ def avg_pool(
     divisor = functools.reduce(np.multiply.outer, per_axis)  # [avg.divisor] (*count)
     mean = _mean if floating else _integer_mean
     y = np.empty(output_shape(x, axes), x.dtype)
+    passes = Passes(axes, np.add, 0)
     single = divisor.astype(x.dtype) if x.dtype in SUMMED else None
     for n, channels in planes(x):
         part, into = x[n, channels], y[n, channels]
-        if single is None or not _quick_mean(part, axes, single, into):
+        if single is None or not _quick_mean(part, passes, single, into):
             y[n, None, channels] = mean(part[None], axes, divisor)
     return y
 
 
-def _quick_mean(part: Array, axes: Sequence[Axis], divisor: Array, into: Array) -> bool:
+def _quick_mean(part: Array, passes: Passes, divisor: Array, into: Array) -> bool:
     """Write the means of `part` (C, *spatial), summed in its own dtype, and return True.
 
     False where a sum is infinite or NaN: it may have overflowed where the mean is finite.
     """
-    by_axis(part, axes, np.add, 0, into)
+    passes.write(part, into)
     if not math.isfinite(into.sum()):
         return False
     into /= divisor  # [avg.empty] 0 / 0

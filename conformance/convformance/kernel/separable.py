@@ -7,15 +7,16 @@ a sample lies under it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from convformance.kernel.geometry import Array, Axis
 from convformance.kernel.windows import cells
 
-BYTES = 1 << 18  # of a block of planes
+BYTES = 1 << 19  # of a block of planes
 
 
 def planes(x: Array) -> Iterator[tuple[int, slice]]:
@@ -24,21 +25,6 @@ def planes(x: Array) -> Iterator[tuple[int, slice]]:
     for n in range(x.shape[0]):
         for first in range(0, x.shape[1], step):
             yield n, slice(first, first + step)
-
-
-def by_axis(
-    part: Array, axes: Sequence[Axis], combine: np.ufunc, neutral: float, into: Array
-) -> None:
-    """Write to `into` (C, *count) every window of `part` (C, *spatial), combined.
-
-    `neutral` is what padding is to `combine`.
-    """
-    for place, axis in enumerate(axes[:-1], 1):
-        shape = (*part.shape[:place], axis.count, *part.shape[place + 1 :])
-        rows = np.empty(shape, part.dtype)
-        _by_rows(np.moveaxis(part, place, 0), axis, combine, neutral, np.moveaxis(rows, place, 0))
-        part = rows
-    _along_rows(np.ascontiguousarray(part), axes[-1], combine, neutral, into)
 
 
 class Run(NamedTuple):
@@ -62,45 +48,75 @@ def _runs(axis: Axis) -> list[Run]:
     return found
 
 
-def _by_rows(part: Array, axis: Axis, combine: np.ufunc, neutral: float, into: Array) -> None:
-    """Combine along an axis that is not the last in memory, moved to the front: rows at a time."""
-    runs = _runs(axis)
-    whole = next((run for run in runs if run.windows == slice(0, axis.count)), None)
-    into[...] = neutral if whole is None else part[whole.samples]
-    for run in runs:
-        if run is not whole:
-            combine(into[run.windows], part[run.samples], out=into[run.windows])
+class Passes:
+    """The passes of one call over all of its blocks, which take turns in the same buffers."""
 
+    def __init__(self, axes: Sequence[Axis], combine: np.ufunc, neutral: float) -> None:
+        """Take the axes, what combines two taps, and what padding is to it."""
+        *self._leading, self._last = axes
+        self._runs = [_runs(axis) for axis in self._leading]
+        self._combine, self._neutral = combine, neutral
+        self._buffers: dict[int, Array] = {}
 
-def _along_rows(part: Array, axis: Axis, combine: np.ufunc, neutral: float, into: Array) -> None:
-    """Combine along the last axis, as if all rows were one: long loops, no strides.
+    def write(self, part: Array, into: Array) -> None:
+        """Write to `into` (C, *count) every window of `part` (C, *spatial), combined."""
+        for place, (axis, runs) in enumerate(zip(self._leading, self._runs, strict=True), 1):
+            shape = (*part.shape[:place], axis.count, *part.shape[place + 1 :])
+            rows = self._buffer(place, shape, part.dtype)
+            self._by_rows(part, place, runs, rows)
+            part = rows
+        self._along_rows(np.ascontiguousarray(part), into)
 
-    A window that would run on into the next row means nothing; only those that lie
-    within their row are kept, every stride-th. The few that hang over an edge come tap by tap.
-    """
-    first = max(0, -(-axis.before // axis.stride))
-    last = (axis.kept - axis.extent + axis.before) // axis.stride + 1  # past the last that fits
-    last = min(max(first, last), axis.count)
-    first = min(first, last)
-    if first < last:
-        flat, reach = part.reshape(-1), axis.extent - 1
-        sums = np.empty(part.shape, part.dtype)
-        running = sums.reshape(-1)[: flat.size - reach]
-        if axis.kernel_size == 1:
-            running[...] = flat
+    def _buffer(self, place: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+        held, size = self._buffers.get(place), math.prod(shape)
+        if held is None or held.size < size or held.dtype != dtype:
+            held = self._buffers[place] = np.empty(size, dtype)
+        return held[:size].reshape(shape)
+
+    def _by_rows(self, part: Array, place: int, runs: Sequence[Run], into: Array) -> None:
+        """Combine along an axis that is not the last in memory: rows at a time."""
+        lead = (slice(None),) * place
+        everywhere = slice(0, into.shape[place])
+        whole = [run for run in runs if run.windows == everywhere]
+        rest = [run for run in runs if run.windows != everywhere]
+        if len(whole) > 1:
+            first, second = (part[(*lead, run.samples)] for run in whole[:2])
+            self._combine(first, second, out=into)
         else:
-            combine(flat[: running.size], flat[axis.dilation :][: running.size], out=running)
-        for k in range(2, axis.kernel_size):
-            combine(running, flat[k * axis.dilation :][: running.size], out=running)
-        start = first * axis.stride - axis.before
-        into[..., first:last] = sums[
-            ..., start : start + (last - first - 1) * axis.stride + 1 : axis.stride
-        ]
-    for o in (*range(first), *range(last, axis.count)):
-        under = range(axis.kernel_size)
-        at = [o * axis.stride - axis.before + k * axis.dilation for k in under]
-        inside = [i for i in at if 0 <= i < axis.kept]
-        values = into[..., o]
-        values[...] = part[..., inside[0]] if inside else neutral
-        for i in inside[1:]:
-            combine(values, part[..., i], out=values)
+            into[...] = part[(*lead, whole[0].samples)] if whole else self._neutral
+        for run in (*whole[2:], *rest):
+            values = into[(*lead, run.windows)]
+            self._combine(values, part[(*lead, run.samples)], out=values)
+
+    def _along_rows(self, part: Array, into: Array) -> None:
+        """Combine along the last axis, as if all rows were one: long loops, no strides.
+
+        A window that would run on into the next row means nothing; only those that lie
+        within their row are kept, every stride-th. The few that hang over an edge come tap by tap.
+        """
+        axis, combine = self._last, self._combine
+        first = max(0, -(-axis.before // axis.stride))
+        last = (axis.kept - axis.extent + axis.before) // axis.stride + 1  # past the last that fits
+        last = min(max(first, last), axis.count)
+        first = min(first, last)
+        if first < last:
+            flat, reach = part.reshape(-1), axis.extent - 1
+            sums = self._buffer(0, part.shape, part.dtype)
+            running = sums.reshape(-1)[: flat.size - reach]
+            if axis.kernel_size == 1:
+                running[...] = flat
+            else:
+                combine(flat[: running.size], flat[axis.dilation :][: running.size], out=running)
+            for k in range(2, axis.kernel_size):
+                combine(running, flat[k * axis.dilation :][: running.size], out=running)
+            start = first * axis.stride - axis.before
+            stop = start + (last - first - 1) * axis.stride + 1
+            into[..., first:last] = sums[..., start : stop : axis.stride]
+        for o in (*range(first), *range(last, axis.count)):
+            under = range(axis.kernel_size)
+            at = [o * axis.stride - axis.before + k * axis.dilation for k in under]
+            inside = [i for i in at if 0 <= i < axis.kept]
+            values = into[..., o]
+            values[...] = part[..., inside[0]] if inside else self._neutral
+            for i in inside[1:]:
+                combine(values, part[..., i], out=values)
