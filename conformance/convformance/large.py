@@ -111,8 +111,9 @@ def compared_whole(trial: Trial, arrays: Arrays, sampled: Verdict) -> Whole:
             whole = replace(whole, margin=max(judged.margin, sampled.margin or 0.0))
         return Whole(trial, whole, reference)
     text = (
-        f"{judged.message}, by the oracle. Of the whole layer {accused} of {scores.size} elements "
-        f"differ, {_box(case.problem.answers[0], scores)}; expected by {reference}"
+        f"of the whole layer {accused} of {scores.size} elements differ, "
+        f"{_box(case.problem.answers[0], scores)}, expected by {reference}; "
+        f"of the worst the oracle was asked: {judged.message}"
     )
     clause = judged.clause or core(case.problem)
     verdict = replace(judged, clause=clause, message=text, compared=scores.size)
