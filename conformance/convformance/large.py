@@ -53,6 +53,9 @@ LAYERS = {
     "resnet50-3x3-by-weight": "conv x=1x64x28x28 w=64x64x3x3 padding=1x1 grad=w",
 }
 FILLS = ("integers", "real")
+# Other dtypes, whose kernels are others too; in these whole numbers alone.
+OTHERS = ("float64", "bfloat16")
+IN_OTHERS = ("vgg16-3x3", "resnet50-1x1", "mobilenet-depthwise-stride", "resnet50-max-pool")
 SUSPECTS = 16  # elements that the oracle computes beside its sample
 OURS = "this is an error of ours, and says nothing of the backend"
 
@@ -72,8 +75,11 @@ class Whole:
 
 def cases(layer: str) -> tuple[Case, ...]:
     """Return the layer's cases; seeds differ, so that the themes of real numbers do."""
-    problem = Problem.parse(f"{LAYERS[layer]} float32")
-    return tuple(Case(problem, fill, list(LAYERS).index(layer)) for fill in FILLS)
+    seed, line = list(LAYERS).index(layer), LAYERS[layer]
+    found = [Case(Problem.parse(f"{line} float32"), fill, seed) for fill in FILLS]
+    for dtype in OTHERS if layer in IN_OTHERS else ():
+        found.append(Case(Problem.parse(f"{line} {dtype}"), "integers", seed))
+    return tuple(found)
 
 
 @cache

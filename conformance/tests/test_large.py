@@ -10,7 +10,16 @@ from convformance.backend import Array
 from convformance.backends.numpy_backend import NumpyBackend
 from convformance.bench import Bench
 from convformance.changeover import cases as sizes
-from convformance.large import LAYERS, SOURCE, SUSPECTS, KernelError, cases, is_large
+from convformance.large import (
+    IN_OTHERS,
+    LAYERS,
+    OTHERS,
+    SOURCE,
+    SUSPECTS,
+    KernelError,
+    cases,
+    is_large,
+)
 from convformance.problem import Case, Problem
 from convformance.runfile import CaseRecord, Finding
 from convformance.verdict import Kind
@@ -59,7 +68,7 @@ def test_our_kernel_agrees_on_every_layer() -> None:
             assert "of the oracle's samples agreed" in examined.reference
             assert examined.verdict.margin is None or examined.verdict.margin < 0.6
     records = [one for one in bench.records if isinstance(one, CaseRecord)]
-    assert len(records) == len(bench.records) == 2 * len(LAYERS)
+    assert len(records) == len(bench.records) == 2 * len(LAYERS) + len(OTHERS) * len(IN_OTHERS)
     assert not any(one.sampled for one in records)
     assert all(one.reference.startswith("the kernel, after ") for one in records)
 
