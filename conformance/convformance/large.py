@@ -48,7 +48,7 @@ LAYERS = {
     "inception-avg-pool": "avg_pool x=1x96x35x35 kernel=3x3 padding=1x1 count_include_pad",
     "dcgan-transposed": "conv_transpose x=1x128x16x16 w=128x64x4x4 stride=2x2 padding=1x1",
     "wavenet-dilated": "conv x=1x32x4000 w=64x32x2 dilation=512",
-    "c3d-3x3x3": "conv x=1x16x8x28x28 w=32x16x3x3x3 padding=1x1x1",
+    "c3d-3x3x3": "conv x=1x16x8x28x28 w=32x16x3x3x3 padding=same_upper",
     "resnet50-3x3-by-input": "conv x=1x64x56x56 w=64x64x3x3 padding=1x1 grad=x",
     "resnet50-3x3-by-weight": "conv x=1x64x28x28 w=64x64x3x3 padding=1x1 grad=w",
 }

@@ -11,6 +11,7 @@ from convreport.columns import Column, Tried
 from convreport.text import one_line
 
 SOURCES = ("explored", "invalid", "corpus", "covering", "probe", "large", "ledger", "replayed")
+WHOLE = "whole, by the kernel after the oracle's samples agreed"
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def source_table(columns: Sequence[Column]) -> CountTable:
     sampled = tuple(sum(one.record.sampled for one in column.cases) for column in columns)
     rows.append(("judged at a sample of the output", sampled))
     whole = tuple(sum(bool(one.record.reference) for one in column.cases) for column in columns)
-    rows.append(("whole, by the kernel after the oracle's samples agreed", whole))
+    rows.append((WHOLE, whole))
     return CountTable("Cases by source", tuple(column.label for column in columns), tuple(rows))
 
 
