@@ -224,6 +224,8 @@ def test_an_entry_is_stale_only_where_it_had_to_occur():
     assert not entry(processor=["fma", "amx_tile"]).must_occur("torch", here)
     assert entry(processor=["fma", "not amx_tile"]).must_occur("torch", here)
     assert not entry(processor=["not fma"]).must_occur("torch", here)
+    assert entry(processor=["amx_tile or fma"]).must_occur("torch", here)
+    assert not entry(processor=["amx_tile or avx_vnni"]).must_occur("torch", here)
     assert not entry(flaky="it reads memory that nobody wrote").must_occur("torch", here)
 
 

@@ -6,11 +6,11 @@ speaks of it, and a case line that shows it. `message` is a regular expression t
 framework's words must contain; `dtypes` and `when` narrow an entry further, `also` names
 clauses that the same deviation may show as. An entry speaks of every variant of its backend, as
 torch[channels_last], but need not occur there; one with `variants` speaks of those alone, and must.
-An entry with `processor` features occurs only
-on a processor that has them all, and none that stands behind "not "; `flaky` says why an entry
-may not occur in a run (memory that is read before it is written): such an entry is never called
-stale. An entry `like` another, of the backend that lies below its own, is told by the other's
-words, with an id, a release and a case of its own.
+An entry with `processor` features occurs only on a processor that has them all ("a or b" is either
+of two), and none that stands behind "not "; `flaky` says why an entry may not occur in a run
+(memory that is read before it is written): such an entry is never called stale. An entry `like`
+another, of the backend that lies below its own, is told by the other's words, with an id, a
+release and a case of its own.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from convoracle import CLAUSES
 
 KINDS = ("bug", "limitation", "documented difference")
 OWN = ("id", "backend", "versions", "case")  # what an entry has of its own that is like another
+OR = " or "  # between features of a processor: where it has one of them
 NOT = "not "  # before a processor's feature: where the processor has it, other kernels are chosen
 # Facts about a problem that an entry's `when` may ask for.
 FACTS: Mapping[str, Any] = {
@@ -154,13 +155,18 @@ class Entry:
         """Whether a run of the backend that does not show the entry makes it stale."""
         if parted(backend)[1] and not self.variants:
             return False
-        lacking = {name.removeprefix(NOT) for name in self.processor if name.startswith(NOT)}
-        needed = {name for name in self.processor if not name.startswith(NOT)}
-        return not self.flaky and needed <= features and not lacking & features
+        return not self.flaky and all(_holds(one, features) for one in self.processor)
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry as JSON values."""
         return asdict(self)
+
+
+def _holds(needed: str, features: frozenset[str]) -> bool:
+    """Whether a processor has one of the features of "a or b", or has not that of "not a"."""
+    if needed.startswith(NOT):
+        return needed.removeprefix(NOT) not in features
+    return not features.isdisjoint(needed.split(OR))
 
 
 def load(backend: str, version: str) -> tuple[Entry, ...]:
