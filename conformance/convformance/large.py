@@ -116,9 +116,13 @@ def compared_whole(trial: Trial, arrays: Arrays, sampled: Verdict) -> Whole:
         if judged.margin is not None:
             whole = replace(whole, margin=max(judged.margin, sampled.margin or 0.0))
         return Whole(trial, whole, reference)
+    name = case.problem.answers[0]
+    differs = scores > 1
+    for _, position in judged.wrong:  # an estimate may lie on the other side of 1
+        differs[position] = True
     text = (
-        f"of the whole layer {accused} of {scores.size} elements differ, "
-        f"{_box(case.problem.answers[0], scores)}, expected by {reference}; "
+        f"of the whole layer {int(differs.sum())} of {scores.size} elements differ, "
+        f"{_box(name, differs)}, expected by {reference}; "
         f"of the worst the oracle was asked: {judged.message}"
     )
     clause = judged.clause or core(case.problem)
@@ -145,7 +149,8 @@ class _Kernel:
         if case.fill not in BOUNDED or is_exact(problem):
             return cls(y, y, y)
         magnitude = _answer(problem, {name: np.abs(one) for name, one in arrays.items()})
-        if problem.op in ("conv", "conv1x1") and not problem.grad:  # padding has terms too
+        forward = problem.op in ("conv", "conv1x1", "depthwise_conv") and not problem.grad
+        if forward or problem.grad == "w":  # a tap over padding is a term too
             n = len(expected.operation.terms(expected.positions[0]))
             return cls(y, magnitude, np.full(y.shape, n))
         counting, taps = problem, 1
@@ -167,6 +172,7 @@ class _Kernel:
                 magnitude = operation.magnitude(position)
                 pairs.append((self.magnitude[position], magnitude))
                 n = len(operation.terms(position))
+                pairs.append((self.terms[position], n))
                 line = bound_line(case.problem, operation, n, exact, "float64")
                 bound = line.magnitude * Fraction(magnitude) + line.rest
                 bound += line.exact * abs(Fraction(exact))
@@ -196,7 +202,7 @@ def _scores(trial: Trial, expected: Expectation, kernel: _Kernel) -> Array:
 
 
 def _bounds(trial: Trial, expected: Expectation, kernel: _Kernel) -> Array:
-    """Return about the bound of every element, never more: a term over padding is not counted."""
+    """Return about the bound of every element."""
     problem, operation, size = trial.case.problem, expected.operation, np.abs(kernel.y)
     if trial.case.fill not in BOUNDED:
         return size * float(meaning_bound(problem, operation, expected.positions[0], 1))
@@ -219,9 +225,9 @@ def _worst(scores: Array) -> list[tuple[int, ...]]:
     return [tuple(map(int, row)) for row in table]
 
 
-def _box(name: str, scores: Array) -> str:
+def _box(name: str, differs: Array) -> str:
     """Tell between which positions all that differs lies: a lost block has edges."""
-    places = np.argwhere(scores > 1)
+    places = np.argwhere(differs)
     ends = zip(places.min(axis=0).tolist(), places.max(axis=0).tolist(), strict=True)
     words = [str(first) if first == last else f"{first}..{last}" for first, last in ends]
     return f"all within {name}[{', '.join(words)}]"
