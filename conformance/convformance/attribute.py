@@ -7,7 +7,7 @@ first without which the discrepancy is gone names the clause.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from itertools import combinations
 
@@ -15,12 +15,13 @@ import numpy as np
 
 from convformance.backend import Arrays
 from convformance.bounds import EXACT_OPS
-from convformance.expect import broken_clause, expectation
+from convformance.expect import Expectation, broken_clause, expectation
 from convformance.facts import PADDED, core, value_points, whole_number_clause
 from convformance.judge import NEEDLESS_NAN, Trial, judge, needless_nan
 from convformance.problem import Case, Problem
 from convformance.repairs import repairs, with_less_padding
 from convformance.simpler import comparable, is_maximum, plainer, simpler_problems, sized
+from convformance.tells import Place, in_common
 from convformance.verdict import Kind, Verdict
 from convoracle import VARIANTS, InvalidProblem
 from convoracle.exact import FORMATS, as_floats
@@ -68,10 +69,16 @@ def explain(trial: Trial, arrays: Arrays, verdict: Verdict) -> tuple[dict[str, s
     if used and not left:
         return used, verdict
     message = verdict.message
-    if used and needless_nan(trial, left):
-        message += f", but for what {', '.join(used)} explains{NEEDLESS_NAN}"
+    if used and (told := _told_of(trial, trial.expected, left)):
+        message += f", but for what {', '.join(used)} explains{told}"
     wrong = tuple(sorted(verdict.wrong, key=lambda place: place not in left))
     return {}, replace(verdict, wrong=wrong, message=message)
+
+
+def _told_of(trial: Trial, expected: Expectation, left: Collection[Place]) -> str:
+    if needless_nan(trial, left):
+        return NEEDLESS_NAN
+    return in_common(expected, trial.outcome.arrays, left)
 
 
 def refusal_choice(case: Case, message: str, try_out: TryOut) -> dict[str, str] | None:

@@ -15,6 +15,7 @@ from convformance.expect import Expectation, expectation
 from convformance.fills import make_arrays
 from convformance.identity import identity, signature
 from convformance.judge import Trial, judge
+from convformance.large import compared_whole, is_large
 from convformance.ledger import Entry
 from convformance.perform import perform
 from convformance.problem import Case, Problem
@@ -25,17 +26,24 @@ from convformance.worker import Isolated
 from convoracle import InvalidProblem
 
 EACH = 10.0  # seconds for one diagnosis
+NOT_SOUGHT = (
+    "not sought: other problems would be judged at a sample, and where that is right nothing tells"
+)
 
 
 @dataclass(frozen=True)
 class Examined:
-    """A case, judged: everything that was computed on the way."""
+    """A case, judged: everything that was computed on the way.
+
+    `reference` tells where the expected answer came from, if not from the oracle alone.
+    """
 
     trial: Trial
     arrays: Arrays
     verdict: Verdict
     signature: str = ""
     entry: Entry | None = None
+    reference: str = ""
 
     @property
     def case(self) -> Case:
@@ -104,12 +112,17 @@ class Bench:
 
     def _examined(self, case: Case) -> Examined:
         trial, arrays = self.trial(case)
-        verdict = self._explained(trial, arrays, judge(trial))
+        verdict, reference = judge(trial), ""
+        if verdict.kind is Kind.AGREES and is_large(case):
+            whole = compared_whole(trial, arrays, verdict)
+            trial, verdict, reference = whole.trial, whole.verdict, whole.reference
+        else:
+            verdict = self._explained(trial, arrays, verdict)
         if not verdict.is_discrepancy:
-            return Examined(trial, arrays, verdict)
+            return Examined(trial, arrays, verdict, reference=reference)
         entry = next((one for one in self.ledger if one.matches(case.problem, verdict)), None)
         signed = signature(self.backend.name, case, verdict, entry)
-        return Examined(trial, arrays, verdict, signed, entry)
+        return Examined(trial, arrays, verdict, signed, entry, reference)
 
     def trial(self, case: Case) -> tuple[Trial, Arrays]:
         """Run the case: its expectation and its outcome, not yet judged."""
@@ -180,6 +193,8 @@ class Bench:
         kinds = (Kind.VALUE, Kind.SHAPE, Kind.BOUND, Kind.REFUSES)
         if examined.entry or examined.verdict.kind not in kinds or self.seconds <= 0:
             return None
+        if examined.reference:
+            return Diagnosis((), unexplained=(NOT_SOUGHT,))
         started = time.monotonic()
         until = started + min(self.seconds, EACH)
         try:
@@ -206,7 +221,8 @@ def record_of(examined: Examined, source: str) -> CaseRecord:
         choices=dict(verdict.choices),
         signature=examined.signature,
         compared=verdict.compared,
-        sampled=isinstance(expected, Expectation) and expected.sampled,
+        sampled=isinstance(expected, Expectation) and expected.sampled and not examined.reference,
+        reference=examined.reference,
         margin=verdict.margin if verdict.margin is None or verdict.margin < 1e300 else 1e300,
         how=trial.outcome.how,
         recipe=trial.outcome.recipe,

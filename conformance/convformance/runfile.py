@@ -54,7 +54,7 @@ class CaseRecord:
 
     line: str
     id: str
-    source: str  # explored, invalid, corpus, covering, probe, ledger or replayed
+    source: str  # explored, invalid, corpus, covering, probe, large, ledger or replayed
     verdict: str
     clauses: Sequence[str] = ()
     clause: str = ""  # the one that a discrepancy contradicts
@@ -66,6 +66,7 @@ class CaseRecord:
     margin: float | None = None
     how: str = ""
     recipe: bool = False
+    reference: str = ""  # where the expected answer came from, if not from the oracle alone
 
 
 @dataclass(frozen=True)

@@ -86,8 +86,12 @@ def _without_groups(problem: Problem) -> Iterator[Simpler]:
 
 
 def plainer(problem: Problem, verdict: Verdict) -> Iterator[Simpler]:
-    """Yield the float32 problem, where that a dtype is to blame names a clause."""
-    plain = replace(problem, dtype="float32", output_dtype="")
+    """Yield the float32 problem, where that a dtype is to blame names a clause.
+
+    It lies in memory plainly: of one byte a dtype has no byte order, float32 has one that a backend
+    may not take.
+    """
+    plain = replace(problem, dtype="float32", output_dtype="", memory="contiguous")
     if verdict.kind is Kind.REFUSES:
         yield "value.dtype", plain
     elif problem.is_complex:

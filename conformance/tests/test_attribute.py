@@ -287,6 +287,19 @@ def test_every_other_verdict_brings_its_clause():
         assert named(FULL, lambda _: True, kind, clause="value.dtype") == "value.dtype"
 
 
+def test_a_dtype_is_to_blame_though_float32_does_not_lie_so_in_memory():
+    """Numbers of one byte are the same in either byte order, those of float32 are not supported."""
+
+    def try_out(case):
+        if case.problem.dtype == "int8":
+            return WRONG
+        is_plain = case.problem.memory == "contiguous"
+        return AGREES if is_plain else Verdict(Kind.UNSUPPORTED)
+
+    trial, _ = trial_of("conv x=1x1x5 w=1x1x2 memory=byteswapped int8 fill=integers#0")
+    assert clause_of(trial, WRONG, try_out) == "value.wrap"
+
+
 def explicit(problem):
     return not isinstance(problem.padding, str)
 

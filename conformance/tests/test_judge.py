@@ -17,7 +17,7 @@ from convformance.fills import make_arrays
 from convformance.judge import Trial, accumulator_of, judge
 from convformance.margins import Margins, in_bounds
 from convformance.problem import Case
-from convformance.tells import ROUNDED
+from convformance.tells import LOWEST_FINITE, ROUNDED
 from convformance.verdict import Kind, Verdict
 from convoracle import InvalidProblem
 
@@ -513,6 +513,25 @@ def test_a_needless_nan_beside_a_followed_variant_is_told():
         "each NaN where none is due"
     )
     assert told.wrong[0] == ("y", (0, 0, 1))
+
+
+def beside_a_flushed_number(lowest):
+    """Return what is told of maxima of a subnormal, which is flushed, and of minus infinity."""
+    line = "max_pool x=1x2x1 kernel=1 float64 fill=special#0"
+    problem = Case.parse(line).problem
+    arrays = {"x": np.array([[[5e-324], [-np.inf]]])}
+    answer = Outcome("arrays", {"y": np.array([[[0.0], [lowest]]])})
+    found = Trial(Case.parse(line), expectation(problem, arrays), answer, {})
+    choices, told = explain(found, arrays, judge(found))
+    assert choices == {}
+    return told.message
+
+
+def test_a_lowest_finite_number_beside_a_followed_variant_is_told():
+    flushed = "2 of 2 compared elements differ, but for what value.subnormal explains"
+    lowest = float(np.finfo(np.float64).min)
+    assert beside_a_flushed_number(lowest) == flushed + LOWEST_FINITE
+    assert beside_a_flushed_number(lowest / 2) == "2 of 2 compared elements differ"
 
 
 def test_a_margin_past_the_largest_float_is_infinite():

@@ -171,6 +171,10 @@ FACT_LINES = {
     "one deep": ("conv x=1x1x1x2x2 w=1x1x1x2x2", "conv x=1x1x2x1x2 w=1x1x2x1x2"),
     "one column": ("conv x=1x1x4x3 w=1x1x2x3 float32", "conv x=1x1x3x4 w=1x1x3x3 float32"),
     "one channel": ("conv x=1x2x5 w=2x1x2 groups=2", "conv x=1x2x5 w=1x2x2"),
+    "one output": (
+        "adaptive_avg_pool x=1x1x5x5 output=1",
+        "adaptive_avg_pool x=1x1x5x5 output=1x2",
+    ),
     "one tap": ("max_pool x=1x1x5x5 kernel=1", "max_pool x=1x1x5x5 kernel=1x2"),
     "odd p": ("lp_pool x=1x1x5 kernel=2 p=3", "lp_pool x=1x1x5 kernel=2 p=inf"),
     "p inf": ("lp_pool x=1x1x5 kernel=2 p=inf", "lp_pool x=1x1x5 kernel=2 p=1"),

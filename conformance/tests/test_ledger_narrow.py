@@ -120,6 +120,7 @@ def test_an_index_one_too_large_is_new_where_strides_or_dilations_are_larger(
 
 # What an entry's reason calls right, or does not speak of, is not known by it.
 REFUSED = "output shape cannot be null or negative"
+DECONVOLUTION = "could not create a primitive descriptor for the deconvolution"
 TWO_AXES = "fold x=1x4x1 kernel=2x1 dilation=2x1 output=3x1 float32"
 BESIDE = [
     ("onnx-max-pads", "max_pool x=1x1x4x4 kernel=2x2 stride=2x2 float32", ""),
@@ -140,6 +141,14 @@ BESIDE = [
     ("keras-torch-avg-same", "avg_pool x=1x1x4 kernel=3 stride=2 float32", ""),
     ("keras-global-avg-float64", "global_avg_pool x=1x1x4 float32", ""),
     ("ort-conv-no-sample-crash", "conv x=1x1x1x1x1x0 w=1x1x1x1x1x1 float32", "signal 6"),
+    ("ov-adaptive-avg-int8", "adaptive_avg_pool x=1x1x4 output=2 int8", ""),
+    (
+        "ov-avg-int32-refused",
+        "avg_pool x=1x2x2 kernel=2 int32",
+        "list is empty for node: AvgPool_7",
+    ),
+    ("ov-max-ceil-law", "max_pool x=1x1x1x1 kernel=1x1 padding=0x0+1 float32", "the shape of y"),
+    ("ov-transpose-integers-refused", "conv_transpose x=1x2x3 w=2x2x2 uint8", DECONVOLUTION),
 ]
 
 

@@ -109,6 +109,10 @@ def _expectation(examined: Examined) -> Iterator[str]:
     for line in size_lines(examined.case.problem):
         yield f"size      {line}"
     main = examined.case.problem.answers[0]
+    if examined.reference:
+        sizes = "x".join(map(str, expected.shape))
+        yield f"expected  {main} {sizes}, every element, by {examined.reference}"
+        return
     if expected.sampled:
         sizes = "x".join(map(str, expected.shape))
         yield f"expected  {main} {sizes}, judged at {len(expected.positions)} sampled elements"

@@ -16,6 +16,7 @@ from convformance import __version__, ledger
 from convformance.bench import EACH, Bench
 from convformance.expect import broken_clause
 from convformance.isolation import GivenUp
+from convformance.large import KernelError
 from convformance.laws import LAWS
 from convformance.laws.hearing import hear
 from convformance.laws.law import Law, is_solid
@@ -50,6 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.work(options))
     except (UsageError, BackendError, RunFileError, LineError, LedgerError, HistoryError) as error:
+        print(f"convformance: error: {error}", file=sys.stderr)
+        return USAGE
+    except KernelError as error:
         print(f"convformance: error: {error}", file=sys.stderr)
         return USAGE
     except GivenUp as end:

@@ -42,6 +42,7 @@ class RunRow:
     profile: str
     geometries: tuple[str, ...]
     covered: tuple[str, ...]
+    large: int
     problems: int
     cases: int
     seconds: str
@@ -170,6 +171,7 @@ def _row(column: Column) -> RunRow:
         profile=header.profile,
         geometries=_geometries(column.run),
         covered=covered(column.run),
+        large=sum(bool(one.reference) for one in column.run.cases),
         problems=footer.problems,
         cases=len(column.cases),
         seconds=duration(footer.seconds),

@@ -10,7 +10,8 @@ from convformance.problem import DTYPES, OPS
 from convreport.columns import Column, Tried
 from convreport.text import one_line
 
-SOURCES = ("explored", "invalid", "corpus", "covering", "probe", "ledger", "replayed")
+SOURCES = ("explored", "invalid", "corpus", "covering", "probe", "large", "ledger", "replayed")
+WHOLE = "whole, by the kernel after the oracle's samples agreed"
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ def source_table(columns: Sequence[Column]) -> CountTable:
     rows = [(source, tuple(one[source] for one in counts)) for source in sources]
     sampled = tuple(sum(one.record.sampled for one in column.cases) for column in columns)
     rows.append(("judged at a sample of the output", sampled))
+    whole = tuple(sum(bool(one.record.reference) for one in column.cases) for column in columns)
+    rows.append((WHOLE, whole))
     return CountTable("Cases by source", tuple(column.label for column in columns), tuple(rows))
 
 

@@ -17,6 +17,7 @@ from convreport.columns import columns
 from convreport.matrix import matrix
 from convreport.page import Page, make_page
 from convreport.picture import LABEL, Axis, ticks_of
+from convreport.tried import WHOLE
 from convreport.write import render, write_report
 
 MakeRun = Callable[..., Run]
@@ -328,3 +329,14 @@ def test_the_words_under_the_accuracy_axis_never_touch(low, high):
     assert len(ticks) == high - low + 1
     assert "1" in [tick.text for tick in ticks]
     assert all(after - before >= LABEL for before, after in pairwise(told))
+
+
+def test_the_head_tells_how_many_layers_were_compared_whole(make_run: MakeRun) -> None:
+    by = "the kernel, after 39 of the oracle's samples agreed"
+    line = "conv x=1x64x56x56 w=64x64x3x3 padding=1x1 float32 fill=integers#0"
+    whole = CaseRecord(line, "c-1", "large", Kind.AGREES, reference=by)
+    run = replace(make_run(), cases=[whole])
+    assert make_page([run]).runs[0].large == 1
+    assert "1 whole, by the kernel after<br>" in render([run])
+    assert dict(make_page([run]).sources.rows)[WHOLE] == (1,)
+    assert make_page([make_run()]).runs[0].large == 0

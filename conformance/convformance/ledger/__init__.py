@@ -59,6 +59,7 @@ FACTS: Mapping[str, Any] = {
     "one deep": lambda problem: problem.rank == 3 and problem.x[2] == 1,
     "one column": lambda problem: axes_of(problem)[-1].count == 1,
     "one channel": lambda problem: 1 in problem.x[1:2] or problem.w[1:2] == (1,),
+    "one output": lambda problem: set(problem.output) == {1},
     "one tap": lambda problem: max(problem.kernel_size, default=1) == 1,
     "memory": lambda problem: problem.memory != "contiguous",
     "output given": lambda problem: bool(problem.output),
