@@ -25,8 +25,11 @@ SLOW = 40e6  # multiplications of a layer that scipy is not asked beyond
 
 
 def work(problem: Problem) -> int:
-    """Return the multiplications, or the additions of a pool, of a layer."""
-    outputs = prod(output_shape(problem))
+    """Return the multiplications, or the additions of a pool, of a layer.
+
+    A gradient takes as many as the layer itself.
+    """
+    outputs = prod(output_shape(replace(problem, grad="")))
     if problem.op == "conv_transpose":
         return prod(problem.x) * prod(problem.w[1:])
     if problem.w:
