@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any, ClassVar
 
 from convformance.backend import Array, Arrays, Result, Unsupported
@@ -35,6 +35,8 @@ class OnnxModel(ABC):
     distribution: str  # that the version is of
     knows: ClassVar[frozenset[str]] = frozenset({*EXTRAS, "padding"})
     variants: ClassVar[dict[str, dict[str, Any]]] = VARIANTS
+    # What is no input of the graph but an initializer, for an engine that asks for it.
+    constants: Set[str] = frozenset()
 
     def __init__(self, *, opset: int = OPSET, auto_pad: bool = False) -> None:
         import onnx
@@ -83,6 +85,7 @@ class OnnxModel(ABC):
                 f"feeds = {{{words}}}",
                 f"nodes = [{', '.join(self._written(problem).lines)}]",
                 _MODEL.format(
+                    constants=sorted(self.constants & feeds.keys()),
                     answers=list(problem.answers),
                     axes=problem.rank + 2,
                     opset=self.opset,
@@ -114,6 +117,12 @@ class OnnxModel(ABC):
         inputs = [
             helper.make_tensor_value_info(name, element_type(self._onnx, one), one.shape)
             for name, one in feeds.items()
+            if name not in self.constants
+        ]
+        constants = [
+            self._onnx.numpy_helper.from_array(one, name)
+            for name, one in feeds.items()
+            if name in self.constants
         ]
         # Their sizes are the engine's to find.
         kinds = {"indices": self._onnx.TensorProto.INT64}
@@ -122,7 +131,7 @@ class OnnxModel(ABC):
             helper.make_tensor_value_info(name, kinds.get(name, own), [None] * (problem.rank + 2))
             for name in problem.answers
         ]
-        graph = helper.make_graph(nodes, "problem", inputs, outputs)
+        graph = helper.make_graph(nodes, "problem", inputs, outputs, constants)
         opsets = [helper.make_opsetid("", self.opset)]
         return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
 
@@ -156,8 +165,13 @@ def info(name, array=None):
     return onnx.helper.make_tensor_value_info(name, kind, sizes)
 
 
+constants = {constants}
 graph = onnx.helper.make_graph(
-    nodes, "problem", [info(*one) for one in feeds.items()], [info(one) for one in {answers}]
+    nodes,
+    "problem",
+    [info(*one) for one in feeds.items() if one[0] not in constants],
+    [info(one) for one in {answers}],
+    [onnx.numpy_helper.from_array(feeds[one], one) for one in constants],
 )
 model = onnx.helper.make_model(
     graph, opset_imports=[onnx.helper.make_opsetid("", {opset})], ir_version={ir}
