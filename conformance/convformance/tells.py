@@ -21,6 +21,7 @@ INDICES_ALONE = ", indices alone"
 BUT_FOR_NAN = " but where NaN is due"
 AND_INDICES = ", and indices"
 LOWEST_FINITE = ", each the lowest finite number where minus infinity is due"
+ZERO = ", each zero where minus infinity is due"
 SAME_IN_FLOAT64 = ", each the same number in float64"
 IN_FLOAT32 = ", each the nearest number of float32"
 ROUNDED = ", each by no more than the rounding of its terms"
@@ -54,7 +55,10 @@ def _same_in_float64(expected: Expectation, found: Array, rows: Sequence[int]) -
 
 def _lowest_or_in_float32(expected: Expectation, found: Array, rows: Sequence[int]) -> str:
     if expected.operation.dtype in FORMATS:
-        return LOWEST_FINITE if _lowest_finite(expected, found, rows) else ""
+        lowest = -float(FORMATS[expected.operation.dtype].largest)
+        told = {lowest: LOWEST_FINITE, 0.0: ZERO}
+        starts = (text for one, text in told.items() if _started(expected, found, rows, one))
+        return next(starts, "")
     return IN_FLOAT32 if _in_float32(expected, found, rows) else ""
 
 
@@ -73,13 +77,12 @@ def _in_float32(expected: Expectation, found: Array, rows: Sequence[int]) -> boo
     )
 
 
-def _lowest_finite(expected: Expectation, found: Array, rows: Sequence[int]) -> bool:
+def _started(expected: Expectation, found: Array, rows: Sequence[int], start: float) -> bool:
     """Whether it stands for the minus infinity of samples; what a NaN makes is another trouble."""
-    lowest = -float(FORMATS[expected.operation.dtype].largest)
     wanted = [i for i in rows if not math.isnan(float(expected.y[i]))]
     return bool(wanted) and all(
         float(expected.y[i]) == -math.inf
-        and float(found[i]) == lowest
+        and float(found[i]) == start
         and bool(expected.operation.terms(expected.positions[i]))  # [max.empty] has none
         for i in wanted
     )

@@ -18,6 +18,7 @@ from convformance.tells import (
     LOWEST_FINITE,
     ROUNDED,
     SAME_IN_FLOAT64,
+    ZERO,
 )
 
 NAN, INF = float("nan"), float("inf")
@@ -60,14 +61,16 @@ def test_indices_are_told_beside_what_a_nan_makes():
         ([-INF, -INF, -INF], [LOWEST, LOWEST], LOWEST_FINITE),
         ([-INF, -INF, NAN], [LOWEST, LOWEST], LOWEST_FINITE),  # a NaN that is skipped besides
         ([-INF, -INF, 1], [LOWEST, 2], ""),
-        ([-INF, -INF, 1], [0, 1], ""),
+        ([-INF, -INF, 1], [0, 1], ZERO),
+        ([-INF, -INF, -INF], [0, LOWEST], ""),
+        ([LOWEST, LOWEST, 1], [0, 1], ""),
         ([-INF, -INF, 1], [INF, 1], ""),
         ([NAN, 1, 1], [LOWEST, 1], ""),
         ([LOWEST, LOWEST, 1], [-INF, 1], ""),
         ([1, 2, 3], [LOWEST, 3], ""),
     ],
 )
-def test_the_lowest_finite_number_is_told_where_minus_infinity_is_due(x, y, text):
+def test_what_a_maximum_starts_at_is_told_where_minus_infinity_is_due(x, y, text):
     assert told(POOL, x, y=y) == text
 
 
