@@ -21,7 +21,8 @@ INDICES_ALONE = ", indices alone"
 BUT_FOR_NAN = " but where NaN is due"
 AND_INDICES = ", and indices"
 LOWEST_FINITE = ", each the lowest finite number where minus infinity is due"
-ZERO = ", each zero where minus infinity is due"
+ZERO = ", each zero where no more than the lowest finite number is due"
+LARGEST = ", each the largest finite number where NaN or infinity is due"
 SAME_IN_FLOAT64 = ", each the same number in float64"
 IN_FLOAT32 = ", each the nearest number of float32"
 ROUNDED = ", each by no more than the rounding of its terms"
@@ -55,10 +56,11 @@ def _same_in_float64(expected: Expectation, found: Array, rows: Sequence[int]) -
 
 def _lowest_or_in_float32(expected: Expectation, found: Array, rows: Sequence[int]) -> str:
     if expected.operation.dtype in FORMATS:
-        lowest = -float(FORMATS[expected.operation.dtype].largest)
-        told = {lowest: LOWEST_FINITE, 0.0: ZERO}
-        starts = (text for one, text in told.items() if _started(expected, found, rows, one))
-        return next(starts, "")
+        if _lowest_finite(expected, found, rows):
+            return LOWEST_FINITE
+        if _zero(expected, found, rows):
+            return ZERO
+        return LARGEST if _largest(expected, found, rows) else ""
     return IN_FLOAT32 if _in_float32(expected, found, rows) else ""
 
 
@@ -77,15 +79,40 @@ def _in_float32(expected: Expectation, found: Array, rows: Sequence[int]) -> boo
     )
 
 
-def _started(expected: Expectation, found: Array, rows: Sequence[int], start: float) -> bool:
+def _lowest_finite(expected: Expectation, found: Array, rows: Sequence[int]) -> bool:
     """Whether it stands for the minus infinity of samples; what a NaN makes is another trouble."""
-    wanted = [i for i in rows if not math.isnan(float(expected.y[i]))]
+    wanted, lowest = _numbers(expected, rows), -_largest_of(expected)
     return bool(wanted) and all(
-        float(expected.y[i]) == -math.inf
-        and float(found[i]) == start
-        and bool(expected.operation.terms(expected.positions[i]))  # [max.empty] has none
-        for i in wanted
+        float(expected.y[i]) == -math.inf and float(found[i]) == lowest for i in wanted
     )
+
+
+def _zero(expected: Expectation, found: Array, rows: Sequence[int]) -> bool:
+    """Whether a maximum that no sample is above of was never taken; NaN is another trouble."""
+    wanted, lowest = _numbers(expected, rows), -_largest_of(expected)
+    return bool(wanted) and all(
+        float(expected.y[i]) <= lowest and float(found[i]) == 0 for i in wanted
+    )
+
+
+def _numbers(expected: Expectation, rows: Sequence[int]) -> list[int]:
+    """Return the rows where a number is due, none if one of them has no sample."""
+    wanted = [i for i in rows if not math.isnan(float(expected.y[i]))]
+    # [max.empty] has no terms
+    return wanted if all(expected.operation.terms(expected.positions[i]) for i in wanted) else []
+
+
+def _largest(expected: Expectation, found: Array, rows: Sequence[int]) -> bool:
+    """Whether what is not finite, or past the largest number, was brought down to it."""
+    largest = _largest_of(expected)
+    return all(
+        (math.isnan(due) or due == math.inf) and float(found[i]) == largest
+        for i, due in ((i, float(expected.y[i])) for i in rows)
+    )
+
+
+def _largest_of(expected: Expectation) -> float:
+    return float(FORMATS[expected.operation.dtype].largest)
 
 
 def _rounded(expected: Expectation, found: Array, rows: Sequence[int]) -> bool:

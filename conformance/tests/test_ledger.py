@@ -167,6 +167,7 @@ FACT_LINES = {
     "ceil_mode": ("max_pool x=1x1x5 kernel=2 ceil_mode", "max_pool x=1x1x5 kernel=2"),
     "dilated": ("conv x=1x1x5x5 w=1x1x2x2 dilation=1x2", "conv x=1x1x5 w=1x1x2 stride=2"),
     "grouped": ("conv x=1x2x5 w=2x1x2 groups=2", "conv x=1x2x5 w=2x2x2"),
+    "no window": ("conv x=1x1x3x4 w=1x1x2x5", "conv x=1x1x3x4 w=1x1x2x4"),
     "odd channels": ("conv x=1x3x5 w=2x3x2", "conv x=1x2x5 w=3x2x2"),
     "one deep": ("conv x=1x1x1x2x2 w=1x1x1x2x2", "conv x=1x1x2x1x2 w=1x1x2x1x2"),
     "one column": ("conv x=1x1x4x3 w=1x1x2x3 float32", "conv x=1x1x3x4 w=1x1x3x3 float32"),

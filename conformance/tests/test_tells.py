@@ -15,6 +15,7 @@ from convformance.tells import (
     BUT_FOR_NAN,
     IN_FLOAT32,
     INDICES_ALONE,
+    LARGEST,
     LOWEST_FINITE,
     ROUNDED,
     SAME_IN_FLOAT64,
@@ -24,12 +25,13 @@ from convformance.tells import (
 NAN, INF = float("nan"), float("inf")
 
 
-def told(line, x=None, accumulators=None, **given):
+def told(line, x=None, accumulators=None, w=None, **given):
     """Return what is told beside the count, of a right answer with some arrays put in its place."""
     case = Case.parse(line)
     arrays = dict(make_arrays(case))
-    if x is not None:
-        arrays["x"] = np.array(x, arrays["x"].dtype).reshape(arrays["x"].shape)
+    for name, values in {"x": x, "w": w}.items():
+        if values is not None:
+            arrays[name] = np.array(values, arrays[name].dtype).reshape(arrays[name].shape)
     right = dict(NumpyBackend().run(case.problem, arrays).arrays)
     for name, values in given.items():
         right[name] = np.array(values, right[name].dtype).reshape(right[name].shape)
@@ -63,7 +65,8 @@ def test_indices_are_told_beside_what_a_nan_makes():
         ([-INF, -INF, 1], [LOWEST, 2], ""),
         ([-INF, -INF, 1], [0, 1], ZERO),
         ([-INF, -INF, -INF], [0, LOWEST], ""),
-        ([LOWEST, LOWEST, 1], [0, 1], ""),
+        ([LOWEST, -INF, 1], [0, 1], ZERO),
+        ([LOWEST / 2, -INF, 1], [0, 1], ""),
         ([-INF, -INF, 1], [INF, 1], ""),
         ([NAN, 1, 1], [LOWEST, 1], ""),
         ([LOWEST, LOWEST, 1], [-INF, 1], ""),
@@ -72,6 +75,23 @@ def test_indices_are_told_beside_what_a_nan_makes():
 )
 def test_what_a_maximum_starts_at_is_told_where_minus_infinity_is_due(x, y, text):
     assert told(POOL, x, y=y) == text
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "text"),
+    [
+        ([NAN, 1, 1], [-LOWEST, 2], LARGEST),
+        ([INF, 1, 1], [-LOWEST, 2], LARGEST),
+        ([-LOWEST, -LOWEST, -INF], [-LOWEST, -INF], LARGEST),
+        ([-INF, 1, 1], [-LOWEST, 2], ""),
+        ([NAN, 1, 1], [-LOWEST, 3], ""),
+        ([NAN, 1, 1], [INF, 2], ""),
+        ([1, 1, 1], [-LOWEST, 2], ""),
+    ],
+)
+def test_the_largest_finite_number_is_told_where_nan_or_infinity_is_due(x, y, text):
+    line = "conv x=1x1x3 w=1x1x2 float32 fill=integers#0"
+    assert told(line, x, w=[1, 1], y=y) == text
 
 
 def test_the_lowest_finite_number_is_that_of_the_dtype():

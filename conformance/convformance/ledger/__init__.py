@@ -56,6 +56,7 @@ FACTS: Mapping[str, Any] = {
     "holes": lambda problem: max(problem.input_dilation, default=1) > 1,
     "indexed": lambda problem: problem.indices,
     "odd channels": lambda problem: problem.x[1] % 2 == 1,
+    "no window": lambda problem: any(axis.count < 1 for axis in axes_of(problem)),
     "one deep": lambda problem: problem.rank == 3 and problem.x[2] == 1,
     "one column": lambda problem: axes_of(problem)[-1].count == 1,
     "one channel": lambda problem: 1 in problem.x[1:2] or problem.w[1:2] == (1,),
