@@ -30,7 +30,7 @@ from convformance.problem import DTYPES, Case, Problem
 from convformance.registry import parted
 from convformance.sizes import axes_of
 from convformance.verdict import Kind, Verdict
-from convoracle import CLAUSES
+from convoracle import CLAUSES, InvalidProblem
 
 KINDS = ("bug", "limitation", "documented difference")
 OWN = ("id", "backend", "versions", "case")  # what an entry has of its own that is like another
@@ -56,7 +56,7 @@ FACTS: Mapping[str, Any] = {
     "holes": lambda problem: max(problem.input_dilation, default=1) > 1,
     "indexed": lambda problem: problem.indices,
     "odd channels": lambda problem: problem.x[1] % 2 == 1,
-    "no window": lambda problem: any(axis.count < 1 for axis in axes_of(problem)),
+    "no window": lambda problem: _has_no_window(problem),
     "one deep": lambda problem: problem.rank == 3 and problem.x[2] == 1,
     "one column": lambda problem: axes_of(problem)[-1].count == 1,
     "one channel": lambda problem: 1 in problem.x[1:2] or problem.w[1:2] == (1,),
@@ -81,12 +81,20 @@ FACTS: Mapping[str, Any] = {
     "rank 4": lambda problem: problem.rank == 4,
     "same": lambda problem: isinstance(problem.padding, str) and problem.padding.startswith("same"),
     "several axes": lambda problem: problem.rank > 1,
+    "stride 0": lambda problem: 0 in problem.stride,
     "strided": lambda problem: max(problem.stride, default=1) > 1,
     "unbatched": lambda problem: problem.unbatched,
     "unit steps": lambda problem: max((1, *problem.stride, *problem.dilation)) == 1,
     "widened": lambda problem: bool(problem.output_dtype),
     "zero size": lambda problem: 0 in (*problem.x, *problem.w),
 }
+
+
+def _has_no_window(problem: Problem) -> bool:
+    try:
+        return any(axis.count < 1 for axis in axes_of(problem))
+    except InvalidProblem:  # it has no axes of which to speak
+        return False
 
 
 class LedgerError(ValueError):
