@@ -185,6 +185,7 @@ FACT_LINES = {
     "rank 3": ("max_pool x=1x1x5x5x5 kernel=2", "max_pool x=1x1x5 kernel=2"),
     "rank 4": ("conv x=1x1x1x1x1x1 w=1x1x1x1x1x1", "conv x=1x1x1x1x1 w=1x1x1x1x1"),
     "several axes": ("max_pool x=1x1x5x1 kernel=2x1", "max_pool x=1x1x5 kernel=2"),
+    "several items": (POOL.replace("1x1x5", "2x1x5"), POOL),
     "stride 0": ("conv x=1x1x5 w=1x1x2 stride=0", "conv x=1x1x5 w=1x1x2 stride=2"),
     "strided": ("max_pool x=1x1x5x5 kernel=2 stride=1x2", "max_pool x=1x1x5 kernel=2"),
     "byteswapped": (f"{POOL} memory=byteswapped", f"{POOL} memory=reversed"),

@@ -13,6 +13,7 @@ import numpy as np
 from convformance.backend import Array, Unsupported
 from convformance.backends.onnx_calls import OPSET
 from convformance.backends.onnx_model import VARIANTS, OnnxModel
+from convformance.problem import Problem
 
 # Weights of a model that was trained, and sizes: what a file of ONNX holds as initializers.
 CONSTANTS = frozenset({"w", "bias", "pointwise", "output_shape", "image_shape", "block_shape"})
@@ -67,15 +68,18 @@ class OpenCvBackend(OnnxModel):
         finally:
             self._cv.setNumThreads(before)
 
-    def answers(
-        self, model: Any, feeds: Mapping[str, Array], names: tuple[str, ...]
-    ) -> dict[str, Array]:
-        """Read a model anew and run it; whatever OpenCV says against it is a refusal."""
+    def _model(self, problem: Problem, nodes: list[Any], feeds: Mapping[str, Array]) -> Any:
         for one in feeds.values():
             if not one.dtype.isnative:  # it would be read as if it were
                 raise Unsupported("arrays of cv2 are in the machine's byte order")
             if one.dtype.name == "bfloat16":
                 raise Unsupported("cv2 takes no arrays of bfloat16")
+        return super()._model(problem, nodes, feeds)
+
+    def answers(
+        self, model: Any, feeds: Mapping[str, Array], names: tuple[str, ...]
+    ) -> dict[str, Array]:
+        """Read a model anew and run it; whatever OpenCV says against it is a refusal."""
         read = np.frombuffer(model.SerializeToString(), np.uint8)
         net = self._cv.dnn.readNetFromONNX(read)
         for name, one in feeds.items():

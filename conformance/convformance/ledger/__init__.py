@@ -36,6 +36,15 @@ KINDS = ("bug", "limitation", "documented difference")
 OWN = ("id", "backend", "versions", "case")  # what an entry has of its own that is like another
 OR = " or "  # between features of a processor: where it has one of them
 NOT = "not "  # before a processor's feature: where the processor has it, other kernels are chosen
+
+
+def _has_no_window(problem: Problem) -> bool:
+    try:
+        return any(axis.count < 1 for axis in axes_of(problem))
+    except InvalidProblem:  # it has no axes of which to speak
+        return False
+
+
 # Facts about a problem that an entry's `when` may ask for.
 FACTS: Mapping[str, Any] = {
     "batch of 16": lambda problem: problem.x[0] >= 16 and not problem.unbatched,
@@ -56,7 +65,7 @@ FACTS: Mapping[str, Any] = {
     "holes": lambda problem: max(problem.input_dilation, default=1) > 1,
     "indexed": lambda problem: problem.indices,
     "odd channels": lambda problem: problem.x[1] % 2 == 1,
-    "no window": lambda problem: _has_no_window(problem),
+    "no window": _has_no_window,
     "one deep": lambda problem: problem.rank == 3 and problem.x[2] == 1,
     "one column": lambda problem: axes_of(problem)[-1].count == 1,
     "one channel": lambda problem: 1 in problem.x[1:2] or problem.w[1:2] == (1,),
@@ -81,6 +90,7 @@ FACTS: Mapping[str, Any] = {
     "rank 4": lambda problem: problem.rank == 4,
     "same": lambda problem: isinstance(problem.padding, str) and problem.padding.startswith("same"),
     "several axes": lambda problem: problem.rank > 1,
+    "several items": lambda problem: problem.x[0] > 1 and not problem.unbatched,
     "stride 0": lambda problem: 0 in problem.stride,
     "strided": lambda problem: max(problem.stride, default=1) > 1,
     "unbatched": lambda problem: problem.unbatched,
@@ -88,13 +98,6 @@ FACTS: Mapping[str, Any] = {
     "widened": lambda problem: bool(problem.output_dtype),
     "zero size": lambda problem: 0 in (*problem.x, *problem.w),
 }
-
-
-def _has_no_window(problem: Problem) -> bool:
-    try:
-        return any(axis.count < 1 for axis in axes_of(problem))
-    except InvalidProblem:  # it has no axes of which to speak
-        return False
 
 
 class LedgerError(ValueError):
