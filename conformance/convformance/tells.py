@@ -22,7 +22,8 @@ BUT_FOR_NAN = " but where NaN is due"
 AND_INDICES = ", and indices"
 LOWEST_FINITE = ", each the lowest finite number where minus infinity is due"
 ZERO = ", each zero where no more than the lowest finite number is due"
-LARGEST = ", each the largest finite number where NaN or infinity is due"
+LARGEST = ", each the largest finite number"
+NOT_FINITE = " where NaN or infinity is due"
 SAME_IN_FLOAT64 = ", each the same number in float64"
 IN_FLOAT32 = ", each the nearest number of float32"
 ROUNDED = ", each by no more than the rounding of its terms"
@@ -60,7 +61,7 @@ def _lowest_or_in_float32(expected: Expectation, found: Array, rows: Sequence[in
             return LOWEST_FINITE
         if _zero(expected, found, rows):
             return ZERO
-        return LARGEST if _largest(expected, found, rows) else ""
+        return _largest(expected, found, rows)
     return IN_FLOAT32 if _in_float32(expected, found, rows) else ""
 
 
@@ -102,13 +103,13 @@ def _numbers(expected: Expectation, rows: Sequence[int]) -> list[int]:
     return wanted if all(expected.operation.terms(expected.positions[i]) for i in wanted) else []
 
 
-def _largest(expected: Expectation, found: Array, rows: Sequence[int]) -> bool:
-    """Whether what is not finite, or past the largest number, was brought down to it."""
+def _largest(expected: Expectation, found: Array, rows: Sequence[int]) -> str:
+    """Tell of sums that were cut at the largest number, where another group's came in too."""
     largest = _largest_of(expected)
-    return all(
-        (math.isnan(due) or due == math.inf) and float(found[i]) == largest
-        for i, due in ((i, float(expected.y[i])) for i in rows)
-    )
+    if not rows or not all(float(found[i]) == largest for i in rows):
+        return ""
+    due = [float(expected.y[i]) for i in rows]
+    return LARGEST + NOT_FINITE * all(math.isnan(one) or one == math.inf for one in due)
 
 
 def _largest_of(expected: Expectation) -> float:

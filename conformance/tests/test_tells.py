@@ -17,6 +17,7 @@ from convformance.tells import (
     INDICES_ALONE,
     LARGEST,
     LOWEST_FINITE,
+    NOT_FINITE,
     ROUNDED,
     SAME_IN_FLOAT64,
     ZERO,
@@ -80,16 +81,16 @@ def test_what_a_maximum_starts_at_is_told_where_minus_infinity_is_due(x, y, text
 @pytest.mark.parametrize(
     ("x", "y", "text"),
     [
-        ([NAN, 1, 1], [-LOWEST, 2], LARGEST),
-        ([INF, 1, 1], [-LOWEST, 2], LARGEST),
-        ([-LOWEST, -LOWEST, -INF], [-LOWEST, -INF], LARGEST),
-        ([-INF, 1, 1], [-LOWEST, 2], ""),
+        ([NAN, 1, 1], [-LOWEST, 2], LARGEST + NOT_FINITE),
+        ([INF, 1, 1], [-LOWEST, 2], LARGEST + NOT_FINITE),
+        ([-LOWEST, -LOWEST, -INF], [-LOWEST, -INF], LARGEST + NOT_FINITE),
+        ([-INF, 1, 1], [-LOWEST, 2], LARGEST),
         ([NAN, 1, 1], [-LOWEST, 3], ""),
         ([NAN, 1, 1], [INF, 2], ""),
-        ([1, 1, 1], [-LOWEST, 2], ""),
+        ([1, 1, 1], [-LOWEST, 2], LARGEST),
     ],
 )
-def test_the_largest_finite_number_is_told_where_nan_or_infinity_is_due(x, y, text):
+def test_the_largest_finite_number_is_told_and_where_nan_or_infinity_is_due(x, y, text):
     line = "conv x=1x1x3 w=1x1x2 float32 fill=integers#0"
     assert told(line, x, w=[1, 1], y=y) == text
 
