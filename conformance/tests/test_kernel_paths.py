@@ -29,11 +29,12 @@ LIMITS = {
     "blocks of seven columns": {"columns.COLUMNS": 7},
     "columns that fill the buffer": {"columns._BYTES": 200},
     "integers as integers": {"convolution._EXACT": 0},
-    "whole planes": {"channelwise.LONG": FEW},
-    "channels innermost": {"channelwise.LONG": MANY},
-    "a channel at a time": {"channelwise.LONG": FEW, "channelwise._BYTES": 1},
-    "channels innermost, one at a time": {"channelwise.LONG": MANY, "channelwise._BYTES": 1},
-    "a sample at a time": {"channelwise.LONG": 40},
+    "whole planes": {"channelwise.SHORT": FEW},
+    "whole planes, no longer than they are": {"channelwise.SHORT": FEW, "channelwise.LONG": FEW},
+    "channels innermost": {"channelwise.SHORT": MANY},
+    "a channel at a time": {"channelwise.SHORT": FEW, "channelwise._BYTES": 1},
+    "channels innermost, one at a time": {"channelwise.SHORT": MANY, "channelwise._BYTES": 1},
+    "a sample at a time": {"channelwise.LONG": 40, "channelwise.SHORT": 1},
     "pieces of one channel": {"scatter._BYTES": 1},
     "pieces of some": {"scatter._BYTES": 1500},
     "a plane at a time": {"separable.BYTES": 1},
@@ -244,10 +245,18 @@ def test_columns_around_the_size_that_is_answered_at_once(more, batch, dtype):
 @pytest.mark.parametrize(
     ("stride", "width"),
     [
+        (1, 28),
+        (1, 29),
+        (2, 118),
+        (2, 119),
+        (3, 253),
+        (3, 254),
         (1, 57),
         (1, 58),
         (1, 59),
         (1, 60),
+        (1, 61),
+        (1, 62),
         (2, 238),
         (2, 239),
         (2, 240),
@@ -256,8 +265,11 @@ def test_columns_around_the_size_that_is_answered_at_once(more, batch, dtype):
         (3, 511),
     ],
 )
-def test_depthwise_planes_around_the_length_where_channels_go_innermost(stride, width):
-    """34 padded rows: 2,048 positions are reached at widths of 59, 239 and 509 by stride."""
+def test_depthwise_planes_around_the_lengths_where_their_path_changes(stride, width):
+    """34 padded rows: 1,024 positions, from where planes are taken whole, are reached at widths of
+    29, 119 and 254 by stride; 2,049 up to the last window, from where none are added, near 59 to
+    61, 239 and 509.
+    """
     x = (np.arange(2 * 32 * width) % 9 - 4.0).reshape(1, 2, 32, width).astype("float32")
     w = (np.arange(18) % 5 - 2.0).reshape(2, 1, 3, 3).astype("float32")
     options = {"stride": (stride,) * 2, "dilation": (1, 2), "padding": [(1, 1)] * 2, "groups": 2}
@@ -330,7 +342,7 @@ def test_a_phase_on_the_wrong_plane_is_noticed(monkeypatch):
         channelwise._Planes, "_places_of", lambda self, phases: right(self, phases[::-1])
     )
     with pytest.raises(AssertionError):
-        test_depthwise_planes_around_the_length_where_channels_go_innermost(2, 240)
+        test_depthwise_planes_around_the_lengths_where_their_path_changes(2, 240)
 
 
 # What a call leaves alone, and what it takes.

@@ -19,9 +19,10 @@ import numpy as np
 from convformance.kernel.geometry import Array, Axis
 from convformance.kernel.windows import at, padded
 
-LONG = (
-    2048  # positions; below, einsum copies its operands through a buffer, at a third of the speed
-)
+# Positions of a loop: with fewer `einsum` copies its operands through a buffer first, at a third of
+# the speed; a shorter row is made so long by positions that are thrown away.
+LONG = 2049
+SHORT = 1024  # positions, below which that is too many, and channels go innermost
 _BYTES = 1 << 19  # of the padded planes of a block
 _POSITIONS, _TAPS = "uvwxyz", "ijklop"
 
@@ -41,7 +42,7 @@ def channelwise(x: Array, w: Array, axes: Sequence[Axis], dtype: np.dtype[np.gen
     reach = math.prod(map(_length, axes))
     step = max(1, _BYTES // (together * reach * dtype.itemsize))
     used: Array | None = None
-    planes = _Planes(axes, dtype) if together * plane >= LONG else None
+    planes = _Planes(axes, dtype) if together * plane >= SHORT else None
     for n in range(0, N, together):
         for c in range(0, C, step):
             part, kernels = x[n : n + together, c : c + step], w[c : c + step]
@@ -122,24 +123,26 @@ class _Planes:
         if not self._is_plain:
             x = padded(x, self._axes, 0, self._dtype)
         size = N * self._plane
-        length = size - self._spare
-        if self._sums.shape[1:] != (multiplier, C, size):
-            self._sums = np.empty((2, multiplier, C, size), self._dtype)
-            self._phases = [np.zeros((C, N, *self._rows), self._dtype) for _ in self._combs]
+        length = max(size - self._spare, LONG)  # what is past the last window is thrown away
+        width = length + self._spare
+        if self._sums.shape[1:] != (multiplier, C, width):
+            self._sums = np.empty((2, multiplier, C, width), self._dtype)
+            self._phases = [np.zeros((C, width), self._dtype) for _ in self._combs]
         total, more = self._sums[..., :length].transpose(0, 3, 2, 1)  # (length, C, multiplier)
         letters = _TAPS[: len(self._axes)]
         for number, (comb, phase) in enumerate(zip(self._combs, self._phases, strict=True)):
             rows, samples = self._places[number]
-            phase[rows] = x[samples].swapaxes(0, 1)  # [padding.zero] around it
+            inside = phase[:, :size].reshape(C, N, *self._rows)
+            inside[rows] = x[samples].swapaxes(0, 1)  # [padding.zero] around it
             kernels = w[comb.taps]
-            strides = (item, size * item, *[item * step for step in comb.spacing])
+            strides = (item, width * item, *[item * step for step in comb.spacing])
             shape = (length, C, *kernels.shape[2:])
             view: Array = np.ndarray(shape, self._dtype, phase, item * comb.shift, strides)
             into = more if number else total
             np.einsum(f"pc{letters},cm{letters}->pcm", view, kernels, out=into, order="F")
             if number:
                 total += more
-        kept = self._sums[0].reshape(multiplier, C, N, *self._rows)
+        kept = self._sums[0, :, :, :size].reshape(multiplier, C, N, *self._rows)
         found: Array = kept[self._kept]
         return found.transpose(2, 1, 0, *range(3, found.ndim))
 
