@@ -164,6 +164,7 @@ FACT_LINES = {
         "conv x=2x1x1 w=2x1x1 float32",
     ),
     "biased": ("conv x=1x1x5 w=1x1x2 bias", "conv x=1x1x5 w=1x1x2"),
+    "broadcast": (f"{POOL} memory=broadcast", f"{POOL} memory=strided"),
     "ceil_mode": ("max_pool x=1x1x5 kernel=2 ceil_mode", "max_pool x=1x1x5 kernel=2"),
     "dilated": ("conv x=1x1x5x5 w=1x1x2x2 dilation=1x2", "conv x=1x1x5 w=1x1x2 stride=2"),
     "grouped": ("conv x=1x2x5 w=2x1x2 groups=2", "conv x=1x2x5 w=2x2x2"),

@@ -50,6 +50,7 @@ FACTS: Mapping[str, Any] = {
     "batch of 16": lambda problem: problem.x[0] >= 16 and not problem.unbatched,
     "batch grouped": lambda problem: problem.batch_groups > 1,
     "biased": lambda problem: problem.bias,
+    "broadcast": lambda problem: problem.memory == "broadcast",
     "ceil_mode": lambda problem: problem.ceil_mode,
     "channels last": lambda problem: problem.layout == "channels_last",
     "cropped": lambda problem: (
