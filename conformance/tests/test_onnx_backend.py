@@ -9,12 +9,12 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
+from engines import verdict
 
 from convformance.backend import Unsupported
 from convformance.backends import onnx_calls
 from convformance.backends.onnx_inputs import given, with_pads
 from convformance.backends.onnx_model import VARIANTS, OnnxModel
-from convformance.bench import Bench
 from convformance.fills import make_arrays
 from convformance.problem import Case, Problem
 from convformance.sizes import axes_of
@@ -32,10 +32,6 @@ def engine(name: str, **how: Any) -> OnnxModel:
     from convformance.backends.onnxruntime_backend import OnnxRuntimeBackend
 
     return OnnxRuntimeBackend(**how)
-
-
-def verdict(backend: OnnxModel, line: str) -> Any:
-    return Bench(backend).examine(Case.parse(f"{line} fill=integers#1")).verdict
 
 
 ENGINES = ("onnxruntime", "onnx")

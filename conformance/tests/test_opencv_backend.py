@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from engines import verdict
 
 from convformance.backends import onnx_calls
 from convformance.backends.opencv_backend import CLASSIC, CONSTANTS, ENGINE, OpenCvBackend
-from convformance.bench import Bench
 from convformance.fills import make_arrays
 from convformance.problem import Case, Problem
 from convformance.verdict import Kind
@@ -40,10 +40,6 @@ def opencv() -> OpenCvBackend:
     pytest.importorskip("cv2", reason=reason)
     pytest.importorskip("onnx", reason=reason)
     return OpenCvBackend()
-
-
-def verdict(backend: OpenCvBackend, line: str) -> Any:
-    return Bench(backend).examine(Case.parse(f"{Problem.parse(line).line} fill=integers#1")).verdict
 
 
 @pytest.mark.parametrize("line", SAID)

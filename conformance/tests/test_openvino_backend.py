@@ -7,12 +7,12 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
+from engines import verdict
 
 from convformance.backend import Unsupported
 from convformance.backends import openvino_calls
 from convformance.backends.openvino_backend import OpenVinoBackend
 from convformance.backends.openvino_calls import written
-from convformance.bench import Bench
 from convformance.fills import make_arrays
 from convformance.problem import Case, Problem
 from convformance.verdict import Kind
@@ -48,10 +48,6 @@ def openvino() -> OpenVinoBackend:
     reason = "OpenVINO is not installed: pip install 'convformance[openvino]'"
     pytest.importorskip("openvino", reason=reason)
     return OpenVinoBackend()
-
-
-def verdict(backend: OpenVinoBackend, line: str) -> Any:
-    return Bench(backend).examine(Case.parse(f"{Problem.parse(line).line} fill=integers#1")).verdict
 
 
 @pytest.mark.parametrize("line", SAID)

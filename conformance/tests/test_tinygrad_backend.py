@@ -9,12 +9,12 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
+from engines import verdict
 
 from convformance.backend import Unsupported
 from convformance.backends import tinygrad_calls
 from convformance.backends.tinygrad_backend import TinygradBackend
 from convformance.backends.tinygrad_calls import written
-from convformance.bench import Bench
 from convformance.fills import make_arrays
 from convformance.problem import Case, Problem
 from convformance.verdict import Kind
@@ -53,10 +53,6 @@ def tinygrad() -> TinygradBackend:
     if shutil.which(os.environ.get("CC", "clang")) is None:
         pytest.skip("tinygrad compiles with clang, and there is none: name one in CC")
     return TinygradBackend()
-
-
-def verdict(backend: TinygradBackend, line: str) -> Any:
-    return Bench(backend).examine(Case.parse(f"{Problem.parse(line).line} fill=integers#1")).verdict
 
 
 @pytest.mark.parametrize("line", SAID)

@@ -44,20 +44,26 @@ from convreport.usage import FINE, RED, USAGE, UsageError, load_runs
 
 LARGEST_CASE = 2**27  # elements of all inputs together: about a gigabyte of Python numbers
 
+# Errors whose words are all that is to be said: of usage, of files, and KernelError of our kernel.
+TOLD = (
+    UsageError,
+    BackendError,
+    RunFileError,
+    LineError,
+    LedgerError,
+    HistoryError,
+    KernelError,
+    GivenUp,
+)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     options = _parser().parse_args(arguments)
     try:
         return int(options.work(options))
-    except (UsageError, BackendError, RunFileError, LineError, LedgerError, HistoryError) as error:
+    except TOLD as error:
         print(f"convformance: error: {error}", file=sys.stderr)
-        return USAGE
-    except KernelError as error:
-        print(f"convformance: error: {error}", file=sys.stderr)
-        return USAGE
-    except GivenUp as end:
-        print(f"convformance: error: {end}", file=sys.stderr)
         return USAGE
     except BrokenPipeError:  # the reader of a pipe went away
         sys.stderr.close()

@@ -39,7 +39,7 @@ def channelwise(x: Array, w: Array, axes: Sequence[Axis], dtype: np.dtype[np.gen
     w = w.astype(dtype, copy=False)
     plane = math.prod(_rows(axes))
     together = min(N, -(-LONG // plane))
-    reach = math.prod(map(_length, axes))
+    reach = math.prod([axis.held for axis in axes])
     step = max(1, _BYTES // (together * reach * dtype.itemsize))
     used: Array | None = None
     planes = _Planes(axes, dtype) if together * plane >= SHORT else None
@@ -57,14 +57,9 @@ def channelwise(x: Array, w: Array, axes: Sequence[Axis], dtype: np.dtype[np.gen
     return y
 
 
-def _length(axis: Axis) -> int:
-    """Return the positions of an axis in a padded array."""
-    return max(axis.padded, axis.reach)
-
-
 def _rows(axes: Sequence[Axis]) -> tuple[int, ...]:
     """Return the sizes of a phase plane, in which every window is one position."""
-    return tuple(-(-_length(axis) // axis.stride) for axis in axes)
+    return tuple(-(-axis.held // axis.stride) for axis in axes)
 
 
 class Comb(NamedTuple):
@@ -153,7 +148,7 @@ class _Planes:
         """
         rows, samples = [], []
         for offset, axis in zip(phases, self._axes, strict=True):
-            before, size = (axis.before, axis.size) if self._is_plain else (0, _length(axis))
+            before, size = (axis.before, axis.size) if self._is_plain else (0, axis.held)
             first = max(0, -(-(before - offset) // axis.stride))
             start = first * axis.stride + offset - before
             rows.append(slice(first, first + max(0, -(-(size - start) // axis.stride))))

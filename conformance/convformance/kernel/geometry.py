@@ -105,6 +105,11 @@ class Axis:
         """Samples from the start of the padding to the end of the last window, if any."""
         return (self.count - 1) * self.stride + self.extent if self.count else 0
 
+    @functools.cached_property
+    def held(self) -> int:
+        """Positions of a padded array: as far as padding and windows reach."""
+        return max(self.padded, self.reach)
+
     def positions(self) -> Array:
         """[window.tap] Return the input position under each tap: (count, kernel_size)."""
         starts = self.stride * np.arange(self.count) - self.before
@@ -140,7 +145,7 @@ class Axes(tuple[Axis, ...]):
     @functools.cached_property
     def canvas(self) -> tuple[int, ...]:
         """The shape of the padded array, as far as windows reach; the axes are plain."""
-        return (*self.lead, *[max(axis.padded, axis.reach) for axis in self])
+        return (*self.lead, *[axis.held for axis in self])
 
     @functools.cached_property
     def inside(self) -> tuple[Any, ...]:

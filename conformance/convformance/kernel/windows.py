@@ -143,7 +143,7 @@ def padded(
     """
     if not all(axis.is_plain for axis in axes):
         return _gathered(x.astype(dtype), axes, fill)
-    shape = (*x.shape[:2], *[max(axis.padded, axis.reach) for axis in axes])
+    shape = (*x.shape[:2], *[axis.held for axis in axes])
     if shape == x.shape:
         return x.astype(dtype, copy=False)
     if used is not None:
