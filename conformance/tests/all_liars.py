@@ -6,6 +6,10 @@ from liars import LIARS, table
 
 for name in (
     "windows",
+    "convolution",
+    "pools",
+    "numbers",
+    "answers",
     "data",
     "ops",
     "modes",
