@@ -144,6 +144,31 @@ def test_convolution_is_the_same_on_every_path(depthwise):
 
 
 @pytest.mark.usefixtures("limits")
+@pytest.mark.parametrize("special", [np.nan, np.inf])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_zero_times_a_special_number_is_nan_however_small_the_product(special, dtype):
+    """A product of one row, column or term may be another routine of BLAS, which skips zeros."""
+    options = {"stride": (1,), "dilation": (1,), "padding": [(0, 0)], "groups": 1}
+    for N, C, M, count in itertools.product((1, 2), (1, 2), (1, 2, 3), (1, 2, 5)):
+        x, w = np.zeros((N, C, count), dtype), np.zeros((M, C, 1), dtype)
+        beside_x, beside_w = x.copy(), w.copy()
+        beside_x[-1, -1, -1] = beside_w[-1, -1, 0] = special
+        dy = np.zeros((N, M, count), dtype)
+        beside_dy = dy.copy()
+        beside_dy[-1, -1, -1] = special
+        assert np.isnan(kernel.conv(beside_x, w, **options)[-1, :, -1]).all()
+        assert np.isnan(kernel.conv(x, beside_w, **options)[:, -1]).all()
+        assert np.isnan(kernel.conv1x1(beside_x, w[..., 0])[-1, :, -1]).all()
+        assert np.isnan(kernel.conv1x1(x, beside_w[..., 0])[:, -1]).all()
+        assert np.isnan(kernel.conv_transpose(beside_dy, w, **options)[-1, :, -1]).all()
+        assert np.isnan(kernel.conv_transpose(dy, beside_w, **options)[:, -1]).all()
+        assert np.isnan(kernel.conv_gradient("x", x, w, beside_dy, **options)[-1, :, -1]).all()
+        assert np.isnan(kernel.conv_gradient("x", x, beside_w, dy, **options)[:, -1]).all()
+        assert np.isnan(kernel.conv_gradient("w", x, w, beside_dy, **options)[-1]).all()
+        assert np.isnan(kernel.conv_gradient("w", beside_x, w, dy, **options)[:, -1]).all()
+
+
+@pytest.mark.usefixtures("limits")
 def test_gradients_and_transposed_convolution_are_the_same_on_every_path():
     @HELD
     @given(layers())

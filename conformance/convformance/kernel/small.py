@@ -31,7 +31,9 @@ def at_once(x: Array, w: Array, bias: Array | None, axes: Axes) -> Array:
     shape, strides = axes.columns
     windows: Array = np.ndarray(shape, dtype, canvas, 0, strides[x.itemsize])
     kernels = w.reshape(M, -1)
-    y: Array = kernels.dot(windows.reshape(kernels.shape[1], -1))
+    columns = windows.reshape(kernels.shape[1], -1)
+    # A scalar is scaled by BLAS's axpy in `dot`, which takes zero times NaN for zero.
+    y: Array = kernels.dot(columns) if len(columns) > 1 else np.matmul(kernels, columns)
     if bias is not None:
         y += bias[:, None]
     if N == 1:
