@@ -11,12 +11,16 @@ from convformance.expect import broken_clause
 from convformance.problem import Case, Problem, applicable
 
 # Of each op a problem whose corners, edges and padding all count, and one or two of another kind.
+# One sample under some kernels, and one weight over some samples, are products with a scalar, which
+# are another routine of BLAS.
 LINES: dict[str, tuple[str, ...]] = {
     "conv": (
         "conv x=1x2x4x5 w=3x2x3x3 padding=1 bias",
         "conv x=2x4x9 w=4x2x3 stride=2 groups=2",
         "conv x=1x2x6x6 w=2x2x3x3 grad=x",
         "conv x=2x2x4x5 w=3x2x3x3 padding=1 grad=w",
+        "conv x=1x1x1 w=3x1x1",
+        "conv x=1x1x5 w=1x1x1",
     ),
     "conv1x1": ("conv1x1 x=2x9x2x3 w=4x9 bias",),
     "conv_transpose": (
