@@ -59,6 +59,8 @@ def explain(trial: Trial, arrays: Arrays, verdict: Verdict) -> tuple[dict[str, s
     left = set(verdict.wrong)
     for choices in alternatives(trial.case.problem):
         expected = expectation(trial.case.problem, arrays, choices, trial.case.seed)
+        if not set(choices) <= MIXABLE and not _helps_at(verdict.wrong[:1], trial, expected):
+            continue  # the others explain every element or nothing
         other = judge(replace(trial, expected=expected))
         if other.kind is Kind.AGREES:
             return choices, verdict
@@ -73,6 +75,12 @@ def explain(trial: Trial, arrays: Arrays, verdict: Verdict) -> tuple[dict[str, s
         message += f", but for what {', '.join(used)} explains{told}"
     wrong = tuple(sorted(verdict.wrong, key=lambda place: place not in left))
     return {}, replace(verdict, wrong=wrong, message=message)
+
+
+def _helps_at(places: Collection[Place], trial: Trial, expected: Expectation) -> bool:
+    """Whether the outcome is what is expected at these places, asked there alone."""
+    there = replace(expected, positions=tuple(position for _, position in places))
+    return judge(replace(trial, expected=there)).kind is Kind.AGREES
 
 
 def _told_of(trial: Trial, expected: Expectation, left: Collection[Place]) -> str:
