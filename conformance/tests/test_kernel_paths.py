@@ -35,8 +35,12 @@ LIMITS = {
     "a channel at a time": {"channelwise.SHORT": FEW, "channelwise._BYTES": 1},
     "channels innermost, one at a time": {"channelwise.SHORT": MANY, "channelwise._BYTES": 1},
     "a sample at a time": {"channelwise.LONG": 40, "channelwise.SHORT": 1},
-    "pieces of one channel": {"scatter._BYTES": 1},
-    "pieces of some": {"scatter._BYTES": 1500},
+    "pieces of one channel": {"phases.DEEP": 0, "scatter._BYTES": 1},
+    "pieces of some": {"phases.DEEP": 0, "scatter._BYTES": 1500},
+    "products added up": {"phases.DEEP": 0},
+    "phases, one by one": {"phases.DEEP": MANY},
+    "phases together, a row at a time": {"phases.DEEP": MANY, "phases.LONG": 1, "phases.WIDTH": 1},
+    "phases together, some rows": {"phases.DEEP": MANY, "phases.LONG": 1, "phases.WIDTH": 9},
     "a plane at a time": {"separable.BYTES": 1},
     "everything at once": {"small.CELLS": MANY},
     "as it is": {},
@@ -190,6 +194,61 @@ def test_gradients_and_transposed_convolution_are_the_same_on_every_path():
         agree(y, plain_spread(dy, w, options, y.shape[2:], before))
 
     check()
+
+
+@st.composite
+def upsamplings(draw):
+    """Draw (x, w, bias, options) whose phases have as many taps as each other."""
+    rank = draw(st.sampled_from([1, 2, 2, 3]))
+    depth, width = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    stride = tuple(draw(st.integers(1, 3)) for _ in range(rank))
+    dilation = tuple(draw(st.sampled_from([1, 1, s + 1, 2 * s + 1])) for s in stride)
+    kernel_size = [s * draw(st.integers(1, 2)) for s in stride]
+    spatial = [draw(st.integers(1, 5)) for _ in range(rank)]
+    padding = [
+        tuple(draw(st.integers(-1, min(2, (d * (k - 1) + 1) // 2))) for _ in range(2))
+        for d, k in zip(dilation, kernel_size, strict=True)
+    ]
+    dtype = draw(st.sampled_from(["float32", "float64", "complex64", "int32"]))
+    random = np.random.default_rng(draw(st.integers(0, 1000)))
+    x = random.integers(-4, 5, (draw(st.integers(1, 3)), depth, *spatial)).astype(dtype)
+    w = random.integers(-4, 5, (depth, width, *kernel_size)).astype(dtype)
+    bias = random.integers(-4, 5, width).astype(dtype) if draw(st.booleans()) else None
+    return x, w, bias, {"stride": stride, "dilation": dilation, "padding": padding}
+
+
+@pytest.mark.usefixtures("limits")
+def test_upsampling_is_the_same_on_every_path():
+    @HELD
+    @given(upsamplings())
+    def check(layer):
+        x, w, bias, options = layer
+        y = kernel.conv_transpose(x, w, bias, **options)
+        before = [pair[0] for pair in options["padding"]]
+        expected = plain_spread(x, w, {**options, "groups": 1}, y.shape[2:], before)
+        spread = 0 if bias is None else bias.reshape(-1, *(1,) * (x.ndim - 2))
+        agree(y, expected + spread)
+
+    check()
+
+
+def test_a_large_upsampling_lays_its_columns_out_once_for_all_phases(monkeypatch):
+    """Planes of 43 x 41 are above every size where the path changes."""
+    from convformance.kernel import phases
+
+    x = (np.arange(2 * 3 * 43 * 41) % 9 - 4.0).reshape(2, 3, 43, 41)
+    w = (np.arange(3 * 2 * 4 * 2) % 7 - 3.0).reshape(3, 2, 4, 2)
+    options = {"stride": (2, 1), "dilation": (1, 1), "padding": [(1, 2), (1, 0)]}
+    taken = []
+    together = phases._together
+    monkeypatch.setattr(phases, "_together", lambda *given: taken.append(together(*given)))
+    y = kernel.conv_transpose(x, w, **options)
+    assert taken == [None]
+    agree(y, plain_spread(x, w, {**options, "groups": 1}, y.shape[2:], (1, 1)))
+    weights = w.copy()
+    weights[0, 0, 0, 0] = np.nan
+    assert not np.isnan(kernel.conv_transpose(x, weights, **options)).all(axis=(0, 2, 3)).any()
+    assert taken == [None]
 
 
 @pytest.mark.usefixtures("limits")
@@ -357,6 +416,15 @@ def test_a_window_that_starts_elsewhere_is_noticed_where_all_is_answered_at_once
 def shifted(columns):
     shape, strides = columns
     return shape, {item: (*some[:1], 0, *some[2:]) for item, some in strides.items()}
+
+
+def test_a_tap_of_another_phase_is_noticed(monkeypatch):
+    from convformance.kernel import phases
+
+    right = phases._offsets
+    monkeypatch.setattr(phases, "_offsets", lambda *given: right(*given)[::-1])
+    with pytest.raises(AssertionError):
+        test_a_large_upsampling_lays_its_columns_out_once_for_all_phases(monkeypatch)
 
 
 def test_a_phase_on_the_wrong_plane_is_noticed(monkeypatch):

@@ -11,6 +11,7 @@ import numpy as np
 from convformance.kernel.columns import blocks
 from convformance.kernel.convolution import check_weights, correlated
 from convformance.kernel.geometry import ArgumentError, Array, Axis, Padding, Sizes, axes_of
+from convformance.kernel.phases import by_phases
 from convformance.kernel.scatter import scattered
 from convformance.kernel.transposed import check_spread, spread_axes
 from convformance.kernel.windows import (
@@ -69,6 +70,9 @@ def _by_input(
     dy: Array, w: Array, axes: Sequence[Axis], groups: int, out: np.dtype[np.generic]
 ) -> Array:
     """Return what the taps of all windows hand to each sample: (N, C, *axis.size)."""
+    quick = by_phases(dy, w, axes, groups=groups, out=out)
+    if quick is not None:
+        return quick
     (N, M, *counts), width, dtype = dy.shape, w.shape[1], accumulator(dy)
     given = dy.astype(dtype, copy=False).reshape(N, groups, M // groups, *counts)
     kernels = w.astype(dtype, copy=False).reshape(groups, M // groups, *w.shape[1:])

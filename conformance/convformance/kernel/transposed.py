@@ -20,6 +20,7 @@ from convformance.kernel.geometry import (
     explicit_pairs,
     same_sides,
 )
+from convformance.kernel.phases import by_phases
 from convformance.kernel.scatter import scattered
 from convformance.kernel.windows import public, same_dtype
 
@@ -50,6 +51,9 @@ def conv_transpose(
         x.shape[2:], w.shape[2:], stride=stride, padding=padding,
         output_padding=output_padding, dilation=dilation,
     )  # fmt: skip
+    quick = by_phases(x, w, axes, bias=bias, groups=groups, out=x.dtype)
+    if quick is not None:
+        return quick
     N, C, width = x.shape[0], x.shape[1], w.shape[1]
     dtype = factor(x, w, C * math.prod(w.shape[2:]))
     samples = x.astype(dtype, copy=False).reshape(N, groups, C // groups, *x.shape[2:])
