@@ -12,6 +12,7 @@ from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from convformance import kernel
 from convformance.backend import Array, Arrays
@@ -311,6 +312,76 @@ def _pool_floor(problem: Problem, dtype: np.dtype[Any]) -> Call:
     return run
 
 
+def laying(problem: Problem, arrays: Arrays) -> Call | None:
+    """What it takes to lay samples out for the calls of `floor`, and to take the answer from there.
+
+    Nothing is multiplied. None where samples are read as they stand.
+    """
+    if problem.op == "depthwise_conv":
+        return _planes_laid(problem, arrays["x"])
+    if problem.op == "conv" and problem.grad != "x":
+        return _columns_laid(problem, arrays["x"])
+    if problem.grad == "x":  # the columns of the gradient, under as many taps
+        turned = replace(problem, grad="", x=(problem.x[0], problem.w[0], *problem.x[2:]))
+        return _columns_laid(turned, arrays["dy"])
+    return None
+
+
+def _columns_laid(problem: Problem, x: Array) -> Call:
+    """The windows of each tap, in blocks of 1,024 columns or a row of them."""
+    taps, counts = problem.w[2:], output_shape(problem)[2:]
+    pads = [(0, 0), (0, 0), *pads_of(problem)]
+    held = [size + sum(pair) for size, pair in zip(x.shape, pads, strict=True)]
+    inside = tuple(slice(pair[0], pair[0] + size) for size, pair in zip(x.shape, pads, strict=True))
+    rows = max(1, 1024 // prod(counts[1:]))
+    columns = np.empty((x.shape[1], *taps, min(rows, counts[0]), *counts[1:]), x.dtype)
+
+    def run() -> None:
+        canvas = np.zeros(held, x.dtype)
+        canvas[inside] = x
+        steps = canvas.strides[2:]
+        moves = [step * by for step, by in zip(steps, problem.stride, strict=True)]
+        apart = [step * by for step, by in zip(steps, problem.dilation, strict=True)]
+        shape, strides = (x.shape[1], *taps, *counts), (canvas.strides[1], *apart, *moves)
+        for sample in canvas:
+            view = as_strided(sample, shape, strides, writeable=False)
+            lead = (slice(None),) * (1 + len(taps))
+            for first in range(0, counts[0], rows):
+                block = view[(*lead, slice(first, first + rows))]
+                columns[(*lead, slice(block.shape[len(lead)]))] = block
+
+    return run
+
+
+def _planes_laid(problem: Problem, x: Array) -> Call:
+    """Padded planes of each phase of the stride, and the windows that are kept, in blocks."""
+    counts, steps = output_shape(problem)[2:], problem.stride
+    pads = pads_of(problem)
+    held = [
+        -(-(size + sum(pair)) // step)
+        for size, pair, step in zip(x.shape[2:], pads, steps, strict=True)
+    ]
+    planes = x.reshape(-1, *x.shape[2:])
+    step, _ = _blocks(prod(problem.x[2:]), x.dtype)
+    canvas = np.zeros((min(step, len(planes)), *held), x.dtype)
+    y = np.empty((len(planes), *counts), x.dtype)
+    kept = tuple(slice(count) for count in counts)
+    phases = [
+        tuple(slice(first, None, every) for first, every in zip(phase, steps, strict=True))
+        for phase in np.ndindex(*steps)
+    ]
+
+    def run() -> None:
+        for first in range(0, len(planes), step):
+            part, into = planes[first : first + step], y[first : first + step]
+            for phase in phases:
+                samples = part[(slice(None), *phase)]
+                canvas[tuple(map(slice, samples.shape))] = samples
+            into[...] = canvas[(slice(len(into)), *kept)]
+
+    return run
+
+
 def threads() -> int:
     """Return the number of threads that this process is to use."""
     import os
@@ -321,6 +392,7 @@ def threads() -> int:
 CONTENDERS: dict[str, Maker] = {
     "numpy": numpy_kernel,
     "floor": floor,
+    "laying": laying,
     "torch": torch_calls,
     "jax": jax_calls,
     "tensorflow": tensorflow_calls,

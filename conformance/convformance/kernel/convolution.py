@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from convformance.kernel.channelwise import channelwise
 from convformance.kernel.columns import blocks
-from convformance.kernel.geometry import ArgumentError, Array, Axis, Padding, Sizes, axes_of
-from convformance.kernel.small import at_once, is_small
+from convformance.kernel.geometry import ArgumentError, Array, Axes, Axis, Padding, Sizes, axes_of
+from convformance.kernel.small import at_once, is_small, plan
 from convformance.kernel.windows import (
     BFLOAT16,
     accumulator,
@@ -44,6 +45,11 @@ def conv(
     it is given another. padding is "valid", "same_upper" (also "same"), "same_lower", "causal",
     "full" or pairs (before, after). Raises `ArgumentError`.
     """
+    if groups == batch_groups == 1 and w.dtype is x.dtype and not (flip or output_dtype):
+        attributes = stride, padding, dilation, input_dilation, padding_mode
+        small = _planned(x, w, bias, attributes)
+        if small is not None:
+            return at_once(x, w, bias, small)
     if not (x.dtype.isnative and w.dtype.isnative and (bias is None or bias.dtype.isnative)):
         x, w, bias = own_order(x), own_order(w), own_order(bias)
     check_weights(x, w, groups)
@@ -57,8 +63,6 @@ def conv(
         input_dilation=input_dilation,
         mode=padding_mode,
     )
-    if batch_groups == 1 and not (output_dtype or flip) and is_small(x, w, axes, groups):
-        return at_once(x, w, bias, axes)
     M, N = w.shape[0], x.shape[0]
     if batch_groups < 1 or N % batch_groups or M % batch_groups:
         text = f"{batch_groups=} does not divide N={N} and M={M}"
@@ -73,6 +77,19 @@ def conv(
         for samples, rows, added in _batch_parts(x, w, bias, batch_groups)
     ]
     return np.concatenate(parts, 1)
+
+
+def _planned(x: Array, w: Array, bias: Array | None, attributes: tuple[Any, ...]) -> Axes | None:
+    """Return the plan of a tiny convolution, if this is one and valid."""
+    if bias is not None and (bias.dtype is not x.dtype or bias.shape != w.shape[:1]):
+        return None
+    stride, padding, *others = attributes
+    try:
+        pairs = padding if type(padding) is str else tuple(map(tuple, padding))
+        axes = plan(x.shape, w.shape, x.dtype, stride, pairs, *others)
+    except TypeError:  # lists, which cannot be looked up, or what the longer way refuses
+        return None
+    return axes if axes is not None and is_small(w, axes) else None
 
 
 def _batch_parts(

@@ -46,7 +46,7 @@ def max_pool(
     y = np.empty(output_shape(x, axes), x.dtype)
     if return_indices:
         index = np.empty(y.shape, np.int64)
-        for n, channels in planes(x):
+        for n, channels in planes(x, index.itemsize):
             view = windows(x[n, None, channels], axes, lowest, native(x))
             y[n, None, channels], index[n, None, channels] = first_largest(view, axes, lowest)
         return y, index

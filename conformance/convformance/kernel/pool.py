@@ -58,7 +58,7 @@ def avg_pool(
     y = np.empty(output_shape(x, axes), x.dtype)
     passes = Passes(axes, np.add, 0)
     single = divisor.astype(x.dtype) if x.dtype in SUMMED else None
-    for n, channels in planes(x):
+    for n, channels in planes(x, _WIDE.itemsize if single is None else 0):
         part, into = x[n, channels], y[n, channels]
         if single is None or not _quick_mean(part, passes, single, into):
             y[n, None, channels] = mean(part[None], axes, divisor)
@@ -105,7 +105,7 @@ def lp_pool(
         x, kernel_size, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
     )
     y = np.empty(output_shape(x, axes), x.dtype)
-    for n, channels in planes(x):
+    for n, channels in planes(x, _WIDE.itemsize):
         part = np.abs(x[n, None, channels].astype(_WIDE))
         view = windows(part, axes, 0, _WIDE)  # [lp.padding]
         y[n, None, channels] = narrow(norms(view, axes, p), x.dtype)
@@ -150,7 +150,7 @@ def distance_pool(
     # numbers stay whole, so that their products with subnormal samples are exact.
     wide = wide / unit(abs(wide).max(), 1) * 2.0**52
     y = np.empty(output_shape(x, axes), x.dtype)
-    for n, channels in planes(x):
+    for n, channels in planes(x, _WIDE.itemsize):
         y[n, None, channels] = _weighted_mean(x[n, None, channels], wide, axes, counting)
     return y
 

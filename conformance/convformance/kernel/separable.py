@@ -16,12 +16,15 @@ import numpy as np
 from convformance.kernel.geometry import Array, Axis
 from convformance.kernel.windows import cells
 
-BYTES = 1 << 19  # of a block of planes
+BYTES = 1 << 20  # of a block of planes, in the dtype of its sums
 
 
-def planes(x: Array) -> Iterator[tuple[int, slice]]:
-    """Yield (sample, channels) of x (N, C, *spatial), about `BYTES` each."""
-    step = max(1, BYTES // (cells(x.shape[2:]) * x.itemsize))
+def planes(x: Array, wide: int = 0) -> Iterator[tuple[int, slice]]:
+    """Yield (sample, channels) of x (N, C, *spatial), about `BYTES` each.
+
+    An element takes `wide` bytes, or those that it has.
+    """
+    step = max(1, BYTES // (cells(x.shape[2:]) * max(wide, x.itemsize)))
     for n in range(x.shape[0]):
         for first in range(0, x.shape[1], step):
             yield n, slice(first, first + step)

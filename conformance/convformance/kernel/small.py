@@ -6,17 +6,43 @@ before: what is left is a padded copy, a view, the columns and one product.
 
 from __future__ import annotations
 
+import functools
+import math
+from typing import Any
+
 import numpy as np
 
-from convformance.kernel.geometry import Array, Axes
+from convformance.kernel.geometry import KEPT, ArgumentError, Array, Axes, axes_of
 
 CELLS = 1 << 15  # of the columns; beyond it a block that stays in the cache is faster
 
 
-def is_small(x: Array, w: Array, axes: Axes, groups: int) -> bool:
-    """Return whether `at_once` can answer, and is the faster for it."""
-    cells = axes.windows * w.size
-    return 0 < cells <= CELLS * len(w) and groups == 1 and x.dtype.char in "fd" and axes.is_plain
+@functools.lru_cache(maxsize=KEPT)
+def plan(
+    x: tuple[int, ...], w: tuple[int, ...], dtype: np.dtype[Any], *attributes: Any
+) -> Axes | None:
+    """Return the axes of a convolution without groups that `at_once` can answer; None if it cannot.
+
+    x and w are the shapes of input and weights, the attributes stride, padding, dilation,
+    input_dilation and padding_mode. What is invalid is none either: the longer way tells why.
+    """
+    if dtype.char not in "fd" or not dtype.isnative or len(x) != len(w) or x[1:2] != w[1:2]:
+        return None
+    stride, padding, dilation, input_dilation, mode = attributes
+    hollow = np.broadcast_to(np.zeros((), dtype), x)
+    try:
+        axes = axes_of(
+            hollow, w[2:], stride=stride, padding=padding, dilation=dilation,
+            input_dilation=input_dilation, mode=mode,
+        )  # fmt: skip
+    except ArgumentError:
+        return None
+    return axes if axes.is_plain and axes.windows * math.prod(w) else None
+
+
+def is_small(w: Array, axes: Axes) -> bool:
+    """Return whether `at_once` is the faster for it."""
+    return axes.windows * w.size <= CELLS * len(w)
 
 
 @np.errstate(all="ignore")
@@ -32,7 +58,7 @@ def at_once(x: Array, w: Array, bias: Array | None, axes: Axes) -> Array:
     windows: Array = np.ndarray(shape, dtype, canvas, 0, strides[x.itemsize])
     kernels = w.reshape(M, -1)
     columns = windows.reshape(kernels.shape[1], -1)
-    # A scalar is scaled by BLAS's axpy in `dot`, which takes zero times NaN for zero.
+    # `dot` scales a scalar by BLAS's axpy, which takes zero times NaN for zero.
     y: Array = kernels.dot(columns) if len(columns) > 1 else np.matmul(kernels, columns)
     if bias is not None:
         y += bias[:, None]
