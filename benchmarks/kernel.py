@@ -12,9 +12,9 @@ turns stands beside the figures.
 
 "floor" is the least of NumPy's own calls that an answer needs, on arrays laid out for it: the
 product alone, without its columns, or the passes over planes in the cache. "laying" is what NumPy
-takes to lay them out so and to take the answer from there: columns in blocks, or padded planes and
-the phases of a stride. Where both together pass a target, this way of computing does not reach it;
-docs/kernel.md tells of other ways.
+takes to lay them out so and to take the answer from there: columns in blocks, padded planes and
+the phases of a stride, or planes that are brought into the cache. Where both together pass a
+target, this way of computing does not reach it; docs/kernel.md tells of other ways.
 
 The folder gets `samples.json` (every time of every call), `table.md` and `roofline.svg`. `table.md`
 says which targets are missed; the exit status is 0 all the same.

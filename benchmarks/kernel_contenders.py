@@ -271,18 +271,29 @@ def _blocks(cells: int, dtype: np.dtype[Any]) -> tuple[int, int]:
 
 
 def _depthwise_floor(problem: Problem, dtype: np.dtype[Any]) -> Call:
-    """One multiplication and addition for each tap over planes of the size of the output."""
+    """A multiplication and addition for each tap over planes of the size of the output.
+
+    The taps of one phase of the stride are one call, whose sums are added to those before.
+    """
     planes, sizes = prod(problem.x[:2]), output_shape(problem)[2:]
-    length, taps = prod(sizes), prod(problem.w[2:])
+    length, kernel = prod(sizes), problem.w[2:]
     step, item = _blocks(length, dtype)
     step = min(step, planes)
-    x, w = np.ones((step, length + taps), dtype), np.ones((step, taps), dtype)
-    out = np.empty((step, length), dtype)
-    view: Array = np.ndarray((length, step, taps), dtype, x, 0, (item, x.strides[0], item))
+    x = np.ones((step, length + prod(kernel)), dtype)
+    out, more = np.empty((2, step, length), dtype)
+    phases = []
+    for phase in np.ndindex(*problem.stride):
+        combs = zip(phase, kernel, problem.stride, strict=True)
+        taps = prod(len(range(first, size, every)) for first, size, every in combs)
+        view: Array = np.ndarray((length, step, taps), dtype, x, 0, (item, x.strides[0], item))
+        phases.append((view, np.ones((step, taps), dtype)))
 
     def run() -> None:
         for _ in range(-(-planes // step)):
-            np.einsum("pck,ck->pc", view, w, out=out.T, order="F")
+            for number, (view, w) in enumerate(phases):
+                np.einsum("pck,ck->pc", view, w, out=(more if number else out).T, order="F")
+                if number:
+                    np.add(out, more, out=out)
 
     return run
 
@@ -315,8 +326,12 @@ def _pool_floor(problem: Problem, dtype: np.dtype[Any]) -> Call:
 def laying(problem: Problem, arrays: Arrays) -> Call | None:
     """What it takes to lay samples out for the calls of `floor`, and to take the answer from there.
 
-    Nothing is multiplied. None where samples are read as they stand.
+    Nothing is multiplied. None where samples are read as they stand, and for tiny problems.
     """
+    if prod(problem.x) < 4096:
+        return None
+    if problem.op in ("max_pool", "avg_pool"):
+        return _planes_read(problem, arrays["x"])
     if problem.op == "depthwise_conv":
         return _planes_laid(problem, arrays["x"])
     if problem.op == "conv" and problem.grad != "x":
@@ -378,6 +393,22 @@ def _planes_laid(problem: Problem, x: Array) -> Call:
                 samples = part[(slice(None), *phase)]
                 canvas[tuple(map(slice, samples.shape))] = samples
             into[...] = canvas[(slice(len(into)), *kept)]
+
+    return run
+
+
+def _planes_read(problem: Problem, x: Array) -> Call:
+    """Blocks of planes brought into the cache, and answers written from there."""
+    planes, counts = x.reshape(-1, *x.shape[2:]), output_shape(problem)[2:]
+    step, _ = _blocks(prod(problem.x[2:]), x.dtype)
+    near = np.empty((step, *planes.shape[1:]), x.dtype)
+    answer, y = np.ones((step, *counts), x.dtype), np.empty((len(planes), *counts), x.dtype)
+
+    def run() -> None:
+        for first in range(0, len(planes), step):
+            part, into = planes[first : first + step], y[first : first + step]
+            near[: len(part)] = part
+            into[...] = answer[: len(into)]
 
     return run
 

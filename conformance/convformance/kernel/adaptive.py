@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -124,9 +125,9 @@ def global_avg_pool(x: Array) -> Array:
     """
     sizes = _sizes(x, (1,) * (x.ndim - 2))
     if x.dtype in SUMMED and x.size:
-        planes = x.reshape(*x.shape[:2], -1)
-        total = planes @ np.ones(planes.shape[2], x.dtype)
-        if np.isfinite(total).all():  # or a sum has overflowed where its mean does not
-            mean: Array = total / x.dtype.type(planes.shape[2])
+        planes = x.reshape(x.shape[0] * x.shape[1], -1)
+        mean = planes @ np.ones(planes.shape[1], x.dtype)
+        if math.isfinite(mean.sum()):  # or a sum has overflowed where its mean does not
+            mean /= planes.shape[1]
             return mean.reshape(*x.shape[:2], *sizes)
     return adaptive_avg_pool(x, sizes)
