@@ -62,6 +62,28 @@ def by_all_columns(x: Array, w: Array) -> Array:
     return (w.reshape(M, -1) @ columns).reshape(1, M, H, W)
 
 
+def by_rows(x: Array, w: Array) -> Array:
+    """Every row laid out for the taps along it alone; the taps across rows are found by a stride.
+
+    The output is cut into strips of rows, whose first rows are one product, and so on: one row has
+    too few columns.
+    """
+    (_, C, H, W), M = x.shape, len(w)
+    canvas = padded(x, 1)[0]
+    strips = max(one for one in range(1, H + 1) if H % one == 0 and one * W <= 512)
+    steps = H // strips
+    plane, row, item = canvas.strides
+    moves = (row, item, plane, row * steps, item)
+    laid = np.empty((steps + 2, 3, C, strips, W), x.dtype)
+    laid[...] = as_strided(canvas, laid.shape, moves, writeable=False)
+    matrix, kernels = laid.reshape(-1, strips * W), w.transpose(0, 2, 3, 1).reshape(M, -1)
+    y, product = np.empty((M, strips, steps, W), x.dtype), np.empty((M, strips * W), x.dtype)
+    for step in range(steps):
+        np.matmul(kernels, matrix[step * 3 * C : (step + 3) * 3 * C], out=product)
+        y[:, :, step] = product.reshape(M, strips, W)
+    return y.reshape(1, M, H, W)
+
+
 def by_tap(x: Array, w: Array) -> Array:
     """A product for each tap, added up."""
     (_, C, H, W), M = x.shape, len(w)
@@ -198,6 +220,16 @@ def by_all_columns_of(canvas: Array, w: Array) -> Array:
     return (kernels.reshape(len(kernels), -1) @ columns).reshape(1, -1, H, W)
 
 
+def by_adding(x: Array, w: Array) -> Array:
+    """One product for all taps of a 4x4 kernel by 2, padded by 1, added at their places."""
+    (_, C, H, W), M = x.shape, w.shape[1]
+    products = (w.reshape(C, -1).T @ x.reshape(C, -1)).reshape(M, 4, 4, H, W)
+    y = np.zeros((1, M, 2 * H + 2, 2 * W + 2), x.dtype)
+    for i, j in np.ndindex(4, 4):
+        y[0, :, i : i + 2 * H : 2, j : j + 2 * W : 2] += products[:, i, j]
+    return y[:, :, 1:-1, 1:-1]
+
+
 # A tiny problem, in steps that answer it as well.
 
 
@@ -215,6 +247,7 @@ CONVOLUTIONS: dict[str, Callable[..., Array]] = {
     "sliding_window_view and einsum": by_einsum,
     "sliding_window_view and tensordot": by_tensordot,
     "all columns at once": by_all_columns,
+    "rows laid out once": by_rows,
     "a product for each tap": by_tap,
     "Winograd, tiles of 4x4": by_winograd,
     "Fourier transforms": by_fourier,
@@ -272,6 +305,10 @@ def layers() -> list[tuple[str, Callable[[], Array], dict[str, Callable[[], Arra
     x, w = normal(1, 128, 28, 28), normal(128, 64, 2, 2)
     spread = {"zeros between samples": partial(by_zeros, x, w)}
     found.append(("transposed 2x2/2", partial(kernel.conv_transpose, x, w, stride=2), spread))
+    x, w = normal(1, 64, 56, 56), normal(64, 32, 4, 4)
+    added = {"one product, added at its places": partial(by_adding, x, w)}
+    ours = partial(kernel.conv_transpose, x, w, stride=2, **SAME)
+    found.append(("transposed 4x4/2", ours, added))
     x, w = normal(1, 3, 8, 8), normal(4, 3, 3, 3)
     tiny = {
         "np.pad and as_strided": partial(by_as_strided, x, w),

@@ -33,7 +33,7 @@ LIMITS = {
     "whole planes, no longer than they are": {"channelwise.SHORT": FEW, "channelwise.LONG": FEW},
     "channels innermost": {"channelwise.SHORT": MANY},
     "a channel at a time": {"channelwise.SHORT": FEW, "channelwise._BYTES": 1},
-    "channels innermost, one at a time": {"channelwise.SHORT": MANY, "channelwise._BYTES": 1},
+    "channels innermost, one at a time": {"channelwise.SHORT": MANY, "channelwise._INNER": 1},
     "a sample at a time": {"channelwise.LONG": 40, "channelwise.SHORT": 1},
     "pieces of one channel": {"phases.DEEP": 0, "scatter._BYTES": 1},
     "pieces of some": {"phases.DEEP": 0, "scatter._BYTES": 1500},

@@ -12,6 +12,7 @@ import itertools
 import math
 import operator
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,8 +23,10 @@ from convformance.kernel.windows import at, padded
 # Positions of a loop: with fewer `einsum` copies its operands through a buffer first, at a third of
 # the speed; a shorter row is made so long by positions that are thrown away.
 LONG = 2049
+SPARE = 8  # channels beside one position: lines that are a power of two apart share their cache
 SHORT = 1024  # positions, below which that is too many, and channels go innermost
 _BYTES = 1 << 19  # of the padded planes of a block
+_INNER = 1 << 22  # of those whose channels are innermost: as many channels as can be
 _POSITIONS, _TAPS = "uvwxyz", "ijklop"
 
 
@@ -40,19 +43,12 @@ def channelwise(x: Array, w: Array, axes: Sequence[Axis], dtype: np.dtype[np.gen
     plane = math.prod(_rows(axes))
     together = min(N, -(-LONG // plane))
     reach = math.prod([axis.held for axis in axes])
-    step = max(1, _BYTES // (together * reach * dtype.itemsize))
-    used: Array | None = None
     planes = _Planes(axes, dtype) if together * plane >= SHORT else None
+    step = max(1, (_BYTES if planes else _INNER) // (together * reach * dtype.itemsize))
     for n in range(0, N, together):
         for c in range(0, C, step):
             part, kernels = x[n : n + together, c : c + step], w[c : c + step]
-            if planes is None:
-                canvas = padded(part, axes, 0, dtype, used)  # [padding.zero]
-                if used is None and canvas.base is None:
-                    used = canvas
-                found = _along_channels(canvas, kernels, axes)
-            else:
-                found = planes.summed(part, kernels)
+            found = planes.summed(part, kernels) if planes else _along_channels(part, kernels, axes)
             y[n : n + together, c : c + step] = found
     return y
 
@@ -156,13 +152,17 @@ class _Planes:
         return at(..., *rows), at(..., *samples)
 
 
-def _along_channels(canvas: Array, w: Array, axes: Sequence[Axis]) -> Array:
-    """Return (N, C, multiplier, *count), the channels innermost."""
-    rank = len(axes)
-    last = np.ascontiguousarray(np.moveaxis(canvas, 1, -1))  # (N, *positions, C)
+def _along_channels(x: Array, w: Array, axes: Sequence[Axis]) -> Array:
+    """Return (N, C, multiplier, *count) in the dtype of w, the channels innermost."""
+    (N, C), rank = x.shape[:2], len(axes)
+    if not all(axis.is_plain for axis in axes):
+        x, axes = padded(x, axes, 0, w.dtype), [_bare(axis) for axis in axes]
+    last = np.zeros((N, *[axis.held for axis in axes], C + SPARE), w.dtype)  # [padding.zero]
+    inside = [slice(axis.before, axis.before + axis.size) for axis in axes]
+    last[at(slice(None), *inside, slice(C))] = np.moveaxis(x, 1, -1)
     steps = last.strides[1:-1]
     view: Array = np.ndarray(
-        (len(last), *[axis.count for axis in axes], *w.shape[2:], last.shape[-1]),
+        (N, *[axis.count for axis in axes], *w.shape[2:], C),
         last.dtype,
         last,
         0,
@@ -175,5 +175,11 @@ def _along_channels(canvas: Array, w: Array, axes: Sequence[Axis]) -> Array:
     )
     kernels = np.ascontiguousarray(np.moveaxis(w, 0, -1))  # (multiplier, *kernel, C)
     here, taps = _POSITIONS[:rank], _TAPS[:rank]
-    found = np.einsum(f"n{here}{taps}c,m{taps}c->nm{here}c", view, kernels)
-    return np.moveaxis(found, -1, 1)
+    sums = np.empty((N, w.shape[1], *[axis.count for axis in axes], C + SPARE), w.dtype)[..., :C]
+    np.einsum(f"n{here}{taps}c,m{taps}c->nm{here}c", view, kernels, out=sums)
+    return np.moveaxis(sums, -1, 1)
+
+
+def _bare(axis: Axis) -> Axis:
+    """Return the axis on what is padded already."""
+    return replace(axis, size=axis.held, before=0, after=0, input_dilation=1, mode="zeros")

@@ -134,22 +134,15 @@ def padded(
     axes: Sequence[Axis],
     fill: float,
     dtype: np.dtype[np.generic],
-    used: Array | None = None,
 ) -> Array:
-    """Return x (N, C, *spatial) with its padding and holes, as far as windows reach.
-
-    `used` is an answer to an x of the same axes, at least as many samples and channels, that may
-    be written over: its padding is in place.
-    """
+    """Return x (N, C, *spatial) with its padding and holes, as far as windows reach."""
     if not all(axis.is_plain for axis in axes):
         return _gathered(x.astype(dtype), axes, fill)
     shape = (*x.shape[:2], *[axis.held for axis in axes])
     if shape == x.shape:
         return x.astype(dtype, copy=False)
-    if used is not None:
-        canvas = used[: shape[0], : shape[1]]
-    else:  # zeros cost less than a fill: the system hands them out
-        canvas = np.full(shape, fill, dtype) if fill else np.zeros(shape, dtype)
+    # Zeros cost less than a fill: the system hands them out.
+    canvas = np.full(shape, fill, dtype) if fill else np.zeros(shape, dtype)
     canvas[at(..., *[slice(axis.before, axis.before + axis.size) for axis in axes])] = x
     return canvas
 
