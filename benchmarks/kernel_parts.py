@@ -22,6 +22,7 @@ with_threads(1)
 
 import numpy as np  # noqa: E402 -- BLAS reads its threads when it is loaded
 import torch  # noqa: E402 -- as above
+from numpy.lib.stride_tricks import as_strided  # noqa: E402 -- as above
 
 from convformance import kernel  # noqa: E402 -- as above
 
@@ -33,6 +34,46 @@ SECONDS = 2.0
 def normal(*shape: int) -> Array:
     """Return float32 numbers, the same in each run."""
     return np.random.default_rng(1).normal(size=shape).astype("float32")
+
+
+def of_convolution(
+    N: int, C: int, size: int, M: int, *, kernel_size: int = 3, stride: int = 1
+) -> Calls:
+    """Columns in blocks, a product for each; what the answer is written to is new memory."""
+    pad = kernel_size // 2
+    x, w = normal(N, C, size, size), normal(M, C, kernel_size, kernel_size)
+    count = (size + 2 * pad - kernel_size) // stride + 1
+    options: dict[str, Any] = {"stride": stride, "padding": [(pad, pad)] * 2}
+    rows = max(1, 1024 // count)
+    matrix, columns = w.reshape(M, -1), normal(C, kernel_size, kernel_size, rows, count)
+    product, blocks = np.empty((M, rows * count), x.dtype), -(-count // rows)
+    given, weights = torch.from_numpy(x), torch.from_numpy(w)
+    canvas = np.pad(x, [(0, 0), (0, 0), (pad, pad), (pad, pad)])
+    plane, row, item = canvas.strides[1:]
+    steps = (plane, row, item, row * stride, item * stride)
+
+    def laid() -> None:
+        for sample in canvas:
+            for block in range(blocks):
+                part = sample[:, min(block * rows, count - rows) * stride :]
+                columns[...] = as_strided(part, columns.shape, steps, writeable=False)
+
+    def products() -> None:
+        for _ in range(N * blocks):
+            np.matmul(matrix, columns.reshape(matrix.shape[1], -1), out=product)
+
+    def padded() -> None:
+        held = np.zeros(canvas.shape, x.dtype)
+        held[..., pad:-pad, pad:-pad] = x
+
+    return {
+        "torch": lambda: torch.nn.functional.conv2d(given, weights, None, stride, pad),
+        "kernel": partial(kernel.conv, x, w, **options),
+        "padding": padded,
+        "columns": laid,
+        "products": products,
+        "new memory of the answer": lambda: np.empty((N, M, count, count), x.dtype).fill(0),
+    }
 
 
 def of_global() -> Calls:
@@ -124,7 +165,12 @@ def of_upsampling() -> Calls:
     }
 
 
-LAYERS = {
+LAYERS: dict[str, Callable[[], Calls]] = {
+    "VGG-16 conv2_2, eight samples": partial(of_convolution, 8, 128, 112, 128),
+    "ResNet-50 conv1, eight samples": partial(
+        of_convolution, 8, 3, 224, 64, kernel_size=7, stride=2
+    ),
+    "ResNet-50 conv2 3x3": partial(of_convolution, 1, 64, 56, 64),
     "ResNet-50 global": of_global,
     "average 2x2/2": of_average,
     "MobileNet dw8": of_depthwise,

@@ -209,7 +209,7 @@ def upsamplings(draw):
         tuple(draw(st.integers(-1, min(2, (d * (k - 1) + 1) // 2))) for _ in range(2))
         for d, k in zip(dilation, kernel_size, strict=True)
     ]
-    dtype = draw(st.sampled_from(["float32", "float64", "complex64", "int32"]))
+    dtype = draw(st.sampled_from(["float16", "float32", "float64", "complex64", "int32"]))
     random = np.random.default_rng(draw(st.integers(0, 1000)))
     x = random.integers(-4, 5, (draw(st.integers(1, 3)), depth, *spatial)).astype(dtype)
     w = random.integers(-4, 5, (depth, width, *kernel_size)).astype(dtype)
