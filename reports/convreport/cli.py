@@ -40,7 +40,7 @@ from convreport.listing import WHAT, listing
 from convreport.new_command import add_new
 from convreport.port_command import add_port
 from convreport.run_command import add_run, tell
-from convreport.usage import FINE, RED, USAGE, UsageError, load_runs
+from convreport.usage import FINE, RED, USAGE, UsageError, add_fail_on, load_runs
 
 LARGEST_CASE = 2**27  # elements of all inputs together: about a gigabyte of Python numbers
 
@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="convformance",
         description="Check convolution and pooling of a tensor framework against a loop oracle.",
         epilog="Exit status: 0 nothing new; 1 new discrepancies, or known ones that no longer "
-        "occur; 2 wrong usage.",
+        "occur (run and report: or what --fail-on says); 2 wrong usage.",
     )
     parser.add_argument("--version", action="version", version=f"convformance {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -113,6 +113,7 @@ def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     report.add_argument(
         "--history", type=Path, metavar="FILE", help="show when each finding was seen, by FILE"
     )
+    add_fail_on(report)
     report.set_defaults(work=_report)
 
 
@@ -154,7 +155,7 @@ def _add_list(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 def _report(options: argparse.Namespace) -> int:
     history = read_history(options.history) if options.history else None
-    return tell(load_runs(options.runs), options.output, history)
+    return tell(load_runs(options.runs), options.output, history, fail_on=options.fail_on)
 
 
 def _case(options: argparse.Namespace) -> int:

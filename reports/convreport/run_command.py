@@ -22,7 +22,7 @@ from convreport.process_limits import LIMITS, add_limits, limits_of, positive, t
 from convreport.progress import progress_plugins
 from convreport.summary import print_summary
 from convreport.text import count
-from convreport.usage import FINE, RED, RUNS, UsageError, writing
+from convreport.usage import RUNS, UsageError, add_fail_on, status_of, writing
 from convreport.write import write_report
 
 MOST_MINUTES = 7 * 24 * 60  # a week
@@ -46,7 +46,7 @@ def add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         type=Path,
         metavar="FILE",
         help="go on with the run that was to become this run file and was cut off; all options "
-        "but --report and --verbose are its own",
+        "but --report, --fail-on and --verbose are its own",
     )
     run.add_argument(
         "-o", "--output", type=Path, help="run file (default: reports/runs/NAME.jsonl)"
@@ -65,6 +65,7 @@ def add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         choices=PROFILES,
         help="exhaustive: every small geometry of every op (default: a covering part)",
     )
+    add_fail_on(run)
     run.add_argument("--no-ledger", action="store_true", help="take no discrepancy as known")
     run.add_argument("--verbose", action="store_true", help="show pytest's own output")
     run.add_argument(
@@ -94,7 +95,7 @@ def _run(options: argparse.Namespace) -> int:
     if not path.exists():
         why = f"the run did not finish (pytest's exit status {status})"
         raise UsageError(_unfinished(path, why))
-    return tell([load(path)], options.report)
+    return tell([load(path)], options.report, fail_on=options.fail_on)
 
 
 def run_file_of(name: str) -> str:
@@ -179,11 +180,13 @@ def _seed(text: str) -> int:
     return int(text)
 
 
-def tell(runs: Sequence[Run], folder: Path | None, history: History | None = None) -> int:
+def tell(
+    runs: Sequence[Run], folder: Path | None, history: History | None = None, *, fail_on: str
+) -> int:
     """Print the summary of runs, and write their report if a folder is given; return the status."""
     page = None
     if folder:
         with writing(folder):
             page = write_report(runs, folder, history)
     print_summary(runs, Console(), page)
-    return RED if any(run.is_red for run in runs) else FINE
+    return status_of(runs, fail_on)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,10 +11,36 @@ from convformance.runfile import Run, load
 
 RUNS = Path("reports") / "runs"
 FINE, RED, USAGE = 0, 1, 2
+FAIL_ON = {  # what makes the exit status 1, beside a test of the suite that failed itself
+    "new": "discrepancies that the ledger does not know, and known ones that no longer occur",
+    "any": "these, and discrepancies that it knows",
+    "none": "nothing that was found",
+}
 
 
 class UsageError(Exception):
     """Raised for a user's mistake: its text is printed, without a traceback."""
+
+
+def add_fail_on(parser: argparse.ArgumentParser) -> None:
+    """Add the option by which a caller says what makes the exit status 1."""
+    told = "; ".join(f"{word}: {what}" for word, what in FAIL_ON.items())
+    parser.add_argument(
+        "--fail-on",
+        choices=FAIL_ON,
+        default="new",
+        help=f"what makes the exit status 1: {told} (default: new)",
+    )
+
+
+def status_of(runs: Iterable[Run], fail_on: str) -> int:
+    """Return the exit status; a test of the suite that failed itself is red whatever is asked."""
+    red = {
+        "new": lambda run: run.is_red,
+        "any": lambda run: run.is_red or run.findings,
+        "none": lambda run: run.footer.failed,
+    }[fail_on]
+    return RED if any(map(red, runs)) else FINE
 
 
 @contextmanager
