@@ -10,7 +10,16 @@ import numpy as np
 
 from convformance.kernel.channelwise import channelwise
 from convformance.kernel.columns import blocks
-from convformance.kernel.geometry import ArgumentError, Array, Axes, Axis, Padding, Sizes, axes_of
+from convformance.kernel.geometry import (
+    ArgumentError,
+    Array,
+    Axes,
+    Axis,
+    Padding,
+    Sizes,
+    axes_of,
+    whole,
+)
 from convformance.kernel.small import at_once, is_small, plan
 from convformance.kernel.windows import (
     BFLOAT16,
@@ -83,11 +92,13 @@ def _planned(x: Array, w: Array, bias: Array | None, attributes: tuple[Any, ...]
     """Return the plan of a tiny convolution, if this is one and valid."""
     if bias is not None and (bias.dtype is not x.dtype or bias.shape != w.shape[:1]):
         return None
-    stride, padding, *others = attributes
+    stride, padding, dilation, input_dilation, mode = attributes
     try:
-        pairs = padding if type(padding) is str else tuple(map(tuple, padding))
-        axes = plan(x.shape, w.shape, x.dtype, stride, pairs, *others)
-    except TypeError:  # lists, which cannot be looked up, or what the longer way refuses
+        # As Python's own integers: 1.0 would be looked up as 1, and is none.
+        sizes = whole(stride), whole(dilation), whole(input_dilation)
+        pairs = padding if type(padding) is str else tuple(map(whole, padding))
+        axes = plan((x.shape, w.shape), x.dtype, sizes, pairs, mode)
+    except TypeError:  # what the longer way refuses
         return None
     return axes if axes is not None and is_small(w, axes) else None
 

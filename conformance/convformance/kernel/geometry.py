@@ -184,12 +184,12 @@ def axes_of(
     """Return the spatial axes of x (N, C, *spatial); raise `ArgumentError` on bad attributes."""
     if x.ndim < 3:
         raise ArgumentError("problem.rank", f"{x.shape=} is not (N, C, *spatial)")
-    sizes = _whole(kernel_size), _whole(stride), _whole(dilation), _whole(input_dilation)
-    pairs = padding if isinstance(padding, str) else tuple(map(_whole, padding))
+    sizes = whole(kernel_size), whole(stride), whole(dilation), whole(input_dilation)
+    pairs = padding if isinstance(padding, str) else tuple(map(whole, padding))
     return _axes_of(x.shape, sizes, pairs, bool(ceil_mode), mode)
 
 
-def _whole(value: Sizes) -> Sizes:
+def whole(value: Sizes) -> Sizes:
     """Return a size or sizes as Python's own integers, by which a cache may look them up."""
     if type(value) is int:
         return value

@@ -12,23 +12,36 @@ from typing import Any
 
 import numpy as np
 
-from convformance.kernel.geometry import KEPT, ArgumentError, Array, Axes, axes_of
+from convformance.kernel.geometry import (
+    KEPT,
+    ArgumentError,
+    Array,
+    Axes,
+    Padding,
+    Sizes,
+    axes_of,
+)
 
 CELLS = 1 << 15  # of the columns; beyond it a block that stays in the cache is faster
 
 
 @functools.lru_cache(maxsize=KEPT)
 def plan(
-    x: tuple[int, ...], w: tuple[int, ...], dtype: np.dtype[Any], *attributes: Any
+    shapes: tuple[tuple[int, ...], tuple[int, ...]],
+    dtype: np.dtype[Any],
+    sizes: tuple[Sizes, Sizes, Sizes],
+    padding: Padding,
+    mode: str,
 ) -> Axes | None:
     """Return the axes of a convolution without groups that `at_once` can answer; None if it cannot.
 
-    x and w are the shapes of input and weights, the attributes stride, padding, dilation,
-    input_dilation and padding_mode. What is invalid is none either: the longer way tells why.
+    The shapes are those of input and weights, the sizes stride, dilation and input_dilation. What
+    is invalid is none either: the longer way tells why.
     """
+    x, w = shapes
     if dtype.char not in "fd" or not dtype.isnative or len(x) != len(w) or x[1:2] != w[1:2]:
         return None
-    stride, padding, dilation, input_dilation, mode = attributes
+    stride, dilation, input_dilation = sizes
     hollow = np.broadcast_to(np.zeros((), dtype), x)
     try:
         axes = axes_of(

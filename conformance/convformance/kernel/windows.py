@@ -129,12 +129,7 @@ def sliding(canvas: Array, axes: Sequence[Axis]) -> Array:
     return view
 
 
-def padded(
-    x: Array,
-    axes: Sequence[Axis],
-    fill: float,
-    dtype: np.dtype[np.generic],
-) -> Array:
+def padded(x: Array, axes: Sequence[Axis], fill: float, dtype: np.dtype[np.generic]) -> Array:
     """Return x (N, C, *spatial) with its padding and holes, as far as windows reach."""
     if not all(axis.is_plain for axis in axes):
         return _gathered(x.astype(dtype), axes, fill)
