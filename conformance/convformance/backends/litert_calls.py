@@ -89,7 +89,7 @@ def _padding(problem: Problem) -> str:
     """Return the option `padding`, which is one of two words."""
     if problem.padding in ("same", "same_upper"):
         return "SAME"
-    if problem.padding == "valid" or not any(map(any, problem.padding)):
+    if problem.padding in ("valid", ((0, 0),) * problem.rank):
         return "VALID"
     raise Unsupported("padding is SAME, its odd sample behind, or VALID: there are no numbers")
 
@@ -154,19 +154,21 @@ def _conv1x1(problem: Problem) -> tuple[Operator, ...]:
     return (Operator("FULLY_CONNECTED", "FullyConnectedOptions", options, inputs, version=KEPT),)
 
 
-def _depthwise(problem: Problem, output: str = "y") -> tuple[Operator, ...]:
+def _depthwise(problem: Problem) -> tuple[Operator, ...]:
     _check_rank(problem, 2)
     options = {**_dilated(problem), "depthMultiplier": (*problem.w, 0, 0)[1]}
     version = SPACED if max(problem.dilation) > 1 else 1
     table, inputs = "DepthwiseConv2DOptions", ("x", "w", "zeros")
-    return (Operator("DEPTHWISE_CONV_2D", table, options, inputs, output, version),)
+    return (Operator("DEPTHWISE_CONV_2D", table, options, inputs, version=version),)
 
 
 def _separable(problem: Problem) -> tuple[Operator, ...]:
-    options = {"padding": "VALID"} | _along(problem, "stride{}", (1, 1))
-    options |= _along(problem, "dilation{}Factor", (1, 1))
+    (first,) = _depthwise(problem)
+    depth = (*problem.pointwise, 0, 0)[1]
+    first = first._replace(output="between", channels=depth)
+    ones = dict.fromkeys(("strideH", "strideW", "dilationHFactor", "dilationWFactor"), 1)
     inputs = ("between", "pointwise", "zeros_of_pointwise")
-    return (*_depthwise(problem, "between"), Operator("CONV_2D", "Conv2DOptions", options, inputs))
+    return (first, Operator("CONV_2D", "Conv2DOptions", {"padding": "VALID", **ones}, inputs))
 
 
 def _conv_transpose(problem: Problem) -> tuple[Operator, ...]:
@@ -219,6 +221,8 @@ def _lp_pool(problem: Problem) -> tuple[Operator, ...]:
 
 
 def _global(name: str, problem: Problem) -> tuple[Operator, ...]:
+    if not problem.rank:
+        raise Unsupported(f"{name} over no axis is no pool")
     return (Operator(name, "ReducerOptions", {"keepDims": True}, ("x", "axes")),)
 
 

@@ -20,6 +20,7 @@ class Operator(NamedTuple):
     inputs: tuple[str, ...]
     output: str = "y"
     version: int = 1
+    channels: int = 1  # of the output, if another operator reads it
 
 
 def model_of(operators: Iterable[Operator], given: Mapping[str, Any]) -> bytes:
@@ -27,22 +28,20 @@ def model_of(operators: Iterable[Operator], given: Mapping[str, Any]) -> bytes:
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
-    graph, model = schema.SubGraphT(), schema.ModelT()
-    model.version, model.subgraphs, model.operatorCodes = 3, [graph], []
-    model.buffers = [schema.BufferT()]  # the first is that of tensors without one
-    graph.tensors, graph.operators = [], []
+    graph = schema.SubGraphT(tensors=[], operators=[])
+    buffers = [schema.BufferT()]  # the first is that of tensors without one
+    model = schema.ModelT(version=3, operatorCodes=[], subgraphs=[graph], buffers=buffers)
     places: dict[str, int] = {}
     for name, array in given.items():
         places[name] = _put_tensor(schema, graph, name, array.dtype.name, array.shape)
         if name != "x":
-            graph.tensors[-1].buffer = len(model.buffers)
-            model.buffers.append(schema.BufferT())
-            model.buffers[-1].data = np.frombuffer(array.tobytes(), np.uint8)
+            graph.tensors[-1].buffer = len(buffers)
+            buffers.append(schema.BufferT(data=np.frombuffer(array.tobytes(), np.uint8)))
     x = given["x"]
     for one in operators:
         # Its sizes are the runtime's to find; without axes the default delegate would leave it.
-        ones = [1] * x.ndim
-        places[one.output] = _put_tensor(schema, graph, one.output, x.dtype.name, ones)
+        shape = [*[1] * (x.ndim - 1), one.channels]
+        places[one.output] = _put_tensor(schema, graph, one.output, x.dtype.name, shape)
         _put_operator(schema, model, one, places)
     graph.inputs, graph.outputs = [places["x"]], [len(graph.tensors) - 1]
     builder = flatbuffers.Builder(1024)
@@ -51,24 +50,26 @@ def model_of(operators: Iterable[Operator], given: Mapping[str, Any]) -> bytes:
 
 
 def _put_tensor(schema: Any, graph: Any, name: str, dtype: str, shape: Iterable[int]) -> int:
-    tensor = schema.TensorT()
-    tensor.name, tensor.shape = name, list(shape)
-    tensor.type = getattr(schema.TensorType, dtype.upper())
-    graph.tensors.append(tensor)
+    kind = getattr(schema.TensorType, dtype.upper())
+    graph.tensors.append(schema.TensorT(name=name, shape=list(shape), type=kind))
     return len(graph.tensors) - 1
 
 
 def _put_operator(schema: Any, model: Any, one: Operator, places: Mapping[str, int]) -> None:
-    code, operator = schema.OperatorCodeT(), schema.OperatorT()
-    code.builtinCode, code.version = getattr(schema.BuiltinOperator, one.name), one.version
-    code.deprecatedBuiltinCode = min(code.builtinCode, 127)  # where older readers look
-    operator.opcodeIndex = len(model.operatorCodes)
-    operator.inputs = [places[name] for name in one.inputs]
-    operator.outputs = [places[one.output]]
-    operator.builtinOptionsType = getattr(schema.BuiltinOptions, one.table)
-    operator.builtinOptions = getattr(schema, f"{one.table}T")()
-    for name, value in one.options.items():
-        number = getattr(schema.Padding, value) if name == "padding" else value
-        setattr(operator.builtinOptions, name, number)
+    number = getattr(schema.BuiltinOperator, one.name)
+    older = min(number, 127)  # where older readers look
+    code = schema.OperatorCodeT(
+        builtinCode=number, deprecatedBuiltinCode=older, version=one.version
+    )
+    options = dict(one.options)
+    if "padding" in options:
+        options["padding"] = getattr(schema.Padding, options["padding"])
+    operator = schema.OperatorT(
+        opcodeIndex=len(model.operatorCodes),
+        inputs=[places[name] for name in one.inputs],
+        outputs=[places[one.output]],
+        builtinOptionsType=getattr(schema.BuiltinOptions, one.table),
+        builtinOptions=getattr(schema, f"{one.table}T")(**options),
+    )
     model.operatorCodes.append(code)
     model.subgraphs[0].operators.append(operator)
