@@ -149,6 +149,9 @@ BESIDE = [
     ),
     ("ov-max-ceil-law", "max_pool x=1x1x1x1 kernel=1x1 padding=0x0+1 float32", "the shape of y"),
     ("ov-transpose-integers-refused", "conv_transpose x=1x2x3 w=2x2x2 uint8", DECONVOLUTION),
+    ("lrt-conv-leak", "conv x=1x2x2x2 w=1x2x1x1 float32", ", each NaN where none is due"),
+    ("lrt-conv3d-limits", "conv x=1x1x2x2 w=1x1x1x1 float32", ""),
+    ("lrt-max-no-window", "max_pool x=1x1x2x2 kernel=1x2 float32", ""),
 ]
 
 

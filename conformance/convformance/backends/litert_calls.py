@@ -149,6 +149,8 @@ def _conv1x1(problem: Problem) -> tuple[Operator, ...]:
     """Write a convolution of one tap, or what it is on any axes: the layer over the last axis."""
     if problem.rank in AXES and problem.dtype == "float32":
         return _conv(problem)
+    if not problem.rank:
+        raise Unsupported("FULLY_CONNECTED of (N, C) is a dense layer, not a convolution")
     inputs = ("x", "w", *_bias(problem))
     options = {"keepNumDims": True}
     return (Operator("FULLY_CONNECTED", "FullyConnectedOptions", options, inputs, version=KEPT),)
@@ -175,6 +177,8 @@ def _conv_transpose(problem: Problem) -> tuple[Operator, ...]:
     _check_rank(problem, 2, 3)
     if problem.groups != 1:
         raise Unsupported("transposed convolutions of LiteRT have no groups")
+    if len(problem.output_padding) != problem.rank:
+        raise Unsupported("the output's shape has one size for each axis")
     if _padding(problem) == "SAME" and any(problem.output_padding):
         raise Unsupported("with SAME the output's shape says how much is cut, and nothing more")
     inputs = ("output_shape", "w", "x", *_bias(problem))
