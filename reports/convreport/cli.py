@@ -15,6 +15,7 @@ from pathlib import Path
 from convformance import __version__, ledger
 from convformance.bench import EACH, Bench
 from convformance.expect import broken_clause
+from convformance.given import CasesError
 from convformance.isolation import GivenUp
 from convformance.large import KernelError
 from convformance.laws import LAWS
@@ -54,6 +55,7 @@ TOLD = (
     HistoryError,
     KernelError,
     GivenUp,
+    CasesError,
 )
 
 
