@@ -107,9 +107,7 @@ def pytest_configure(config: pytest.Config) -> None:
     entries, all_releases = _ledger(config, backend)
     known = all_releases if config.getoption("any_release") else entries
     seed = config.getoption("convformance_seed")
-    config.stash[BENCH] = Bench(
-        backend, known, seed, seconds=DIAGNOSING, all_releases=all_releases
-    )
+    config.stash[BENCH] = Bench(backend, known, seed, seconds=DIAGNOSING, all_releases=all_releases)
     config.stash[STARTED] = time.monotonic()
     resumed = begun(Path(config.getoption("resume"))) if config.getoption("resume") else None
     if resumed is not None:

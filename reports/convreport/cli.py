@@ -42,6 +42,7 @@ from convreport.new_command import add_new
 from convreport.port_command import add_port
 from convreport.run_command import add_run, tell
 from convreport.usage import FINE, RED, USAGE, UsageError, add_fail_on, load_runs
+from convreport.versions_command import add_versions
 
 LARGEST_CASE = 2**27  # elements of all inputs together: about a gigabyte of Python numbers
 
@@ -95,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_list(commands)
     add_diff(commands)
     add_history(commands)
+    add_versions(commands)
     add_cite(commands)
     add_export(commands)
     return parser
