@@ -28,6 +28,7 @@ from convformance.problem import Case, LineError
 from convformance.registry import WAYS, BackendError
 from convformance.runfile import RunFileError
 from convformance.worker import Isolated
+from convreport.bisect_command import add_bisect
 from convreport.casetext import case_text
 from convreport.check_command import add_check
 from convreport.commands_cite import add_cite
@@ -97,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     add_diff(commands)
     add_history(commands)
     add_versions(commands)
+    add_bisect(commands)
     add_cite(commands)
     add_export(commands)
     return parser

@@ -208,8 +208,12 @@ def _story(
     if flaky:
         return f"comes and goes; first seen in {first}"
     earliest = next(version for version, state in told if state != ABSENT)
-    words = [f"first seen in {first}" + (", the lowest that was asked" * (first == earliest))]
-    turns = [(version, "regressed in") for version in regressed]
+    words = [f"first seen in {first}"]
+    if first == earliest:
+        words[0] += ", the lowest that was asked"
+    elif first in regressed:
+        words[0] += ", and right before"
+    turns = [(version, "regressed in") for version in regressed if version != first]
     turns += [(version, "fixed in") for version in fixed]
     rank = {version: i for i, (version, _) in enumerate(told)}
     words += [f"{word} {version}" for version, word in sorted(turns, key=lambda one: rank[one[0]])]

@@ -33,9 +33,8 @@ def add_versions(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Install each release of a backend's framework in an environment of its own "
         "with pip, run the same seed on all, and write one page: discrepancies as rows, releases "
         "as columns.",
-        epilog="Options after -- go to pytest, as with run. What was done is not done again: the "
-        "same command goes on where it was cut off. Exit status: 0 the page is written; "
-        "2 wrong usage, or no release could be asked.",
+        epilog="What was done is not done again: the same command goes on where it was cut off. "
+        "Exit status: 0 the page is written; 2 wrong usage, or no release could be asked.",
     )
     versions.add_argument("backend", metavar="BACKEND", help="a registered name, such as torch")
     versions.add_argument(
@@ -51,7 +50,7 @@ def add_versions(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     versions.add_argument("--max-examples", type=positive, help="examples of each exploring test")
     add_environments(versions)
     versions.add_argument(
-        "pytest", nargs="*", metavar="PYTEST_OPTION", help="after --: options of pytest"
+        "-k", dest="narrow", metavar="EXPRESSION", help="ask only a part of the suite, as pytest's"
     )
     versions.set_defaults(work=_versions)
 
@@ -117,7 +116,7 @@ class Session:
             path=options.output / "runs" / f"{name}.jsonl",
             seed=options.seed,
             max_examples=options.max_examples,
-            pytest=tuple(options.pytest),
+            pytest=("-k", options.narrow) if options.narrow else (),
         )
 
     def say(self, text: str, style: str = "") -> None:
@@ -188,5 +187,5 @@ def _command(options: argparse.Namespace) -> str:
     words += [f"--with={one}" for one in options.more]
     words += ["--seed", str(options.seed)] if options.seed != DEFAULT_SEED else []
     words += ["--max-examples", str(options.max_examples)] if options.max_examples else []
-    words += ["-o", options.output.name]
-    return shlex.join([*words, *(["--", *options.pytest] if options.pytest else [])])
+    words += ["-k", options.narrow] if options.narrow else []
+    return shlex.join([*words, "-o", options.output.name])
