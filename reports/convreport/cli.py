@@ -63,7 +63,7 @@ TOLD = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         return int(options.work(options))
     except TOLD as error:
@@ -77,15 +77,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USAGE
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line, with all commands."""
+    whole = argparse.ArgumentParser(
         prog="convformance",
         description="Check convolution and pooling of a tensor framework against a loop oracle.",
         epilog="Exit status: 0 nothing new; 1 new discrepancies, or known ones that no longer "
         "occur (run and report: or what --fail-on says); 2 wrong usage.",
     )
-    parser.add_argument("--version", action="version", version=f"convformance {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    whole.add_argument("--version", action="version", version=f"convformance {__version__}")
+    commands = whole.add_subparsers(required=True, metavar="COMMAND")
     add_run(commands)
     _add_report(commands)
     _add_case(commands)
@@ -101,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     add_bisect(commands)
     add_cite(commands)
     add_export(commands)
-    return parser
+    return whole
 
 
 def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
