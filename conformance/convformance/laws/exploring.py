@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from hypothesis import HealthCheck, Phase, given, settings
@@ -96,6 +96,12 @@ def hear_all(bench: Bench, session: Session, examples: int) -> list[Hearing]:
     if found is not None and record(bench, found):
         news.append(found)
     return news
+
+
+def hear_given(bench: Bench, given: Iterable[tuple[Law, Case]]) -> list[Hearing]:
+    """Check laws on the cases that were given; return the news."""
+    heard = (hear(law, bench.backend, case) for law, case in given)
+    return [one for one in heard if record(bench, one)]
 
 
 def _asked(bench: Bench, law: Law, case: Case) -> Hearing:
