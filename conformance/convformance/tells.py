@@ -19,6 +19,7 @@ from convoracle.exact import FORMATS
 
 INDICES_ALONE = ", indices alone"
 BUT_FOR_NAN = " but where NaN is due"
+OF_LOWEST = ", each of a maximum that is the lowest number"
 AND_INDICES = ", and indices"
 LOWEST_FINITE = ", each the lowest finite number where minus infinity is due"
 ZERO = ", each zero where no more than the lowest finite number is due"
@@ -38,7 +39,9 @@ def in_common(expected: Expectation, arrays: Mapping[str, Array], wrong: Collect
     if len(rows) < len(wrong):
         others = [i for i in rows if not math.isnan(float(expected.y[i]))]
         if not others:
-            return INDICES_ALONE + BUT_FOR_NAN * bool(rows)
+            indices = [row_of[position] for name, position in wrong if name != main]
+            beside = BUT_FOR_NAN if rows else OF_LOWEST * _of_lowest(expected, indices)
+            return INDICES_ALONE + beside
         told = _lowest_or_in_float32(expected, expected.elements_of(arrays[main]), rows)
         return told + AND_INDICES if told else ""
     found = expected.elements_of(arrays[main])
@@ -94,6 +97,13 @@ def _zero(expected: Expectation, found: Array, rows: Sequence[int]) -> bool:
     return bool(wanted) and all(
         float(expected.y[i]) <= lowest and float(found[i]) == 0 for i in wanted
     )
+
+
+def _of_lowest(expected: Expectation, rows: Sequence[int]) -> bool:
+    """Whether no sample is above the number that a maximum may begin with."""
+    dtype = expected.operation.dtype
+    lowest = -_largest_of(expected) if dtype in FORMATS else np.iinfo(dtype).min
+    return all(float(expected.y[i]) <= lowest for i in rows)
 
 
 def _numbers(expected: Expectation, rows: Sequence[int]) -> list[int]:

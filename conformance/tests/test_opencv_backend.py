@@ -10,7 +10,8 @@ import pytest
 from engines import verdict
 
 from convformance.backends import onnx_calls
-from convformance.backends.opencv_backend import CLASSIC, CONSTANTS, ENGINE, OpenCvBackend
+from convformance.backends.onnx_model import CONSTANTS
+from convformance.backends.opencv_backend import CLASSIC, ENGINE, OpenCvBackend
 from convformance.fills import make_arrays
 from convformance.problem import Case, Problem
 from convformance.verdict import Kind

@@ -18,6 +18,7 @@ from convformance.tells import (
     LARGEST,
     LOWEST_FINITE,
     NOT_FINITE,
+    OF_LOWEST,
     ROUNDED,
     SAME_IN_FLOAT64,
     ZERO,
@@ -50,6 +51,19 @@ def test_indices_alone_are_told_from_a_wrong_number_beside_them():
     assert told(INDEXED, [1, 2, 3], indices=[0, 2]) == INDICES_ALONE
     assert told(INDEXED, [1, 2, 3], y=[1, 3], indices=[0, 2]) == ""
     assert told(INDEXED, [1, 2, 3], y=[1, 3]) == ""
+
+
+@pytest.mark.parametrize(
+    ("dtype", "lowest"),
+    [("float32", LOWEST), ("float32", -INF), ("int8", -128), ("uint8", 0), ("float16", -65504.0)],
+)
+def test_indices_of_maxima_that_are_the_lowest_number_are_told(dtype, lowest):
+    line = INDEXED.replace("float32", dtype)
+    both = INDICES_ALONE + OF_LOWEST
+    assert told(line, [lowest, lowest, lowest], indices=[0, 0]) == both
+    assert told(line, [lowest, lowest, 3], indices=[1, 2]) == both
+    assert told(line, [lowest, 2, lowest], indices=[1, 2]) == INDICES_ALONE
+    assert told(line, [2, lowest, lowest], indices=[1, 2]) == INDICES_ALONE
 
 
 def test_indices_are_told_beside_what_a_nan_makes():

@@ -12,11 +12,9 @@ import numpy as np
 
 from convformance.backend import Array, Unsupported
 from convformance.backends.onnx_calls import OPSET
-from convformance.backends.onnx_model import VARIANTS, OnnxModel
+from convformance.backends.onnx_model import CONSTANTS, VARIANTS, OnnxModel
 from convformance.problem import Problem
 
-# Weights of a model that was trained, and sizes: what a file of ONNX holds as initializers.
-CONSTANTS = frozenset({"w", "bias", "pointwise", "output_shape", "image_shape", "block_shape"})
 # The parameter `engine` of 5.0.0 changes nothing for a model of ONNX; this does.
 ENGINE, CLASSIC = "OPENCV_FORCE_DNN_ENGINE", "1"
 
