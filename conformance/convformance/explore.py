@@ -12,6 +12,7 @@ from math import inf
 from hypothesis import HealthCheck, Phase, given, settings, target
 from hypothesis import seed as seeded
 from hypothesis.database import ExampleDatabase
+from hypothesis.errors import Flaky
 from hypothesis.internal.conjecture import providers
 from hypothesis.internal.constants_ast import Constants
 from hypothesis.strategies import SearchStrategy
@@ -168,7 +169,7 @@ class _Hunt:
                 property_holds()
         except _Enough:
             return None
-        except _News:
+        except (_News, Flaky):  # what was answered once is not always answered again
             return self.smallest
         return None
 

@@ -166,6 +166,10 @@ FACT_LINES = {
     "biased": ("conv x=1x1x5 w=1x1x2 bias", "conv x=1x1x5 w=1x1x2"),
     "broadcast": (f"{POOL} memory=broadcast", f"{POOL} memory=strided"),
     "ceil_mode": ("max_pool x=1x1x5 kernel=2 ceil_mode", "max_pool x=1x1x5 kernel=2"),
+    "count_include_pad": (
+        "avg_pool x=1x1x5 kernel=2 count_include_pad",
+        "avg_pool x=1x1x5 kernel=2",
+    ),
     "dilated": ("conv x=1x1x5x5 w=1x1x2x2 dilation=1x2", "conv x=1x1x5 w=1x1x2 stride=2"),
     "grouped": ("conv x=1x2x5 w=2x1x2 groups=2", "conv x=1x2x5 w=2x2x2"),
     "no window": ("conv x=1x1x3x4 w=1x1x2x5", "conv x=1x1x3x4 w=1x1x2x4"),
@@ -188,6 +192,7 @@ FACT_LINES = {
     "several axes": ("max_pool x=1x1x5x1 kernel=2x1", "max_pool x=1x1x5 kernel=2"),
     "several items": (POOL.replace("1x1x5", "2x1x5"), POOL),
     "stride 0": ("conv x=1x1x5 w=1x1x2 stride=0", "conv x=1x1x5 w=1x1x2 stride=2"),
+    "stride below 0": (f"{POOL} stride=-1", f"{POOL} stride=0"),
     "strided": ("max_pool x=1x1x5x5 kernel=2 stride=1x2", "max_pool x=1x1x5 kernel=2"),
     "byteswapped": (f"{POOL} memory=byteswapped", f"{POOL} memory=reversed"),
     "channels last": (f"{POOL} layout=channels_last", POOL),

@@ -53,6 +53,7 @@ FACTS: Mapping[str, Any] = {
     "broadcast": lambda problem: problem.memory == "broadcast",
     "ceil_mode": lambda problem: problem.ceil_mode,
     "channels last": lambda problem: problem.layout == "channels_last",
+    "count_include_pad": lambda problem: problem.count_include_pad,
     "cropped": lambda problem: (
         not isinstance(problem.padding, str) and min(map(min, problem.padding), default=0) < 0
     ),
@@ -93,6 +94,7 @@ FACTS: Mapping[str, Any] = {
     "several axes": lambda problem: problem.rank > 1,
     "several items": lambda problem: problem.x[0] > 1 and not problem.unbatched,
     "stride 0": lambda problem: 0 in problem.stride,
+    "stride below 0": lambda problem: min(problem.stride, default=1) < 0,
     "strided": lambda problem: max(problem.stride, default=1) > 1,
     "unbatched": lambda problem: problem.unbatched,
     "unit steps": lambda problem: max((1, *problem.stride, *problem.dilation)) == 1,
