@@ -11,7 +11,7 @@ from convformance.problem import Problem
 
 # What no pool of mlx.nn has a parameter for.
 LACKING: dict[str, Callable[[Problem], bool]] = {
-    "dilation": lambda problem: max(problem.dilation, default=1) > 1,
+    "dilation": lambda problem: any(step != 1 for step in problem.dilation),
     "ceil_mode": lambda problem: problem.ceil_mode,
     "indices": lambda problem: problem.indices,
     "a padding of its own for each side": lambda problem: not is_even(in_numbers(problem)),
