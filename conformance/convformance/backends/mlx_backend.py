@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from typing import Any, ClassVar
 
 import ml_dtypes
@@ -35,7 +36,7 @@ class MlxBackend:
         import mlx.core as mx
 
         self._compiled = path == "compile"
-        self.version: str = mx.__version__
+        self.version = importlib.metadata.version("mlx")
         self.libraries = {"mlx": self.version, "numpy": np.__version__}
         self.accumulators = dict.fromkeys(("float16", "bfloat16", "float32"), "float32")
         self.accumulators["float64"] = "float64"
