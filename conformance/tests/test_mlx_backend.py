@@ -192,3 +192,28 @@ def test_a_run_says_which_way_was_taken(mlx: MlxBackend) -> None:
     result = mlx.run(case.problem, make_arrays(case))
     assert result.layout == "channels last"
     assert re.search("channels last; the bias is added after.*; gradient by mx.vjp", result.how)
+
+
+@pytest.mark.parametrize(("dtype", "small"), [("float16", 2.0**-12), ("bfloat16", 2.0**-9)])
+def test_halves_are_added_up_in_the_dtype_that_is_declared(
+    mlx: MlxBackend, dtype: str, small: float
+) -> None:
+    """One and eight numbers below half of its last digit: in the dtype itself their sum is one."""
+    kind = ml_dtypes.bfloat16 if dtype == "bfloat16" else np.float16
+    terms = np.array([[[1, *[small] * 8]]]).astype(kind)
+    peak = np.zeros((1, 1, 17), kind)
+    peak[..., 8] = 1
+    pooled = Problem.parse(f"max_pool x=1x1x17 kernel=9 grad=x {dtype}")
+    dx = mlx.run(pooled, {"x": peak, "dy": terms}).arrays["dx"]
+    assert dx[0, 0, 8] == 1
+    pooled = Problem.parse(f"avg_pool x=1x1x17 kernel=9 grad=x {dtype}")
+    dx = mlx.run(pooled, {"x": peak, "dy": terms}).arrays["dx"]
+    assert dx[0, 0, 8] == dx[0, 0, 0]
+    for line in ("conv x=1x1x9 w=1x1x9", "conv x=1x1x9 w=1x1x1 grad=w"):
+        problem = Problem.parse(f"{line} {dtype}")
+        ones = np.ones((1, 1, 9), kind)
+        given = {"x": terms, "w": ones[..., : problem.w[2]]} | (
+            {"dy": ones} if problem.grad else {}
+        )
+        (name,) = problem.answers
+        assert mlx.run(problem, given).arrays[name] == kind(1 + 8 * small)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import ml_dtypes
@@ -23,6 +24,19 @@ mx.set_default_device(mx.cpu)
 inf, nan = float("inf"), float("nan")
 """
 
+# In which dtype sums are kept; what is not float32 is proven by a test.
+ACCUMULATORS = {
+    "float16": "float32",
+    "bfloat16": "float32",
+    "float32": "float32",
+    "float64": "float64",  # as it should be: convolutions of it are computed in float32
+    # Where windows overlap their gradients are added up in the gradient's own dtype.
+    "max_pool grad=x float16": "float16",
+    "max_pool grad=x bfloat16": "bfloat16",
+    "avg_pool grad=x float16": "float16",
+    "avg_pool grad=x bfloat16": "bfloat16",
+}
+
 
 class MlxBackend:
     """MLX's functions on its CPU device; the path "compile" has them through mx.compile."""
@@ -30,6 +44,7 @@ class MlxBackend:
     name = "mlx"
     variants: ClassVar[dict[str, dict[str, str]]] = {"compile": {"path": "compile"}}
     knows: ClassVar[frozenset[str]] = frozenset({*EXTRAS, "padding"})
+    accumulators = MappingProxyType(ACCUMULATORS)
     threads = "MLX has no function that sets how many threads its CPU device uses"
 
     def __init__(self, path: str = "") -> None:
@@ -38,8 +53,6 @@ class MlxBackend:
         self._compiled = path == "compile"
         self.version = importlib.metadata.version("mlx")
         self.libraries = {"mlx": self.version, "numpy": np.__version__}
-        self.accumulators = dict.fromkeys(("float16", "bfloat16", "float32"), "float32")
-        self.accumulators["float64"] = "float64"
         self._mx: Any = mx
         self._names = execute(IMPORTS, {})
 
