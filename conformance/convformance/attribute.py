@@ -80,8 +80,29 @@ def explain(trial: Trial, arrays: Arrays, verdict: Verdict) -> tuple[dict[str, s
         used, told = used | cut, LARGEST + NOT_FINITE
     if used and told:
         message += f", but for what {', '.join(used)} explains{told}"
+    elif not used and (nans := _nan_beside_ties(trial, arrays, verdict)):
+        left = nans
+        message += f", but for what grad.tie explains{NEEDLESS_NAN}"
     wrong = tuple(sorted(verdict.wrong, key=lambda place: place not in left))
     return {}, replace(verdict, wrong=wrong, message=message)
+
+
+def _nan_beside_ties(trial: Trial, arrays: Arrays, verdict: Verdict) -> set[Place]:
+    """Return what is left to explain where one choice about ties explains all but needless NaN.
+
+    A maximum's gradient that is multiplied by a mask is NaN beside an infinite or NaN dy, and the
+    same mask may share what ties get: that is a choice and a fault in one answer.
+    """
+    if "grad.tie" not in value_points(trial.case.problem):
+        return set()
+    for name, _ in VARIANTS["grad.tie"].choices[1:]:
+        choices = {"grad.tie": name}
+        expected = expectation(trial.case.problem, arrays, choices, trial.case.seed)
+        beside = replace(trial, expected=expected)
+        left = set(judge(beside).wrong)
+        if left and left < set(verdict.wrong) and needless_nan(beside, left):
+            return left
+    return set()
 
 
 def _helps_at(places: Collection[Place], trial: Trial, expected: Expectation) -> bool:
