@@ -147,6 +147,8 @@ def test_attributes_go_to_parameters_of_the_layer(line: str, said: str) -> None:
         ("conv x=1x1x5 w=1x1x2 padding=-1 float32", "are words"),
         ("conv_transpose x=1x3x5 w=3x1x2 groups=2 float32", "groups are an axis"),
         ("conv x=1x1x5x5 w=1x1x2 float32", "one number for each of its axes"),
+        ("conv1x1 x=1x4x5 w=4 float32", "have other axes"),
+        ("separable_conv x=1x1x5 w=1x1x2 pointwise=1x1x1 float32", "have other axes"),
         ("max_pool x=1x1x5 kernel=2 dilation=2 float32", "have no dilation"),
         ("max_pool x=1x1x5 kernel=2 indices float32", "lack indices"),
         ("max_pool x=1x1x5 kernel=2 padding=same ceil_mode float32", "not both"),

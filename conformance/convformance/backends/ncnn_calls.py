@@ -139,6 +139,16 @@ def _groups(problem: Problem) -> int | None:
     return None if problem.groups == 1 else problem.groups
 
 
+def _conv1x1(problem: Problem) -> tuple[Layer, ...]:
+    _check_product(problem.w)
+    return _conv(problem)
+
+
+def _check_product(shape: tuple[int, ...]) -> None:
+    if len(shape) != 2:
+        raise Unsupported("weights are loaded in a row: that they have other axes cannot be said")
+
+
 def _conv(problem: Problem) -> tuple[Layer, ...]:
     return (_weighted("Convolution", problem, problem.w[0], _groups(problem), {}),)
 
@@ -149,6 +159,7 @@ def _depthwise(problem: Problem) -> tuple[Layer, ...]:
 
 
 def _separable(problem: Problem) -> tuple[Layer, ...]:
+    _check_product(problem.pointwise)
     M = problem.pointwise[0]
     numbers = {0: M, **dict.fromkeys(KERNEL[: problem.rank], 1), 6: math.prod(problem.pointwise)}
     return *_depthwise(problem), Layer(
@@ -220,7 +231,7 @@ def _fold(problem: Problem) -> tuple[Layer, ...]:
 
 _LAYERS: dict[str, Callable[[Problem], tuple[Layer, ...]]] = {
     "conv": _conv,
-    "conv1x1": _conv,
+    "conv1x1": _conv1x1,
     "conv_transpose": _conv_transpose,
     "depthwise_conv": _depthwise,
     "separable_conv": _separable,
