@@ -15,7 +15,7 @@ from convformance.ledger import Entry, load_all, load_of
 from convformance.problem import Case, Problem
 from convformance.verdict import Kind, Verdict
 
-ENGINES = ("onnxruntime", "onnx", "scipy", "keras", "openvino", "opencv", "tract", "tinygrad", "mlx")
+ENGINES = ("onnxruntime", "onnx", "scipy", "keras", "openvino", "opencv", "tract", "tinygrad", "mlx", "ncnn")
 COARSE = {"keras-global-avg-float64"}  # every mean of its dtype has 24 bits of 53
 WIDE = [
     one
@@ -149,6 +149,11 @@ BESIDE = [
         "list is empty for node: AvgPool_7",
     ),
     ("ov-max-ceil-law", "max_pool x=1x1x1x1 kernel=1x1 padding=0x0+1 float32", "the shape of y"),
+    ("ncnn-avg-same", "avg_pool x=1x1x2 kernel=2 padding=same count_include_pad float32", ""),
+    ("ncnn-conv-lower-first", "conv x=1x1x1x1x1 w=1x1x2x1x1 padding=same float32", ""),
+    ("ncnn-conv-past-end", "conv x=1x1x1 w=1x1x2 float32", ""),
+    ("ncnn-conv-same-gaps", "conv x=1x2x8 w=1x2x2 stride=8 padding=same float32", ""),
+    ("ncnn-conv-winograd", "conv x=1x8x4x4 w=8x8x3x3 float32", ""),
     ("ov-transpose-integers-refused", "conv_transpose x=1x2x3 w=2x2x2 uint8", DECONVOLUTION),
     ("cv-avg-ceil", "avg_pool x=1x1x3 kernel=2 stride=2 ceil_mode float32", ""),
     ("cv-avg-ceil", "avg_pool x=1x1x4 kernel=2 stride=2 ceil_mode count_include_pad float32", ""),
