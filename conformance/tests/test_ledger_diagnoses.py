@@ -29,7 +29,7 @@ LEAK = "leak"  # told by one NaN in one cell
 UNSTEADY = "unsteady"  # told by asking again
 
 
-PLAIN = ("torch", "tensorflow", "jax", "keras", "onnxruntime", "onnx", "scipy")
+PLAIN = ("torch", "tensorflow", "jax", "keras", "onnxruntime", "onnx", "scipy", "openvino")
 PATHS = sorted({f"{one.backend}[{path}]" for one in SOUGHT for path in one.variants if path})
 
 

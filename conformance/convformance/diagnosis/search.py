@@ -101,8 +101,10 @@ def diagnose(
     if unlike:
         return Diagnosis((), unexplained=(UNSTEADY.format(unlike, CALLS),), unsteady=unlike)
     whole_numbers = asked(backend, replace(case, fill="integers"))
-    if whole_numbers is not None and whole_numbers.differs:  # they leave no room for roundings
-        first, case = whole_numbers, whole_numbers.case
+    if whole_numbers is not None and whole_numbers.differs:
+        # They leave no room for roundings; but a choice that shows in them is not what is wrong.
+        if whole_numbers.is_wrong or not first.is_wrong:
+            first, case = whole_numbers, whole_numbers.case
     found = _explaining(first, [(one,) for one in catalogue(case.problem)])
     found = found or _explaining(first, islice(_pairs(first), pairs), until)
     hunt = _Hunt(backend, first, found, pairs, until)
