@@ -52,6 +52,30 @@ def test_a_discrepancy_that_is_not_shown_again_is_kept():
     assert found.verdict.kind is Kind.VALUE
 
 
+class Unsteady(NumpyBackend):
+    """It answers each strided problem wrong once, and right from then on."""
+
+    name = "unsteady"
+
+    def __init__(self):
+        self._asked = set()
+
+    def run(self, problem, arrays):
+        answer = super().run(problem, arrays)
+        if problem.stride == (1,) * problem.rank or problem in self._asked:
+            return answer
+        self._asked.add(problem)
+        return {"y": answer.arrays["y"] + 1}
+
+
+def test_what_is_answered_otherwise_when_asked_again_is_news_and_no_error_of_ours():
+    bench = Bench(Unsteady(), (), 1)
+    news = explore(bench, STRATEGY, 12, "a name")
+    assert news
+    assert all(one.verdict.kind is Kind.VALUE for one in news)
+    assert all(max(one.case.problem.stride) > 1 for one in news)
+
+
 def test_one_signature_is_one_finding_and_the_search_goes_on():
     bench, news = explored("conv kernel-flipped")
     findings = [record for record in bench.records if isinstance(record, Finding)]

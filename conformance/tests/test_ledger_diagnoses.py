@@ -30,7 +30,9 @@ LEAK = "leak"  # told by one NaN in one cell
 UNSTEADY = "unsteady"  # told by asking again
 
 
-PLAIN = ("torch", "tensorflow", "jax", "keras", "onnxruntime", "onnx", "scipy", "opencv")
+PLAIN = (
+    "torch", "tensorflow", "jax", "keras", "onnxruntime", "onnx", "scipy", "openvino", "opencv",
+)  # fmt: skip
 MODULES = {"opencv": ("cv2", "onnx")}  # of a backend that has another name, or needs another too
 LIMITS = {"opencv": Limits(10, 10)}  # some neighbours of its cases never come back
 PATHS = sorted({f"{one.backend}[{path}]" for one in SOUGHT for path in one.variants if path})
