@@ -201,7 +201,7 @@ def _imported(name: str, module_name: str) -> Any:
 def _hint(name: str) -> str:
     extras = (
         "torch", "tensorflow", "jax", "keras", "onnxruntime", "onnx", "scipy", "openvino",
-        "opencv", "tract", "tinygrad", "ncnn", "mlx",
+        "opencv", "tract", "tinygrad", "litert", "ncnn", "mlx",
     )  # fmt: skip
     base, _ = parted(name)
     return f"try: pip install 'convformance[{base}]'" if base in extras else "is it installed?"

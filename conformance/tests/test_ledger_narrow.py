@@ -15,7 +15,7 @@ from convformance.ledger import Entry, load_all, load_of
 from convformance.problem import Case, Problem
 from convformance.verdict import Kind, Verdict
 
-ENGINES = ("onnxruntime", "onnx", "scipy", "keras", "openvino", "opencv", "tract", "tinygrad", "mlx", "ncnn")
+ENGINES = ("onnxruntime", "onnx", "scipy", "keras", "openvino", "opencv", "tract", "tinygrad", "mlx", "ncnn", "litert")
 COARSE = {"keras-global-avg-float64"}  # every mean of its dtype has 24 bits of 53
 WIDE = [
     one
@@ -162,6 +162,9 @@ BESIDE = [
     ("cv-conv-no-window-divided", "conv x=1x1x5 w=2x1x5 float32", DIVIDED),
     ("cv-conv-no-item", "conv x=1x1x17 w=2x1x1 float32", DIVIDED),
     ("cv-max-ceil-law", "max_pool x=1x1x1x2 kernel=1x1 stride=1x2 float32", "the shape of y"),
+    ("lrt-conv-leak", "conv x=1x2x2x2 w=1x2x1x1 float32", ", each NaN where none is due"),
+    ("lrt-conv3d-limits", "conv x=1x1x2x2 w=1x1x1x1 float32", ""),
+    ("lrt-max-no-window", "max_pool x=1x1x2x2 kernel=1x2 float32", ""),
 ]
 
 
