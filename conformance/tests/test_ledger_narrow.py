@@ -15,7 +15,19 @@ from convformance.ledger import Entry, load_all, load_of
 from convformance.problem import Case, Problem
 from convformance.verdict import Kind, Verdict
 
-ENGINES = ("onnxruntime", "onnx", "scipy", "keras", "openvino", "opencv", "tract", "tinygrad", "mlx", "ncnn", "litert")
+ENGINES = (
+    "onnxruntime",
+    "onnx",
+    "scipy",
+    "keras",
+    "openvino",
+    "opencv",
+    "tract",
+    "tinygrad",
+    "mlx",
+    "ncnn",
+    "litert",
+)
 COARSE = {"keras-global-avg-float64"}  # every mean of its dtype has 24 bits of 53
 WIDE = [
     one
