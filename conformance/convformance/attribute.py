@@ -7,7 +7,7 @@ first without which the discrepancy is gone names the clause.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from itertools import combinations
 
@@ -21,7 +21,7 @@ from convformance.judge import NEEDLESS_NAN, Trial, judge, needless_nan
 from convformance.problem import Case, Problem
 from convformance.repairs import repairs, with_less_padding
 from convformance.simpler import comparable, is_maximum, plainer, simpler_problems, sized
-from convformance.tells import Place, in_common
+from convformance.tells import LARGEST, NOT_FINITE, Place, in_common
 from convformance.verdict import Kind, Verdict
 from convoracle import VARIANTS, InvalidProblem
 from convoracle.exact import FORMATS, as_floats
@@ -57,6 +57,7 @@ def explain(trial: Trial, arrays: Arrays, verdict: Verdict) -> tuple[dict[str, s
         return {}, verdict
     used: dict[str, str] = {}
     left = set(verdict.wrong)
+    mixable: list[tuple[dict[str, str], Expectation]] = []
     for choices in alternatives(trial.case.problem):
         expected = expectation(trial.case.problem, arrays, choices, trial.case.seed)
         if not set(choices) <= MIXABLE and not _helps_at(verdict.wrong[:1], trial, expected):
@@ -64,23 +65,59 @@ def explain(trial: Trial, arrays: Arrays, verdict: Verdict) -> tuple[dict[str, s
         other = judge(replace(trial, expected=expected))
         if other.kind is Kind.AGREES:
             return choices, verdict
-        if other.kind is Kind.VALUE and set(choices) <= MIXABLE and left - set(other.wrong):
-            # Which kernel computes an element decides it, as where a block of samples ends.
-            used |= dict.fromkeys(choices, "mixed")
-            left &= set(other.wrong)
+        if other.kind is Kind.VALUE and set(choices) <= MIXABLE:
+            mixable.append((choices, expected))
+            if left - set(other.wrong):
+                # Which kernel computes an element decides it, as where a block of samples ends.
+                used |= dict.fromkeys(choices, "mixed")
+                left &= set(other.wrong)
     if used and not left:
         return used, verdict
     message = verdict.message
-    if used and (told := _told_of(trial, trial.expected, left)):
+    told = _told_of(trial, trial.expected, left)
+    # A sample that is taken for 0 may make NaN of an infinite weight, which is then cut.
+    if told == LARGEST and (cut := _cut_by(trial, mixable, left)):
+        used, told = used | cut, LARGEST + NOT_FINITE
+    if used and told:
         message += f", but for what {', '.join(used)} explains{told}"
+    elif not used and (nans := _nan_beside_ties(trial, arrays, verdict)):
+        left = nans
+        message += f", but for what grad.tie explains{NEEDLESS_NAN}"
     wrong = tuple(sorted(verdict.wrong, key=lambda place: place not in left))
     return {}, replace(verdict, wrong=wrong, message=message)
+
+
+def _nan_beside_ties(trial: Trial, arrays: Arrays, verdict: Verdict) -> set[Place]:
+    """Return what is left to explain where one choice about ties explains all but needless NaN.
+
+    A maximum's gradient that is multiplied by a mask is NaN beside an infinite or NaN dy, and the
+    same mask may share what ties get: that is a choice and a fault in one answer.
+    """
+    if "grad.tie" not in value_points(trial.case.problem):
+        return set()
+    for name, _ in VARIANTS["grad.tie"].choices[1:]:
+        choices = {"grad.tie": name}
+        expected = expectation(trial.case.problem, arrays, choices, trial.case.seed)
+        beside = replace(trial, expected=expected)
+        left = set(judge(beside).wrong)
+        if left and left < set(verdict.wrong) and needless_nan(beside, left):
+            return left
+    return set()
 
 
 def _helps_at(places: Collection[Place], trial: Trial, expected: Expectation) -> bool:
     """Whether the outcome is what is expected at these places, asked there alone."""
     there = replace(expected, positions=tuple(position for _, position in places))
     return judge(replace(trial, expected=there)).kind is Kind.AGREES
+
+
+def _cut_by(
+    trial: Trial, tried: Iterable[tuple[dict[str, str], Expectation]], left: Collection[Place]
+) -> dict[str, str]:
+    """Return choices by which NaN or infinity is due wherever the largest number was given."""
+    told = LARGEST + NOT_FINITE
+    found = (choices for choices, expected in tried if _told_of(trial, expected, left) == told)
+    return next(found, {})
 
 
 def _told_of(trial: Trial, expected: Expectation, left: Collection[Place]) -> str:

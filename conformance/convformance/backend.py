@@ -45,6 +45,8 @@ class Backend(Protocol):
     such as "avg_pool float16" speaks of one op, "conv float16 rank 3" of one rank of it;
     `knows`: the names of the attributes it reads of `convformance.problem.EXTRAS`; problems with
     others of them, or padding that it has not heard of, are not given to it;
+    `distribution`: the name under which pip installs what `version` is of, for
+    `convformance versions`, where that is not the name of the backend;
     `libraries`: {distribution: version}, shown in the report;
     `variants`: {name: keyword arguments of its class}, other paths of the same framework;
     `one_in`: of how many of a run's problems it is asked one, always the same ones; for a path that

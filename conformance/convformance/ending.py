@@ -9,6 +9,8 @@ from typing import IO
 TAIL = 600  # characters of standard error that a crash is told with
 READ = 2**16  # bytes at the end of an output in which the telling line is sought
 TELLING = r"Check failed|terminate called|free\(\)|corrupt|Assertion|Fatal"
+# A panic of Rust that cannot unwind panics once more, which tells nothing; the thread has a number.
+PANIC = r"panicked at (\S+):\n(?!panic in a function that cannot unwind)(.+)"
 RAISED = r"^(Uncaught )?[\w.]*(Error|Exception)\b"  # ahead of a stack, or behind it
 
 
@@ -23,6 +25,10 @@ def ending(status: int, said: str) -> str:
 
 def last_words(said: str) -> str:
     """Return the line of a dead process's output that tells why, or its last line."""
+    panics = re.findall(PANIC, said)
+    if panics:
+        place, reason = panics[-1]
+        return f"panicked at {place}: {reason.strip()}"[:TAIL]
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     telling = [line for line in lines if re.search(TELLING, line)]
     raised = [line for line in lines if re.search(RAISED, line)]

@@ -14,6 +14,8 @@ from convformance.plugin import COLLECTOR, DEFAULT_SEED, PROFILES, Started
 from convformance.runfile import RunFileError
 from convformance.sharing import PROCESSES
 
+GIVEN_LINES = "lines that were given"  # what such a run is told to be narrowed by
+
 
 def run_suite(
     given: str,
@@ -25,6 +27,8 @@ def run_suite(
     minutes: float | None = None,
     profile: str = PROFILES[0],
     use_ledger: bool = True,
+    any_release: bool = False,
+    lines: Sequence[str] = (),
     pytest_arguments: Sequence[str] = (),
     plugins: Sequence[object] = (),
     verbose: bool = False,
@@ -33,7 +37,8 @@ def run_suite(
 ) -> int:
     """Run the suite against a backend and write its run file; return pytest's exit status.
 
-    With `minutes` a whole run goes on exploring until so many are over.
+    With `minutes` a whole run goes on exploring until so many are over. With `lines` these are
+    asked, and nothing else. With `any_release` what the ledger has of another release is known.
     `given` is the backend's name or module:attribute, `backend` the same, already started.
     With `resume` it goes on with what `run_file` was to become, given the same options.
     pytest's own options (-k, -x, -n, --junitxml ...) go through `pytest_arguments`.
@@ -47,8 +52,8 @@ def run_suite(
         "--run-file", str(run_file.resolve()),
         "--convformance-seed", str(seed),
         "--profile", profile,
-        f"--selection={narrowed_by(pytest_arguments)}",
-        *shared_out(pytest_arguments),
+        f"--selection={GIVEN_LINES if lines else narrowed_by(pytest_arguments)}",
+        *(() if lines else shared_out(pytest_arguments)),
         *pytest_arguments,
     ]  # fmt: skip
     for name, value in vars(limits).items() if limits else ():
@@ -58,10 +63,13 @@ def run_suite(
     if minutes is not None:
         arguments += ["--minutes", str(minutes)]
     arguments += [f"--pytest-argument={one}" for one in pytest_arguments]
+    arguments += [f"--line={one}" for one in lines]
     if resume:
         arguments += ["--resume", str(run_file.resolve())]
     if not use_ledger:
         arguments.append("--no-ledger")
+    if any_release:
+        arguments.append("--any-release")
     if not verbose:
         arguments += ["-p", "no:terminal"]
     started = [Started(backend)] if backend is not None else []

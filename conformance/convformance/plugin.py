@@ -47,6 +47,7 @@ from convformance.worker import Isolated
 DEFAULT_SEED = 1
 DIAGNOSING = 60.0  # seconds of a process for the diagnosis of what is new
 MORE = "test_z_more.py"  # the last file of the suite
+GIVEN = "test_given.py"  # the only one, where lines are given
 PROFILES = ("default", "exhaustive")
 DATABASE = Path(".hypothesis") / "convformance"
 BENCH = pytest.StashKey[Bench]()
@@ -78,6 +79,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--in-process", action="store_true", help="run the backend in pytest's own process"
     )
     group.addoption("--no-ledger", action="store_true", help="take no discrepancy as known")
+    group.addoption(
+        "--any-release", action="store_true", help="take as known what is of another release too"
+    )
+    group.addoption("--line", action="append", default=[], help="a case that is asked alone")
     limits = Limits()
     for option, kind, told in (
         ("--case-seconds", float, "seconds that the backend has for a call"),
@@ -100,10 +105,9 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     backend = _backend(config, name)
     entries, all_releases = _ledger(config, backend)
+    known = all_releases if config.getoption("any_release") else entries
     seed = config.getoption("convformance_seed")
-    config.stash[BENCH] = Bench(
-        backend, entries, seed, seconds=DIAGNOSING, all_releases=all_releases
-    )
+    config.stash[BENCH] = Bench(backend, known, seed, seconds=DIAGNOSING, all_releases=all_releases)
     config.stash[STARTED] = time.monotonic()
     resumed = begun(Path(config.getoption("resume"))) if config.getoption("resume") else None
     if resumed is not None:
@@ -140,7 +144,11 @@ def _ledger(config: pytest.Config, backend: Backend) -> tuple[Sequence[ledger.En
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out the tests that fill a time where none is given."""
+    """Leave out the tests that fill a time where none is given, and all where lines are given."""
+    if not collection_path.name.startswith("test_"):
+        return None
+    if bool(config.getoption("line")) != (collection_path.name == GIVEN):
+        return True
     return True if collection_path.name == MORE and not config.getoption("minutes") else None
 
 
@@ -191,6 +199,8 @@ def _header(config: pytest.Config, name: str) -> Header:
         profile=config.getoption("profile"),
         arguments=tuple(config.getoption("pytest_argument")),
         use_ledger=not config.getoption("no_ledger"),
+        any_release=config.getoption("any_release"),
+        lines=tuple(config.getoption("line")),
         limits=vars(_limits(config)),
     )
 
@@ -214,6 +224,13 @@ def database() -> ExampleDatabase:
 def profile(request: pytest.FixtureRequest) -> str:
     """How much of the small problems is asked: default or exhaustive."""
     return str(request.config.getoption("profile"))
+
+
+@pytest.fixture
+def lines(request: pytest.FixtureRequest) -> Sequence[str]:
+    """The lines that are asked in place of the suite."""
+    found: Sequence[str] = request.config.getoption("line")
+    return found
 
 
 @pytest.fixture

@@ -119,6 +119,29 @@ def variants_of(name: str) -> tuple[str, ...]:
     return tuple(f"{name}[{one}]" for one in _variants(target) or ())
 
 
+def framework_of(name: str) -> str:
+    """Return the distribution whose releases a backend's version tells; raise `BackendError`.
+
+    It is the `distribution` of the backend's class; where there is none, or the class cannot be
+    imported here, the backend's own name.
+    """
+    module_name, _, attribute = adapter_path(name).rpartition(":")
+    base, _ = parted(name)
+    try:
+        found = _loaded(name, module_name) if is_file(module_name) else _imported(name, module_name)
+    except BackendError:
+        return base
+    told = getattr(getattr(found, attribute, None), "distribution", None)
+    return told if isinstance(told, str) else base.rpartition(":")[2].lower()
+
+
+def backend_distribution(name: str) -> str:
+    """Return the distribution that registers a backend of this name; nothing for any other."""
+    base, _ = parted(name)
+    points = [point for point in entry_points(group=GROUP) if point.name == base]
+    return points[0].dist.name if points and points[0].dist else ""
+
+
 def is_file(module_name: str) -> bool:
     """Whether what stands before the colon is a file: it has a slash, or ends in .py."""
     return "/" in module_name or module_name.endswith(".py")
@@ -178,7 +201,7 @@ def _imported(name: str, module_name: str) -> Any:
 def _hint(name: str) -> str:
     extras = (
         "torch", "tensorflow", "jax", "keras", "onnxruntime", "onnx", "scipy", "openvino",
-        "opencv", "tinygrad", "litert",
+        "opencv", "tract", "tinygrad", "litert", "ncnn", "mlx",
     )  # fmt: skip
     base, _ = parted(name)
     return f"try: pip install 'convformance[{base}]'" if base in extras else "is it installed?"

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 FORMAT = 1
 PARTIAL = ".partial"  # behind the name of a run that goes on, or was cut off
 JOURNAL = ("done", "resumed")  # types of lines that stand in such a file alone
+TUPLES = ("arguments", "lines", "resumed")  # fields of the header
 _T = TypeVar("_T")
 
 
@@ -43,6 +44,8 @@ class Header:
     profile: str = "default"  # or exhaustive
     arguments: Sequence[str] = ()  # of pytest
     use_ledger: bool = True
+    any_release: bool = False  # whether entries of other releases were taken as known too
+    lines: Sequence[str] = ()  # that were asked in place of the suite
     limits: Mapping[str, float] = field(default_factory=dict)  # of the backend's process
     resumed: Sequence[str] = ()  # when a cut-off run was gone on with, as `started`
     format: int = FORMAT
@@ -54,7 +57,7 @@ class CaseRecord:
 
     line: str
     id: str
-    source: str  # explored, invalid, corpus, covering, probe, large, ledger or replayed
+    source: str  # explored, invalid, corpus, covering, probe, large, ledger, replayed or given
     verdict: str
     clauses: Sequence[str] = ()
     clause: str = ""  # the one that a discrepancy contradicts
@@ -231,7 +234,7 @@ def from_json(data: Mapping[str, Any]) -> Any:
                     key: ArrayText(**text) for key, text in values.get(name, {}).items()
                 }
         if kind is Header:
-            values |= {name: tuple(values.get(name, ())) for name in ("arguments", "resumed")}
+            values |= {name: tuple(values.get(name, ())) for name in TUPLES}
         return kind(**values)
     except (TypeError, AttributeError) as error:  # a field is missing or of another type
         raise RunFileError(f"{data['type']}: {error}") from None

@@ -19,9 +19,11 @@ from convoracle.exact import FORMATS
 
 INDICES_ALONE = ", indices alone"
 BUT_FOR_NAN = " but where NaN is due"
+OF_LOWEST = ", each of a maximum that is the lowest number"
 AND_INDICES = ", and indices"
 LOWEST_FINITE = ", each the lowest finite number where minus infinity is due"
 ZERO = ", each zero where no more than the lowest finite number is due"
+OVER_PADDING = ", each zero over padding alone"
 LARGEST = ", each the largest finite number"
 NOT_FINITE = " where NaN or infinity is due"
 SAME_IN_FLOAT64 = ", each the same number in float64"
@@ -38,7 +40,9 @@ def in_common(expected: Expectation, arrays: Mapping[str, Array], wrong: Collect
     if len(rows) < len(wrong):
         others = [i for i in rows if not math.isnan(float(expected.y[i]))]
         if not others:
-            return INDICES_ALONE + BUT_FOR_NAN * bool(rows)
+            indices = [row_of[position] for name, position in wrong if name != main]
+            beside = BUT_FOR_NAN if rows else OF_LOWEST * _of_lowest(expected, indices)
+            return INDICES_ALONE + beside
         told = _lowest_or_in_float32(expected, expected.elements_of(arrays[main]), rows)
         return told + AND_INDICES if told else ""
     found = expected.elements_of(arrays[main])
@@ -61,7 +65,9 @@ def _lowest_or_in_float32(expected: Expectation, found: Array, rows: Sequence[in
             return LOWEST_FINITE
         if _zero(expected, found, rows):
             return ZERO
-        return _largest(expected, found, rows)
+        if _zero_over_padding(expected, found, rows):
+            return OVER_PADDING
+        return largest(expected, found, rows)
     return IN_FLOAT32 if _in_float32(expected, found, rows) else ""
 
 
@@ -96,6 +102,13 @@ def _zero(expected: Expectation, found: Array, rows: Sequence[int]) -> bool:
     )
 
 
+def _of_lowest(expected: Expectation, rows: Sequence[int]) -> bool:
+    """Whether no sample is above the number that a maximum may begin with."""
+    dtype = expected.operation.dtype
+    lowest = -_largest_of(expected) if dtype in FORMATS else np.iinfo(dtype).min
+    return all(float(expected.y[i]) <= lowest for i in rows)
+
+
 def _numbers(expected: Expectation, rows: Sequence[int]) -> list[int]:
     """Return the rows where a number is due, none if one of them has no sample."""
     wanted = [i for i in rows if not math.isnan(float(expected.y[i]))]
@@ -103,10 +116,17 @@ def _numbers(expected: Expectation, rows: Sequence[int]) -> list[int]:
     return wanted if all(expected.operation.terms(expected.positions[i]) for i in wanted) else []
 
 
-def _largest(expected: Expectation, found: Array, rows: Sequence[int]) -> str:
+def _zero_over_padding(expected: Expectation, found: Array, rows: Sequence[int]) -> bool:
+    """Whether nothing was taken of windows without a sample; [max.empty] has no terms."""
+    return bool(rows) and all(
+        float(found[i]) == 0 and not expected.operation.terms(expected.positions[i]) for i in rows
+    )
+
+
+def largest(expected: Expectation, found: Array, rows: Sequence[int]) -> str:
     """Tell of sums that were cut at the largest number, where another group's came in too."""
-    largest = _largest_of(expected)
-    if not rows or not all(float(found[i]) == largest for i in rows):
+    end = _largest_of(expected)
+    if not rows or not all(float(found[i]) == end for i in rows):
         return ""
     due = [float(expected.y[i]) for i in rows]
     return LARGEST + NOT_FINITE * all(math.isnan(one) or one == math.inf for one in due)

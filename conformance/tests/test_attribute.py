@@ -87,6 +87,20 @@ def test_two_mixed_choices_may_explain_an_element_together():
     assert choices == {"padding.product": "mixed", "value.subnormal": "mixed"}
 
 
+def test_needless_nan_beside_ties_that_are_shared_is_told_as_such():
+    """A mask of maxima, divided by their number, times the gradient: 0 times infinity is NaN."""
+    line = "max_pool x=1x1x4 kernel=2 stride=2 grad=x float32 fill=special#0"
+    given = {"x": [1, 1, 3, 2], "dy": [8, INF]}
+    shared = {"dx": np.array([4, 4, INF, NAN], np.float32)}
+    choices, verdict = explained(line, shared, **given)
+    assert choices == {}
+    assert verdict.message.endswith("but for what grad.tie explains, each NaN where none is due")
+    assert verdict.wrong[0] == ("dx", (0, 0, 3))
+    other = {"dx": np.array([4, 4, 5, NAN], np.float32)}
+    _, verdict = explained(line, other, **given)
+    assert "grad.tie" not in verdict.message
+
+
 def test_a_copied_number_that_a_choice_explains_does_not_change_the_order_of_the_places():
     line = "unfold x=1x1x2 kernel=1 float32 fill=real#0"
     wrong = {"y": np.array([0, 9], np.float32)}

@@ -232,6 +232,23 @@ def test_a_diagnosis_that_breaks_off_does_not_cost_the_finding(monkeypatch):
     assert found.diagnosis == ("the diagnosis broke off: ZeroDivisionError: no such thing",)
 
 
+class NearestOrHalved:
+    """Averages of whole numbers to the nearest, which is a choice; of large ones half of it."""
+
+    name, version, knows = "nearest", "1", (*EXTRAS, "padding")
+
+    def run(self, problem, arrays):
+        choices = {} if problem.is_float else {"avg.integer": "nearest"}
+        y = whole(expectation(problem, arrays, choices))
+        return y // 2 if (abs(arrays["x"].astype(float)) > 2**24).any() else y
+
+
+def test_a_choice_in_whole_numbers_is_no_diagnosis_of_what_no_choice_explains():
+    case = Case.parse("avg_pool x=1x1x3x3 kernel=2x2 int32 fill=ends#1")
+    found = diagnose(NearestOrHalved(), case, pairs=0)
+    assert not {"average rounded to nearest", "avg.integer = nearest"} & named(found)
+
+
 def test_two_faults_together_are_named_as_a_pair():
     flipped, dropped = (
         next(one for one in CATALOGUE if one.name == name)

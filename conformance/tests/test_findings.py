@@ -33,8 +33,9 @@ def test_a_script_prints_what_stands_below_it(title: str) -> None:
     if "tinygrad" in imported and shutil.which(os.environ.get("CC", "clang")) is None:
         pytest.skip("tinygrad compiles with clang, and there is none: name one in CC")
     assert imported <= {
-        "ai_edge_litert", "cv2", "flatbuffers", "keras", "numpy", "onnx", "onnxruntime", "openvino",
-        "os", "scipy", "tinygrad", "torch",
+        "ai_edge_litert", "cv2", "flatbuffers", "keras", "ml_dtypes", "mlx", "ncnn", "numpy",
+        "onnx", "onnxruntime", "openvino", "os", "scipy", "tempfile", "tinygrad", "torch",
+        "tract",
     }  # fmt: skip
     ran = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=False

@@ -515,6 +515,13 @@ def test_a_needless_nan_beside_a_followed_variant_is_told():
     assert told.wrong[0] == ("y", (0, 0, 1))
 
 
+TINY, INF, END = 2.0**-149, np.inf, float(np.finfo(np.float32).max)
+CUT = (
+    ", but for what value.subnormal explains, each the largest finite number where NaN or "
+    "infinity is due"
+)
+
+
 def beside_a_flushed_number(lowest):
     """Return what is told of maxima of a subnormal, which is flushed, and of minus infinity."""
     line = "max_pool x=1x2x1 kernel=1 float64 fill=special#0"
@@ -532,6 +539,26 @@ def test_a_lowest_finite_number_beside_a_followed_variant_is_told():
     lowest = float(np.finfo(np.float64).min)
     assert beside_a_flushed_number(lowest) == flushed + LOWEST_FINITE
     assert beside_a_flushed_number(lowest / 2) == "2 of 2 compared elements differ"
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "text"),
+    [
+        ([0, TINY], END, ", each the largest finite number" + CUT),
+        ([TINY, 1], END, ", each the largest finite number"),
+        ([0, TINY], END / 2, ""),
+    ],
+)
+def test_what_is_cut_of_a_flushed_number_under_an_infinite_weight_is_told(x, y, text):
+    """Taken for 0 the subnormal makes NaN of the infinity, and that is what was cut."""
+    case = Case.parse("conv x=1x1x2 w=1x1x2 float32 fill=special#0")
+    arrays = {"x": np.array([[x]], np.float32), "w": np.array([[[1, -INF]]], np.float32)}
+    answer = Outcome("arrays", {"y": np.array([[[y]]], np.float32)})
+    found = Trial(case, expectation(case.problem, arrays), answer, {})
+    assert explain(found, arrays, judge(found)) == (
+        {},
+        replace(judge(found), message="1 of 1 compared elements differ" + text),
+    )
 
 
 def test_a_margin_past_the_largest_float_is_infinite():

@@ -158,6 +158,23 @@ def test_an_entry_speaks_of_gradients_if_it_says_so_or_the_refusal_does(values, 
 
 
 FACT_LINES = {
+    "3 x 3 taps": ("conv x=1x1x5x5 w=1x1x3x3", "conv x=1x1x5x5x5 w=1x1x3x3x3"),
+    "gaps": ("conv x=1x1x5x5 w=1x1x2x1 stride=1x2", "conv x=1x1x5 w=1x1x2 stride=2"),
+    "more than 8 channels": ("conv x=1x2x5 w=18x1x2 groups=2", "conv x=1x2x5 w=16x1x2 groups=2"),
+    "no output": (
+        "conv_transpose x=1x1x2 w=1x1x1 padding=1",
+        "conv_transpose x=1x1x3 w=1x1x1 padding=1",
+    ),
+    "output padding below 0": (
+        f"{SPREAD} output_padding=-1",
+        f"{SPREAD} stride=2 output_padding=1",
+    ),
+    "padding left out": (
+        "avg_pool x=1x1x5 kernel=2",
+        "avg_pool x=1x1x5 kernel=2 count_include_pad",
+    ),
+    "same_lower": (f"{POOL} padding=same_lower", f"{POOL} padding=same"),
+    "padding counted": ("avg_pool x=1x1x5 kernel=2 count_include_pad", "avg_pool x=1x1x5 kernel=2"),
     "batch of 16": ("conv x=16x1x4 w=1x1x1", "conv x=15x1x4 w=1x1x1"),
     "batch grouped": (
         "conv x=2x1x1 w=2x1x1 batch_groups=2 float32",
@@ -166,6 +183,10 @@ FACT_LINES = {
     "biased": ("conv x=1x1x5 w=1x1x2 bias", "conv x=1x1x5 w=1x1x2"),
     "broadcast": (f"{POOL} memory=broadcast", f"{POOL} memory=strided"),
     "ceil_mode": ("max_pool x=1x1x5 kernel=2 ceil_mode", "max_pool x=1x1x5 kernel=2"),
+    "count_include_pad": (
+        "avg_pool x=1x1x5 kernel=2 count_include_pad",
+        "avg_pool x=1x1x5 kernel=2",
+    ),
     "dilated": ("conv x=1x1x5x5 w=1x1x2x2 dilation=1x2", "conv x=1x1x5 w=1x1x2 stride=2"),
     "grouped": ("conv x=1x2x5 w=2x1x2 groups=2", "conv x=1x2x5 w=2x2x2"),
     "no window": ("conv x=1x1x3x4 w=1x1x2x5", "conv x=1x1x3x4 w=1x1x2x4"),
@@ -188,6 +209,7 @@ FACT_LINES = {
     "several axes": ("max_pool x=1x1x5x1 kernel=2x1", "max_pool x=1x1x5 kernel=2"),
     "several items": (POOL.replace("1x1x5", "2x1x5"), POOL),
     "stride 0": ("conv x=1x1x5 w=1x1x2 stride=0", "conv x=1x1x5 w=1x1x2 stride=2"),
+    "stride below 0": (f"{POOL} stride=-1", f"{POOL} stride=0"),
     "strided": ("max_pool x=1x1x5x5 kernel=2 stride=1x2", "max_pool x=1x1x5 kernel=2"),
     "byteswapped": (f"{POOL} memory=byteswapped", f"{POOL} memory=reversed"),
     "channels last": (f"{POOL} layout=channels_last", POOL),

@@ -10,6 +10,7 @@ import pytest
 
 from convformance import ledger
 from convformance.diagnosis import CATALOGUE, Diagnosis, diagnose
+from convformance.isolation import Limits
 from convformance.ledger import Entry
 from convformance.problem import Case
 from convformance.processor import processor_features
@@ -29,20 +30,25 @@ LEAK = "leak"  # told by one NaN in one cell
 UNSTEADY = "unsteady"  # told by asking again
 
 
-PLAIN = ("torch", "tensorflow", "jax", "keras", "onnxruntime", "onnx", "scipy")
+PLAIN = (
+    "torch", "tensorflow", "jax", "keras", "onnxruntime", "onnx", "scipy", "openvino", "opencv",
+)  # fmt: skip
+MODULES = {"opencv": ("cv2", "onnx")}  # of a backend that has another name, or needs another too
+LIMITS = {"opencv": Limits(10, 10)}  # some neighbours of its cases never come back
 PATHS = sorted({f"{one.backend}[{path}]" for one in SOUGHT for path in one.variants if path})
 
 
 @pytest.fixture(scope="module", params=[*PLAIN, *PATHS])
 def backend(request: pytest.FixtureRequest) -> Iterator[Isolated]:
     framework = request.param.partition("[")[0]
-    if find_spec(framework) is None:
-        pytest.skip(f"{framework} is not installed")
+    missing = [one for one in MODULES.get(framework, (framework,)) if find_spec(one) is None]
+    if missing:
+        pytest.skip(f"{', '.join(missing)} is not installed")
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "tensorflow":
             # As they were read, also on a processor where TensorFlow would leave oneDNN off.
             patch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
-        made = Isolated(request.param)
+        made = Isolated(request.param, LIMITS.get(framework))
         yield made
         made.close()
 

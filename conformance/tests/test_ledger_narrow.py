@@ -15,7 +15,19 @@ from convformance.ledger import Entry, load_all, load_of
 from convformance.problem import Case, Problem
 from convformance.verdict import Kind, Verdict
 
-ENGINES = ("onnxruntime", "onnx", "scipy", "keras", "openvino", "opencv", "tinygrad", "litert")
+ENGINES = (
+    "onnxruntime",
+    "onnx",
+    "scipy",
+    "keras",
+    "openvino",
+    "opencv",
+    "tract",
+    "tinygrad",
+    "mlx",
+    "ncnn",
+    "litert",
+)
 COARSE = {"keras-global-avg-float64"}  # every mean of its dtype has 24 bits of 53
 WIDE = [
     one
@@ -121,6 +133,7 @@ def test_an_index_one_too_large_is_new_where_strides_or_dilations_are_larger(
 # What an entry's reason calls right, or does not speak of, is not known by it.
 REFUSED = "output shape cannot be null or negative"
 DECONVOLUTION = "could not create a primitive descriptor for the deconvolution"
+DIVIDED = "Floating point exception (signal 8)"
 TWO_AXES = "fold x=1x4x1 kernel=2x1 dilation=2x1 output=3x1 float32"
 BESIDE = [
     ("onnx-max-pads", "max_pool x=1x1x4x4 kernel=2x2 stride=2x2 float32", ""),
@@ -148,7 +161,19 @@ BESIDE = [
         "list is empty for node: AvgPool_7",
     ),
     ("ov-max-ceil-law", "max_pool x=1x1x1x1 kernel=1x1 padding=0x0+1 float32", "the shape of y"),
+    ("ncnn-avg-same", "avg_pool x=1x1x2 kernel=2 padding=same count_include_pad float32", ""),
+    ("ncnn-conv-lower-first", "conv x=1x1x1x1x1 w=1x1x2x1x1 padding=same float32", ""),
+    ("ncnn-conv-past-end", "conv x=1x1x1 w=1x1x2 float32", ""),
+    ("ncnn-conv-same-gaps", "conv x=1x2x8 w=1x2x2 stride=8 padding=same float32", ""),
+    ("ncnn-conv-winograd", "conv x=1x8x4x4 w=8x8x3x3 float32", ""),
     ("ov-transpose-integers-refused", "conv_transpose x=1x2x3 w=2x2x2 uint8", DECONVOLUTION),
+    ("cv-avg-ceil", "avg_pool x=1x1x3 kernel=2 stride=2 ceil_mode float32", ""),
+    ("cv-avg-ceil", "avg_pool x=1x1x4 kernel=2 stride=2 ceil_mode count_include_pad float32", ""),
+    ("cv-separable-one-tap-padded", "separable_conv x=1x1x2 w=1x2x1 pointwise=1x2 float32", ""),
+    ("cv-max-stride-negative-crash", "max_pool x=1x1x5 kernel=1 ceil_mode float32", "signal 11"),
+    ("cv-conv-no-window-divided", "conv x=1x1x5 w=2x1x5 float32", DIVIDED),
+    ("cv-conv-no-item", "conv x=1x1x17 w=2x1x1 float32", DIVIDED),
+    ("cv-max-ceil-law", "max_pool x=1x1x1x2 kernel=1x1 stride=1x2 float32", "the shape of y"),
     ("lrt-conv-leak", "conv x=1x2x2x2 w=1x2x1x1 float32", ", each NaN where none is due"),
     ("lrt-conv3d-limits", "conv x=1x1x2x2 w=1x1x1x1 float32", ""),
     ("lrt-max-no-window", "max_pool x=1x1x2x2 kernel=1x2 float32", ""),

@@ -10,7 +10,8 @@ import pytest
 from engines import verdict
 
 from convformance.backends import onnx_calls
-from convformance.backends.opencv_backend import CLASSIC, CONSTANTS, ENGINE, OpenCvBackend
+from convformance.backends.onnx_model import CONSTANTS
+from convformance.backends.opencv_backend import CLASSIC, ENGINE, SPOILT, OpenCvBackend
 from convformance.fills import make_arrays
 from convformance.problem import Case, Problem
 from convformance.verdict import Kind
@@ -131,6 +132,23 @@ def test_an_answer_without_elements_has_no_shape_and_is_a_refusal(opencv: OpenCv
     case = Case.parse("conv x=0x1x3 w=1x1x1 float32 fill=integers#1")
     with pytest.raises(RuntimeError, match="forward gives None"):
         opencv.run(case.problem, make_arrays(case))
+
+
+def test_a_process_whose_memory_was_written_over_ends(
+    opencv: OpenCvBackend, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Else each further problem of a run would be told as refused."""
+    import cv2
+
+    def read(model: object) -> None:
+        raise cv2.error(f"(-215:Assertion failed) {SPOILT} in function 'getData'")
+
+    ended: list[bool] = []
+    monkeypatch.setattr(cv2.dnn, "readNetFromONNX", read)
+    monkeypatch.setattr(os, "abort", lambda: ended.append(True))
+    verdict(opencv, SAID[0])
+    assert ended
+    assert capfd.readouterr().err.startswith("an earlier call wrote over memory of OpenCV: ")
 
 
 def test_its_log_is_silent(opencv: OpenCvBackend, capfd: pytest.CaptureFixture[str]) -> None:

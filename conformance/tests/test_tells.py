@@ -18,6 +18,8 @@ from convformance.tells import (
     LARGEST,
     LOWEST_FINITE,
     NOT_FINITE,
+    OF_LOWEST,
+    OVER_PADDING,
     ROUNDED,
     SAME_IN_FLOAT64,
     ZERO,
@@ -26,8 +28,13 @@ from convformance.tells import (
 NAN, INF = float("nan"), float("inf")
 
 
-def told(line, x=None, accumulators=None, w=None, **given):
-    """Return what is told beside the count, of a right answer with some arrays put in its place."""
+def told(line, *arrays, **given):
+    """Return what is told beside the count of what differs."""
+    return judged(line, *arrays, **given).partition("differ")[2]
+
+
+def judged(line, x=None, accumulators=None, w=None, **given):
+    """Return the message on a right answer with some arrays put in its place."""
     case = Case.parse(line)
     arrays = dict(make_arrays(case))
     for name, values in {"x": x, "w": w}.items():
@@ -37,8 +44,7 @@ def told(line, x=None, accumulators=None, w=None, **given):
     for name, values in given.items():
         right[name] = np.array(values, right[name].dtype).reshape(right[name].shape)
     expected = expectation(case.problem, arrays)
-    message = judge(Trial(case, expected, Outcome("arrays", right), accumulators or {})).message
-    return message.partition("differ")[2]
+    return judge(Trial(case, expected, Outcome("arrays", right), accumulators or {})).message
 
 
 POOL = "max_pool x=1x1x3 kernel=2 float32 fill=integers#0"
@@ -50,6 +56,19 @@ def test_indices_alone_are_told_from_a_wrong_number_beside_them():
     assert told(INDEXED, [1, 2, 3], indices=[0, 2]) == INDICES_ALONE
     assert told(INDEXED, [1, 2, 3], y=[1, 3], indices=[0, 2]) == ""
     assert told(INDEXED, [1, 2, 3], y=[1, 3]) == ""
+
+
+@pytest.mark.parametrize(
+    ("dtype", "lowest"),
+    [("float32", LOWEST), ("float32", -INF), ("int8", -128), ("uint8", 0), ("float16", -65504.0)],
+)
+def test_indices_of_maxima_that_are_the_lowest_number_are_told(dtype, lowest):
+    line = INDEXED.replace("float32", dtype)
+    both = INDICES_ALONE + OF_LOWEST
+    assert told(line, [lowest, lowest, lowest], indices=[0, 0]) == both
+    assert told(line, [lowest, lowest, 3], indices=[1, 2]) == both
+    assert told(line, [lowest, 2, lowest], indices=[1, 2]) == INDICES_ALONE
+    assert told(line, [2, lowest, lowest], indices=[1, 2]) == INDICES_ALONE
 
 
 def test_indices_are_told_beside_what_a_nan_makes():
@@ -106,6 +125,35 @@ def test_a_window_over_padding_alone_is_another_trouble():
     """It holds no sample, so that no minus infinity was passed over."""
     line = "max_pool x=1x1x1 kernel=1 padding=0+1 float32 fill=integers#0"
     assert told(line, [1], y=[1, LOWEST]) == ""
+
+
+@pytest.mark.parametrize(
+    ("y", "indices", "text"),
+    [
+        ([1, 0], [0, 0], OVER_PADDING),  # what stands there for an index is left open
+        ([1, 0], [1, 0], OVER_PADDING + AND_INDICES),
+        ([0, 0], [0, 0], ""),
+        ([1, 2], [0, 0], ""),
+        ([0, -INF], [0, 0], ""),
+    ],
+)
+def test_zero_is_told_over_padding_alone(y, indices, text):
+    line = "max_pool x=1x1x1 kernel=1 padding=0+1 indices float32 fill=integers#0"
+    assert told(line, [1], y=y, indices=indices) == text
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "text"),
+    [
+        ([2.0**127, 2.0**127, -(2.0**127)], -LOWEST, LARGEST),
+        ([1.5 * 2.0**127, 1.5 * 2.0**127, 1], -LOWEST, LARGEST + NOT_FINITE),
+        ([2.0**127, 2.0**127, -(2.0**127)], 2.0**126, ""),
+        ([1, 2, 3], -LOWEST, LARGEST),
+    ],
+)
+def test_the_largest_finite_number_is_told_where_a_bound_is_exceeded(x, y, text):
+    message = judged("conv x=1x1x3 w=1x1x3 float32 fill=overflow#0", x, w=[1, 1, 1], y=[y])
+    assert message.partition(" times")[2] == text
 
 
 def test_whole_numbers_that_float64_takes_for_one_are_told():

@@ -147,6 +147,21 @@ def test_last_words_are_the_telling_line():
     assert last_words("") == ""
 
 
+def test_last_words_of_rust_are_the_panic_that_came_first():
+    assert (
+        last_words(
+            "thread '<unnamed>' (7) panicked at src/dim.rs:60:9:\n"
+            "attempt to divide by zero\n"
+            "note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n\n"
+            "thread '<unnamed>' (7) panicked at core/src/panicking.rs:225:5:\n"
+            "panic in a function that cannot unwind\n"
+            "stack backtrace:\n   0: 0x7fa7b57159f5 - <unknown>\n"
+            "thread caused non-unwinding panic. aborting.\n"
+        )
+        == "panicked at src/dim.rs:60:9: attempt to divide by zero"
+    )
+
+
 def test_another_byte_order_reaches_the_adapter_through_a_process_too(start):
     """A dtype that was pickled is equal to the built-in one, but is not it."""
     problem = Case.parse("max_pool x=1x1x4 kernel=2 memory=byteswapped float32").problem

@@ -33,12 +33,13 @@ def computing(columns: Sequence[Column]) -> Computing:
     for column in columns:
         found = {(one.op, one.dtype): one for one in column.run.arithmetic}
         for op in dict.fromkeys(one.op for one in column.run.arithmetic):
-            cells = tuple(_words(found.get((op, dtype))) for dtype in FLOATS)
+            cells = tuple(words(found.get((op, dtype))) for dtype in FLOATS)
             rows.append(Row(column.label, op, cells))
     return Computing(FLOATS, tuple(rows))
 
 
-def _words(one: Arithmetic | None) -> str:
+def words(one: Arithmetic | None) -> str:
+    """Return how sums, inputs and products were found to be kept; nothing of what is unknown."""
     if one is None:
         return ""
     told = [f"sums in {one.accumulator}"]

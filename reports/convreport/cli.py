@@ -15,6 +15,7 @@ from pathlib import Path
 from convformance import __version__, ledger
 from convformance.bench import EACH, Bench
 from convformance.expect import broken_clause
+from convformance.given import CasesError
 from convformance.isolation import GivenUp
 from convformance.large import KernelError
 from convformance.laws import LAWS
@@ -27,6 +28,7 @@ from convformance.problem import Case, LineError
 from convformance.registry import WAYS, BackendError
 from convformance.runfile import RunFileError
 from convformance.worker import Isolated
+from convreport.bisect_command import add_bisect
 from convreport.casetext import case_text
 from convreport.check_command import add_check
 from convreport.commands_cite import add_cite
@@ -41,6 +43,7 @@ from convreport.new_command import add_new
 from convreport.port_command import add_port
 from convreport.run_command import add_run, tell
 from convreport.usage import FINE, RED, USAGE, UsageError, add_fail_on, load_runs
+from convreport.versions_command import add_versions
 
 LARGEST_CASE = 2**27  # elements of all inputs together: about a gigabyte of Python numbers
 
@@ -54,12 +57,13 @@ TOLD = (
     HistoryError,
     KernelError,
     GivenUp,
+    CasesError,
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         return int(options.work(options))
     except TOLD as error:
@@ -73,15 +77,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USAGE
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line, with all commands."""
+    whole = argparse.ArgumentParser(
         prog="convformance",
         description="Check convolution and pooling of a tensor framework against a loop oracle.",
         epilog="Exit status: 0 nothing new; 1 new discrepancies, or known ones that no longer "
         "occur (run and report: or what --fail-on says); 2 wrong usage.",
     )
-    parser.add_argument("--version", action="version", version=f"convformance {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    whole.add_argument("--version", action="version", version=f"convformance {__version__}")
+    commands = whole.add_subparsers(required=True, metavar="COMMAND")
     add_run(commands)
     _add_report(commands)
     _add_case(commands)
@@ -93,9 +98,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_list(commands)
     add_diff(commands)
     add_history(commands)
+    add_versions(commands)
+    add_bisect(commands)
     add_cite(commands)
     add_export(commands)
-    return parser
+    return whole
 
 
 def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from convformance import __version__
 from convformance.front import narrowed_by, run_suite
+from convformance.given import read_lines
 from convformance.journal import Begun, begun
 from convformance.plugin import DEFAULT_SEED, PROFILES
 from convformance.registry import WAYS
@@ -27,7 +28,8 @@ from convreport.write import write_report
 
 MOST_MINUTES = 7 * 24 * 60  # a week
 ITS_OWN = (
-    "output", "seed", "max_examples", "minutes", "profile", "no_ledger", *LIMITS, "pytest",
+    "output", "seed", "max_examples", "minutes", "profile", "no_ledger", "any_release", "cases",
+    *LIMITS, "pytest",
 )  # fmt: skip
 
 
@@ -65,7 +67,18 @@ def add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         choices=PROFILES,
         help="exhaustive: every small geometry of every op (default: a covering part)",
     )
+    run.add_argument(
+        "--cases",
+        type=Path,
+        metavar="FILE",
+        help="ask the case lines of FILE, and nothing else; a law's name may stand before a line",
+    )
     add_fail_on(run)
+    run.add_argument(
+        "--any-release",
+        action="store_true",
+        help="take as known what the ledger has of any release of the backend",
+    )
     run.add_argument("--no-ledger", action="store_true", help="take no discrepancy as known")
     run.add_argument("--verbose", action="store_true", help="show pytest's own output")
     run.add_argument(
@@ -80,6 +93,10 @@ def _run(options: argparse.Namespace) -> int:
         raise UsageError("which backend? --backend NAME, or --resume FILE")
     if options.minutes and (narrowed := narrowed_by(options.pytest)):
         raise UsageError(f"--minutes goes on from a whole run; leave out {narrowed}")
+    if not resumed:
+        options.lines = read_lines(options.cases) if options.cases else []
+    if options.lines and (options.minutes or options.pytest):
+        raise UsageError("--cases asks its lines and nothing else; leave out --minutes and --")
     # A mistake in the name shows before pytest starts.
     backend = Isolated(options.backend, limits_of(options))
     path: Path = options.output or RUNS / run_file_of(backend.name)
@@ -115,6 +132,8 @@ def _asked(options: argparse.Namespace, backend: Isolated, path: Path, seed: int
             minutes=options.minutes,
             profile=options.profile or PROFILES[0],
             use_ledger=not options.no_ledger,
+            any_release=options.any_release,
+            lines=options.lines,
             pytest_arguments=options.pytest,
             plugins=progress_plugins(backend.name),
             verbose=options.verbose,
@@ -137,6 +156,7 @@ def _resumed(options: argparse.Namespace) -> Begun:
     options.output, options.seed = found.path, str(header.seed)
     options.max_examples, options.minutes = header.max_examples, header.minutes
     options.profile, options.no_ledger = header.profile, not header.use_ledger
+    options.any_release, options.lines = header.any_release, list(header.lines)
     options.pytest = list(header.arguments)
     vars(options).update({name: header.limits.get(name) for name in LIMITS})
     return found

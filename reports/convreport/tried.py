@@ -10,7 +10,9 @@ from convformance.problem import DTYPES, OPS
 from convreport.columns import Column, Tried
 from convreport.text import one_line
 
-SOURCES = ("explored", "invalid", "corpus", "covering", "probe", "large", "ledger", "replayed")
+SOURCES = (
+    "explored", "invalid", "corpus", "covering", "probe", "large", "ledger", "replayed", "given",
+)  # fmt: skip
 WHOLE = "whole, by the kernel after the oracle's samples agreed"
 
 

@@ -13,6 +13,7 @@ from convreport.files import write_whole
 from convreport.history import History
 from convreport.page import make_page
 from convreport.rendering import rendered
+from convreport.versions_page import VersionsPage
 
 
 def write_report(runs: Sequence[Run], folder: Path, history: History | None = None) -> Path:
@@ -33,6 +34,16 @@ def render(runs: Sequence[Run], history: History | None = None) -> str:
 def render_diff(diff: Diff) -> str:
     """Return the HTML of a comparison."""
     return _rendered("diff.html.jinja", diff=diff)
+
+
+def write_versions(page: VersionsPage, folder: Path) -> Path:
+    """Write the page of releases as folder/index.html and return its path."""
+    return _write(render_versions(page), folder)
+
+
+def render_versions(page: VersionsPage) -> str:
+    """Return the HTML of releases side by side."""
+    return _rendered("versions.html.jinja", page=page)
 
 
 def _write(text: str, folder: Path) -> Path:

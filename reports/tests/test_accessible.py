@@ -10,16 +10,19 @@ from typing import Any
 import pytest
 
 from convformance.problem import Problem
-from convformance.runfile import Finding, Run
+from convformance.runfile import CaseRecord, Finding, Run
 from convreport.diff import Diff
 from convreport.explain import explain
 from convreport.explain_page import render_page
-from convreport.write import render, render_diff
+from convreport.versions import Release
+from convreport.versions_page import versions_page
+from convreport.write import render, render_diff, render_versions
 
 MakeRun = Callable[..., Run]
 MakeFinding = Callable[..., Finding]
 WIDTHS = (1280, 360)
 DRAWN = 3
+NEW_LINE = "conv x=1x1x5 w=1x1x2 dilation=3 float32 fill=integers#4"
 LAYER = "conv x=1x2x5x5 w=2x2x3x3 stride=2 padding=same float32"
 MOVED = {"output": [0, 0], "expected": [[[0, 0], 1]], "got": [[[0, 1], 1], [[0, 2], -1]]}
 # What is folded away, scrolled away or not yet drawn is judged too; axe-core cannot see through
@@ -48,6 +51,18 @@ def drawn_run(make_full_run: MakeRun, make_finding: MakeFinding) -> Run:
     )  # fmt: skip
     brief = make_finding(id="d-zz", signature="brief")
     return replace(run, findings=[*run.findings, drawn, brief])
+
+
+def some_releases(make_full_run: MakeRun) -> list[Release]:
+    """Return releases with something that came, and one that does not install."""
+    clean = make_full_run(findings=(), version="1.0")
+    right = CaseRecord(NEW_LINE, "c-9", "given", "agrees")
+    kept = [one for one in clean.cases if one.line != NEW_LINE]
+    return [
+        Release("1.0", replace(clean, cases=(*kept, right)), page="1.0/index.html"),
+        Release("1.1", reason="no wheel for this Python"),
+        Release("2.0", make_full_run(), page="2.0/index.html"),
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -93,12 +108,13 @@ def pages(
         "report": lambda: render([drawn_run(make_full_run, make_finding)]),
         "explain": lambda: render_page(explain(Problem.parse(LAYER))),
         "diff": lambda: render_diff(full_diff),
+        "versions": lambda: render_versions(versions_page("other", some_releases(make_full_run))),
     }
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("kind", ["report", "explain", "diff"])
+@pytest.mark.parametrize("kind", ["report", "explain", "diff", "versions"])
 def test_axe_finds_no_violation(check: Any, pages: Any, kind: str, scheme: str, width: int) -> None:
     assert check(pages[kind](), scheme, width) == []
 

@@ -25,6 +25,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "opset19": {"opset": 19},
     "auto_pad": {"auto_pad": True},
 }
+# Weights of a model that was trained, and sizes: what a file of ONNX holds as initializers.
+CONSTANTS = frozenset({"w", "bias", "pointwise", "output_shape", "image_shape", "block_shape"})
 HEAD = "import numpy as np\nimport onnx\n"
 
 

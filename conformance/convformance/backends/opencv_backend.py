@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
@@ -12,13 +13,13 @@ import numpy as np
 
 from convformance.backend import Array, Unsupported
 from convformance.backends.onnx_calls import OPSET
-from convformance.backends.onnx_model import VARIANTS, OnnxModel
+from convformance.backends.onnx_model import CONSTANTS, VARIANTS, OnnxModel
 from convformance.problem import Problem
 
-# Weights of a model that was trained, and sizes: what a file of ONNX holds as initializers.
-CONSTANTS = frozenset({"w", "bias", "pointwise", "output_shape", "image_shape", "block_shape"})
 # The parameter `engine` of 5.0.0 changes nothing for a model of ONNX; this does.
 ENGINE, CLASSIC = "OPENCV_FORCE_DNN_ENGINE", "1"
+# A check of what OpenCV keeps for its threads, which no problem can fail: it was written over.
+SPOILT = "tlsSlotsSize > slotIdx"
 
 
 class OpenCvBackend(OnnxModel):
@@ -81,11 +82,16 @@ class OpenCvBackend(OnnxModel):
     ) -> dict[str, Array]:
         """Read a model anew and run it; whatever OpenCV says against it is a refusal."""
         read = np.frombuffer(model.SerializeToString(), np.uint8)
-        net = self._cv.dnn.readNetFromONNX(read)
-        for name, one in feeds.items():
-            if name not in self.constants:
-                net.setInput(one, name)
-        found = net.forward(list(names))
+        try:
+            net = self._cv.dnn.readNetFromONNX(read)
+            for name, one in feeds.items():
+                if name not in self.constants:
+                    net.setInput(one, name)
+            found = net.forward(list(names))
+        except self._cv.error as error:
+            if SPOILT in str(error):
+                _leave(str(error))
+            raise
         if any(one is None for one in found):  # its sizes are lost, and they may be wrong
             raise RuntimeError("forward gives None, which is how cv2 has an array without elements")
         return dict(zip(names, found, strict=True))
@@ -99,3 +105,10 @@ class OpenCvBackend(OnnxModel):
             "    net.setInput(feeds[one.name], one.name)",
             "answers = net.forward([one.name for one in model.graph.output])",
         ]
+
+
+def _leave(words: str) -> None:
+    """End the process: every further call in it would be refused by a fault of an earlier one."""
+    sys.stderr.write(f"an earlier call wrote over memory of OpenCV: {words}\n")
+    sys.stderr.flush()
+    os.abort()

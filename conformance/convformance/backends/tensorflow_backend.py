@@ -38,6 +38,7 @@ class TensorFlowBackend:
     """tf.nn's convolutions and pools, gradients by tf.GradientTape, and layers of Keras."""
 
     name = "tensorflow"
+    distribution = "tensorflow-cpu"
     variants: ClassVar[dict[str, dict[str, str]]] = {path: {"path": path} for path in MARKS}
     knows: ClassVar[frozenset[str]] = frozenset({*EXTRAS, "padding"})
     threads = "TensorFlow takes its number of threads before its first call, and not after it"

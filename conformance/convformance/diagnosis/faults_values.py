@@ -77,7 +77,8 @@ def _(expected: Expectation, arrays: Arrays, y: Array) -> Array | None:
 
 @after("divisor of the first window", "every window is divided by the divisor of the first")
 def _(expected: Expectation, arrays: Arrays, y: Array) -> Array | None:
-    if expected.problem.op not in AVERAGES[:3] or expected.problem.grad or not y.size:
+    # A global average has one window, which is its own first.
+    if expected.problem.op not in AVERAGES[:2] or expected.problem.grad or not y.size:
         return None
     taps = len(expected.operation.terms(expected.positions[0])) or 1
     return remade(expected, lambda terms: _divided(expected, exact_sum(terms), taps))

@@ -268,7 +268,8 @@ def _(problem: Problem, arrays: Arrays) -> Asked | None:
 
 
 @before(
-    "window in the padding kept", "with ceil_mode a last window that starts in the padding is kept"
+    "overrun taken for padding",
+    "what ceil_mode overruns is padding: a window may start in it, and averages may count it",
 )
 def _(problem: Problem, arrays: Arrays) -> Asked | None:
     if not problem.ceil_mode:

@@ -25,6 +25,7 @@ from convformance.diagnosis.region import Region, Seen, region
 from convformance.diagnosis.tapmap import TapMap, tap_map
 from convformance.expect import Expectation, broken_clause, expectation
 from convformance.fills import make_arrays
+from convformance.named import BOUNDED
 from convformance.perform import perform
 from convformance.problem import Case, Problem
 from convoracle import InvalidProblem
@@ -101,8 +102,8 @@ def diagnose(
     if unlike:
         return Diagnosis((), unexplained=(UNSTEADY.format(unlike, CALLS),), unsteady=unlike)
     whole_numbers = asked(backend, replace(case, fill="integers"))
-    if whole_numbers is not None and whole_numbers.differs:  # they leave no room for roundings
-        first, case = whole_numbers, whole_numbers.case
+    if whole_numbers is not None and _tells_of(whole_numbers, first):
+        first, case = whole_numbers, whole_numbers.case  # they leave no room for roundings
     found = _explaining(first, [(one,) for one in catalogue(case.problem)])
     found = found or _explaining(first, islice(_pairs(first), pairs), until)
     hunt = _Hunt(backend, first, found, pairs, until)
@@ -115,6 +116,18 @@ def diagnose(
         told = Diagnosis(())
     return replace(
         told, taps=tap_map(backend, case.problem), leak=leak(backend, first), where=where
+    )
+
+
+def _tells_of(whole_numbers: Answered, first: Answered) -> bool:
+    """Whether the answer to whole numbers shows what is wrong in the first.
+
+    A choice there is another thing than what no choice explains here; of real numbers it is not
+    known whether one does.
+    """
+    is_known = first.case.fill not in BOUNDED
+    return whole_numbers.differs and not (
+        is_known and whole_numbers.is_a_choice and not first.is_a_choice
     )
 
 

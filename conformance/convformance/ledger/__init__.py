@@ -45,26 +45,54 @@ def _has_no_window(problem: Problem) -> bool:
         return False
 
 
+def _has_gaps(problem: Problem) -> bool:
+    try:
+        return any(axis.stride > axis.extent for axis in axes_of(problem))
+    except InvalidProblem:
+        return False
+
+
+def _has_no_output(problem: Problem) -> bool:
+    """Whether an op whose axes are those of its output has no element along one of them."""
+    try:
+        return any(axis.size < 1 for axis in axes_of(problem))
+    except InvalidProblem:
+        return False
+
+
+def _is_wide(problem: Problem) -> bool:
+    """Whether a group has more than 8 channels, in or out."""
+    if problem.op in ("depthwise_conv", "separable_conv"):
+        return problem.w[1:2] > (8,)
+    outputs = tuple(M // max(1, problem.groups) for M in problem.w[:1])
+    return max((*problem.w[1:2], *outputs), default=0) > 8
+
+
 # Facts about a problem that an entry's `when` may ask for.
 FACTS: Mapping[str, Any] = {
+    "3 x 3 taps": lambda problem: problem.kernel_size == (3, 3),
     "batch of 16": lambda problem: problem.x[0] >= 16 and not problem.unbatched,
     "batch grouped": lambda problem: problem.batch_groups > 1,
     "biased": lambda problem: problem.bias,
     "broadcast": lambda problem: problem.memory == "broadcast",
     "ceil_mode": lambda problem: problem.ceil_mode,
     "channels last": lambda problem: problem.layout == "channels_last",
+    "count_include_pad": lambda problem: problem.count_include_pad,
     "cropped": lambda problem: (
         not isinstance(problem.padding, str) and min(map(min, problem.padding), default=0) < 0
     ),
     "dilated": lambda problem: max(problem.dilation, default=1) > 1,
     "flipped": lambda problem: problem.flip,
     "forward": lambda problem: not problem.grad,
+    "gaps": _has_gaps,
     "gradient": lambda problem: bool(problem.grad),
     "gradient by w": lambda problem: problem.grad == "w",
     "gradient by x": lambda problem: problem.grad == "x",
     "grouped": lambda problem: problem.groups > 1,
     "holes": lambda problem: max(problem.input_dilation, default=1) > 1,
     "indexed": lambda problem: problem.indices,
+    "more than 8 channels": _is_wide,
+    "no output": _has_no_output,
     "odd channels": lambda problem: problem.x[1] % 2 == 1,
     "no window": _has_no_window,
     "one deep": lambda problem: problem.rank == 3 and problem.x[2] == 1,
@@ -75,6 +103,7 @@ FACTS: Mapping[str, Any] = {
     "memory": lambda problem: problem.memory != "contiguous",
     "output given": lambda problem: bool(problem.output),
     "output padded": lambda problem: max(problem.output_padding, default=0) > 0,
+    "output padding below 0": lambda problem: min(problem.output_padding, default=0) < 0,
     "odd p": lambda problem: problem.p in (1, 3),
     "p inf": lambda problem: problem.p == float("inf"),
     "overlapping": lambda problem: any(map(gt, problem.kernel_size, problem.stride)),
@@ -82,6 +111,8 @@ FACTS: Mapping[str, Any] = {
         axis.count > 0 and axis.room < (axis.count - 1) * axis.stride for axis in axes_of(problem)
     ),
     "padded": lambda problem: problem.padding != "valid",
+    "padding counted": lambda problem: problem.count_include_pad,
+    "padding left out": lambda problem: not problem.count_include_pad,
     "padding mode": lambda problem: problem.padding_mode != "zeros",
     "byteswapped": lambda problem: problem.memory == "byteswapped",
     "reversed": lambda problem: problem.memory == "reversed",
@@ -89,10 +120,12 @@ FACTS: Mapping[str, Any] = {
     "rank 2": lambda problem: problem.rank == 2,
     "rank 3": lambda problem: problem.rank == 3,
     "rank 4": lambda problem: problem.rank == 4,
+    "same_lower": lambda problem: problem.padding == "same_lower",
     "same": lambda problem: isinstance(problem.padding, str) and problem.padding.startswith("same"),
     "several axes": lambda problem: problem.rank > 1,
     "several items": lambda problem: problem.x[0] > 1 and not problem.unbatched,
     "stride 0": lambda problem: 0 in problem.stride,
+    "stride below 0": lambda problem: min(problem.stride, default=1) < 0,
     "strided": lambda problem: max(problem.stride, default=1) > 1,
     "unbatched": lambda problem: problem.unbatched,
     "unit steps": lambda problem: max((1, *problem.stride, *problem.dilation)) == 1,

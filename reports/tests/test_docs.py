@@ -1,0 +1,127 @@
+"""The site of docs/ is whole, a broken one does not pass; the tutorial does what it says."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from convoracle import CLAUSES
+from convreport.cli import parser
+
+DOCS = Path(__file__).parents[2] / "docs"
+# Words that stand for what a reader puts there.
+MEANT = {"LINE": "conv x=1x1x2 w=1x1x1", "ID": "d-1", "RUN": "torch.jsonl", "FORMAT": "json"}
+
+
+def site(docs: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Build the site as `tox -e docs` does."""
+    pytest.importorskip("sphinx", reason="Sphinx is not installed")
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html"]
+    return subprocess.run([*command, docs, folder], capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    done = site(DOCS, folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    return folder
+
+
+def test_every_clause_can_be_linked_to(built: Path) -> None:
+    ids = set(re.findall(r' id="([^"]+)"', (built / "spec.html").read_text()))
+    assert set(CLAUSES) <= ids
+
+
+def test_labels_lead_to_their_clauses(built: Path) -> None:
+    text = (built / "first-run.html").read_text()
+    assert 'href="spec.html#window.dilation"' in text
+
+
+def test_every_command_stands_in_the_reference(built: Path) -> None:
+    text = (built / "commands.html").read_text()
+    ids = set(re.findall(r' id="([^"]+)"', text))
+    assert [name for name in commands() if f"convformance-{name}" not in ids] == []
+
+
+@pytest.mark.parametrize(
+    ("page", "fault"),
+    [
+        ("explain.md", "\n[lost](no-such-page.md)\n"),
+        ("port.md", "\n[lost](#no-such-heading)\n"),
+        ("unlisted.md", "# A page that no list names\n"),
+    ],
+)
+def test_a_broken_page_does_not_pass(tmp_path: Path, page: str, fault: str) -> None:
+    docs = tmp_path / "docs"
+    shutil.copytree(DOCS, docs)
+    with (docs / page).open("a") as file:
+        file.write(fault)
+    done = site(docs, tmp_path / "site")
+    assert done.returncode == 1
+    assert page in done.stderr
+
+
+def commands() -> dict[str, argparse.ArgumentParser]:
+    """Return the parsers of the commands, by name."""
+    found = next(one for one in parser()._actions if isinstance(one.choices, dict))
+    return dict(found.choices or {})
+
+
+def printed(path: Path) -> list[str]:
+    """Return the command lines of `convformance` in a page's blocks of code."""
+    text = path.read_text()
+    found = re.findall(r"^    (?:\$ )?(convformance .*)$", text, re.MULTILINE)
+    found += re.findall(r"^\| `(convformance [^`]*)`", text, re.MULTILINE)
+    return [one for one in found if not re.match(r"convformance \d", one)]  # that is output
+
+
+PAGES = [DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))]
+LINES = [(path.name, line) for path in PAGES for line in printed(path)]
+
+
+@pytest.mark.parametrize(("page", "line"), LINES)
+def test_every_command_line_of_the_documents_is_one(page: str, line: str) -> None:
+    words = shlex.split(line, comments=True)[1:]
+    words = words[: next((i for i, one in enumerate(words) if one in ("|", ">>", "...")), None)]
+    words = [MEANT.get(one, one) for one in words if one != "RUN..."]
+    if words[0] in ("report", "export", "diff") and not any("." in one for one in words[1:]):
+        words[1:1] = ["torch.jsonl"] if words[0] == "report" else []
+    try:
+        parser().parse_args(words)
+    except SystemExit as end:
+        pytest.fail(f"{page}: {line} ends with {end.code}")
+
+
+def test_the_tutorial_does_what_it_says(tmp_path: Path) -> None:
+    text = (DOCS / "first-run.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "hasty.py").write_text(code)
+    said = ""
+    lines = printed(DOCS / "first-run.md")
+    for line in lines:
+        words = shlex.split(line)[1:]
+        done = subprocess.run(
+            [sys.executable, "-m", "convreport.cli", *words],
+            cwd=tmp_path, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        lies = "./hasty.py:Hasty" in words or words[0] == "report"
+        expected = 2 if words[0] == "explain" else 1 if lies else 0
+        assert done.returncode == expected, line + done.stdout + done.stderr
+        said += done.stdout + done.stderr
+    assert len(lines) == 6
+    for told in (
+        "verdict   agrees",
+        "error [conv.groups]",
+        "verdict   differs in shape [window.dilation]",
+        "the dilation is taken for 1",
+    ):
+        assert told in said
+    assert (tmp_path / "out" / "index.html").exists()
