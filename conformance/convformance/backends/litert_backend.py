@@ -31,6 +31,7 @@ class LiteRtBackend:
     """The interpreter of LiteRT on the CPU, by default with its delegate XNNPACK."""
 
     name = "litert"
+    distribution = "ai-edge-litert"
     knows: ClassVar[frozenset[str]] = frozenset({*EXTRAS, "padding"})
     variants: ClassVar[dict[str, dict[str, Any]]] = {
         "no_xnnpack": {"kernels": PLAIN},
