@@ -9,7 +9,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
-from engines import verdict
+from engines import turn_strides, verdict
 
 from convformance.backend import Unsupported
 from convformance.backends import onnx_calls
@@ -70,13 +70,8 @@ def test_an_adapter_that_says_another_problem_is_caught(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The liar of the test above: the strides are turned around on their way."""
-    backend, real = engine(name), onnx_calls._sliding
-
-    def turned(problem: Problem) -> dict[str, Any]:
-        options = real(problem)
-        return options | {"strides": options["strides"][::-1]}
-
-    monkeypatch.setattr(onnx_calls, "_sliding", turned)
+    backend = engine(name)
+    turn_strides(monkeypatch, onnx_calls)
     assert verdict(backend, SAID[0]).kind is Kind.SHAPE
 
 

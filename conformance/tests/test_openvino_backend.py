@@ -7,7 +7,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
-from engines import verdict
+from engines import turn_strides, verdict
 
 from convformance.backend import Unsupported
 from convformance.backends import openvino_calls
@@ -62,13 +62,7 @@ def test_an_adapter_that_says_another_problem_is_caught(
     openvino: OpenVinoBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The liar of the test above: the strides are turned around on their way."""
-    real = openvino_calls._sliding
-
-    def turned(problem: Problem) -> dict[str, Any]:
-        options = real(problem)
-        return options | {"strides": options["strides"][::-1]}
-
-    monkeypatch.setattr(openvino_calls, "_sliding", turned)
+    turn_strides(monkeypatch, openvino_calls)
     assert verdict(openvino, SAID[0]).kind is Kind.SHAPE
 
 

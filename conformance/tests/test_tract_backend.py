@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engines import verdict
+from engines import turn_strides, verdict
 
 from convformance.backends import onnx_calls
 from convformance.backends.tract_backend import BACKTRACES, TractBackend
@@ -62,13 +62,7 @@ def test_an_adapter_that_says_another_problem_is_caught(
     tract: TractBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The liar of the test above: the strides are turned around on their way."""
-    real = onnx_calls._sliding
-
-    def turned(problem: Problem) -> dict[str, Any]:
-        options = real(problem)
-        return options | {"strides": options["strides"][::-1]}
-
-    monkeypatch.setattr(onnx_calls, "_sliding", turned)
+    turn_strides(monkeypatch, onnx_calls)
     assert verdict(tract, SAID[0]).kind is Kind.SHAPE
 
 
