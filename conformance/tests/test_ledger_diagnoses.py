@@ -32,7 +32,7 @@ UNSTEADY = "unsteady"  # told by asking again
 
 PLAIN = (
     "torch", "tensorflow", "jax", "keras", "onnxruntime", "onnx", "scipy", "openvino", "opencv",
-    "litert", "tract",
+    "litert", "tract", "mlx",
 )  # fmt: skip
 MODULES = {  # of a backend that has another name, or needs another too
     "opencv": ("cv2", "onnx"),
