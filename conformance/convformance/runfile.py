@@ -47,6 +47,7 @@ class Header:
     any_release: bool = False  # whether entries of other releases were taken as known too
     lines: Sequence[str] = ()  # that were asked in place of the suite
     limits: Mapping[str, float] = field(default_factory=dict)  # of the backend's process
+    shard: str = ""  # of a campaign, such as torch/pooling/17
     resumed: Sequence[str] = ()  # when a cut-off run was gone on with, as `started`
     format: int = FORMAT
 
@@ -164,6 +165,16 @@ class Arithmetic:
 
 
 @dataclass(frozen=True)
+class Taken:
+    """A discrepancy that another shard of the campaign had found when this run first met it.
+
+    Its cases are counted here; the finding stands in the other shard's run file.
+    """
+
+    signature: str
+
+
+@dataclass(frozen=True)
 class Footer:
     """The closing line: what a reader checks the rest against."""
 
@@ -186,6 +197,7 @@ _TYPES: dict[str, type[Any]] = {
     "law": LawRecord,
     "geometries": Geometries,
     "arithmetic": Arithmetic,
+    "taken": Taken,
     "footer": Footer,
 }
 _NAMES = {kind: name for name, kind in _TYPES.items()}
@@ -203,6 +215,7 @@ class Run:
     laws: Sequence[LawRecord] = ()
     geometries: Sequence[Geometries] = ()
     arithmetic: Sequence[Arithmetic] = ()
+    taken: Sequence[Taken] = ()
 
     @property
     def is_red(self) -> bool:
@@ -264,6 +277,7 @@ def load(path: Path) -> Run:
         [one for one in records if isinstance(one, LawRecord)],
         [one for one in records if isinstance(one, Geometries)],
         [one for one in records if isinstance(one, Arithmetic)],
+        [one for one in records if isinstance(one, Taken)],
     )
     for name, counted, said in (
         ("cases", len(run.cases), footer.cases),

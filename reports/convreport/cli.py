@@ -15,6 +15,7 @@ from pathlib import Path
 from convformance import __version__, ledger
 from convformance.bench import EACH, Bench
 from convformance.expect import broken_clause
+from convformance.examples import DatabaseError
 from convformance.given import CasesError
 from convformance.isolation import GivenUp
 from convformance.large import KernelError
@@ -27,6 +28,7 @@ from convformance.meaning import input_shapes, output_shape
 from convformance.problem import Case, LineError
 from convformance.registry import WAYS, BackendError
 from convformance.runfile import RunFileError
+from convformance.shards import ShardError
 from convformance.worker import Isolated
 from convreport.bisect_command import add_bisect
 from convreport.casetext import case_text
@@ -58,6 +60,8 @@ TOLD = (
     KernelError,
     GivenUp,
     CasesError,
+    DatabaseError,
+    ShardError,
 )
 
 
