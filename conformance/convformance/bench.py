@@ -77,9 +77,9 @@ class Bench:
     all_releases: Sequence[Entry] = ()
     seen: dict[str, str] = field(default_factory=dict)  # signature -> smallest case line
     shared: Shared = field(default_factory=Shared)
-    records: list[
-        CaseRecord | Finding | Choice | LawRecord | Geometries | Arithmetic | Taken
-    ] = field(default_factory=list)
+    records: list[CaseRecord | Finding | Choice | LawRecord | Geometries | Arithmetic | Taken] = (
+        field(default_factory=list)
+    )
 
     def asks(self, problem: Problem) -> bool:
         """Whether a problem is in the backend's share; its line alone decides.

@@ -26,7 +26,7 @@ GIVEN_UP = "convformance-given-up"  # why the backend was given up in it,
 PROCESS = "convformance-process"  # and which process ran it
 
 
-def _preference(finding: Finding) -> tuple[bool, int, str]:
+def preference(finding: Finding) -> tuple[bool, int, str]:
     """Order the findings of one signature: the ledger's own case first, then the shortest."""
     known_by = finding.entry["case"] if finding.entry else finding.line
     return finding.line != known_by, len(finding.line), finding.line
@@ -98,7 +98,7 @@ class Collector:
     def _count(self, line: str) -> None:
         record = from_json(json.loads(line))
         if isinstance(record, Finding):
-            best = min(self.findings.get(record.signature, record), record, key=_preference)
+            best = min(self.findings.get(record.signature, record), record, key=preference)
             self.findings[record.signature] = best
         elif isinstance(record, CaseRecord):
             self.cases += 1

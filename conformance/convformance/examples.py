@@ -43,7 +43,8 @@ def _redis(url: str) -> ExampleDatabase:
         import redis
         from hypothesis.extra.redis import RedisExampleDatabase
     except ImportError:
-        raise DatabaseError(f"database {url!r}: redis is not installed: pip install redis") from None
+        why = "redis is not installed: pip install 'convformance[redis]'"
+        raise DatabaseError(f"database {url!r}: {why}") from None
     try:
         server = redis.Redis.from_url(url)
         server.ping()

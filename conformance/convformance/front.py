@@ -54,7 +54,8 @@ def run_suite(
     if shard is not None:
         pytest_arguments = [*shard.part.arguments, *pytest_arguments]
     arguments = [
-        str(suite / shard.part.file if shard else suite), "-c", str(suite / "pytest.ini"), "--rootdir", str(suite),
+        str(suite / shard.part.file if shard else suite),
+        "-c", str(suite / "pytest.ini"), "--rootdir", str(suite),
         "-p", "convformance.plugin", "-p", "convformance.sharing",
         "--backend", given,
         "--run-file", str(run_file.resolve()),

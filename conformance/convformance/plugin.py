@@ -88,7 +88,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--shard", default="", help="the part of a campaign that this run is")
     group.addoption("--known", help="what other shards have found: a folder, or a run file")
     group.addoption(
-        "--database", action="append", default=[], help="where discrepancies are kept for later runs"
+        "--database",
+        action="append",
+        default=[],
+        help="where discrepancies are kept for later runs",
     )
     group.addoption("--line", action="append", default=[], help="a case that is asked alone")
     limits = Limits()

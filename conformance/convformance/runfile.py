@@ -257,27 +257,27 @@ def load(path: Path) -> Run:
     """Read a run file; raise `RunFileError` if it is not complete and whole."""
     if path.name.endswith(PARTIAL) and path.exists():
         raise RunFileError(f"{path}: {going_on(path)}")
-    records = list(_records(path))
-    if not records or not isinstance(records[0], Header):
+    found = list(records(path))
+    if not found or not isinstance(found[0], Header):
         raise RunFileError(f"{path}: the first line is no header: this is no run file")
-    header = records[0]
+    header = found[0]
     if header.format != FORMAT:
         raise RunFileError(f"{path}: format {header.format}; this release reads format {FORMAT}")
-    footer = records[-1]
+    footer = found[-1]
     if not isinstance(footer, Footer):
         raise RunFileError(
-            f"{path}: no footer after {len(records)} lines: the run did not finish; run it again"
+            f"{path}: no footer after {len(found)} lines: the run did not finish; run it again"
         )
     run = Run(
         header,
-        [one for one in records if isinstance(one, CaseRecord)],
-        [one for one in records if isinstance(one, Finding)],
-        [one for one in records if isinstance(one, Choice)],
+        [one for one in found if isinstance(one, CaseRecord)],
+        [one for one in found if isinstance(one, Finding)],
+        [one for one in found if isinstance(one, Choice)],
         footer,
-        [one for one in records if isinstance(one, LawRecord)],
-        [one for one in records if isinstance(one, Geometries)],
-        [one for one in records if isinstance(one, Arithmetic)],
-        [one for one in records if isinstance(one, Taken)],
+        [one for one in found if isinstance(one, LawRecord)],
+        [one for one in found if isinstance(one, Geometries)],
+        [one for one in found if isinstance(one, Arithmetic)],
+        [one for one in found if isinstance(one, Taken)],
     )
     for name, counted, said in (
         ("cases", len(run.cases), footer.cases),
@@ -296,7 +296,8 @@ def going_on(path: Path) -> str:
     return f"this run did not finish; convformance run --resume {path} goes on with it"
 
 
-def _records(path: Path) -> Iterator[Any]:
+def records(path: Path) -> Iterator[Any]:
+    """Yield the records of a run file one by one, whole or not; raise `RunFileError` for others."""
     try:
         with path.open(encoding="utf-8") as file:
             for number, line in enumerate(file, 1):

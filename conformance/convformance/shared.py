@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,13 +68,11 @@ def put(folder: Path, signature: str, told: dict[str, object]) -> None:
             os.replace(partial, path)
 
 
-def shared_by(place: Path, shard: str = "", taken: Iterable[str] = ()) -> Shared:
+def shared_by(place: Path, shard: str = "") -> Shared:
     """Return what a folder holds, or what the run of a run file took; raise `RunFileError`."""
     if place.is_dir():
-        return Shared(shard, place, frozenset(taken))
+        return Shared(shard, place)
     try:
-        return Shared(shard, None, frozenset((*taken, *(one.signature for one in load(place).taken))))
+        return Shared(shard, None, frozenset(one.signature for one in load(place).taken))
     except RunFileError as error:
         raise RunFileError(f"{error}; or give a folder of known signatures") from None
-
-

@@ -11,8 +11,8 @@ from pathlib import Path
 from rich.console import Console
 
 from convformance import __version__
-from convformance.front import narrowed_by, run_suite
 from convformance.examples import DEFAULT, example_database
+from convformance.front import narrowed_by, run_suite
 from convformance.given import read_lines
 from convformance.journal import Begun, begun
 from convformance.plugin import DEFAULT_SEED, PROFILES

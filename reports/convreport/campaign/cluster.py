@@ -1,0 +1,61 @@
+"""Where the shards run: a cluster of processes here, or any Dask cluster by its address."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
+from typing import Any
+
+from convreport.usage import UsageError
+
+WAIT = 60  # seconds for the scheduler to answer, and for its first worker
+NEEDED = "a campaign needs Dask: pip install 'convformance[campaign]'"
+
+
+@contextmanager
+def cluster(address: str | None, workers: int | None) -> Iterator[Any]:
+    """Yield a client of the cluster at the address, or of one with that many processes here.
+
+    Raise `UsageError` where there is no Dask, no scheduler or no worker.
+    """
+    if find_spec("distributed") is None:
+        raise UsageError(NEEDED)
+    if address:
+        with _client(address) as client:
+            yield client
+        return
+    import distributed
+
+    settings = {"n_workers": workers or os.cpu_count() or 1, "threads_per_worker": 1}
+    with distributed.LocalCluster(
+        **settings, processes=True, memory_limit=0, dashboard_address="127.0.0.1:0",
+        silence_logs=50,
+    ) as local, _client(local.scheduler_address) as client:  # fmt: skip
+        yield client
+
+
+@contextmanager
+def _client(address: str) -> Iterator[Any]:
+    import distributed
+
+    try:
+        client = distributed.Client(address, timeout=WAIT, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"no Dask scheduler answers at {address}: {error}") from None
+    try:
+        client.wait_for_workers(1, timeout=WAIT)
+        yield client
+    except TimeoutError:
+        raise UsageError(f"the scheduler at {address} has no worker after {WAIT} seconds") from None
+    finally:
+        with suppress(Exception):  # it may be gone
+            client.close(timeout=5)
+
+
+def dashboard(client: Any) -> str:
+    """Return the address of Dask's dashboard, or what it lacks."""
+    if find_spec("bokeh") is None:
+        return "none: it needs bokeh"
+    return str(client.dashboard_link)
