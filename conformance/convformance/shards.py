@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from convformance.plan import in_area
-
 
 class ShardError(ValueError):
     """Raised for a text that names no shard; the message says what one looks like."""
@@ -99,4 +97,6 @@ def parse(text: str) -> Shard:
 
 def cases_of(area: str, examples: int | None = None) -> int:
     """Return how many cases a shard of a drawn area is to try; what is unsupported comes on top."""
+    from convformance.plan import in_area  # a worker needs no plan, and making it takes time
+
     return sum(examples or one.examples for one in in_area(area))

@@ -13,10 +13,7 @@ from convformance.journal import begun
 from convformance.registry import is_file, parted
 from convformance.runfile import PARTIAL, Header, Run, RunFileError, load
 from convreport.environments import child_environment
-from convreport.usage import RED, UsageError
-
-ERROR = "convformance: error: "
-TAIL = 12  # lines of a log that an error shows
+from convreport.usage import RED, UsageError, last_words
 
 
 class NotAskedError(Exception):
@@ -112,13 +109,6 @@ def _is_begun(path: Path) -> bool:
         return bool(begun(path).done)
     except RunFileError:
         return False
-
-
-def last_words(said: str) -> str:
-    """Return what a run said of its end: our own error, or its last lines."""
-    lines = [line for line in said.splitlines() if line.strip()]
-    ours = [line for line in lines if line.startswith(ERROR)]
-    return ours[-1].removeprefix(ERROR) if ours else "\n".join(lines[-TAIL:])
 
 
 def absolute(backend: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,6 +23,7 @@ def cluster(address: str | None, workers: int | None) -> Iterator[Any]:
     """
     if find_spec("distributed") is None:
         raise UsageError(NEEDED)
+    _quiet()
     if address:
         with _client(address) as client:
             yield client
@@ -34,6 +36,15 @@ def cluster(address: str | None, workers: int | None) -> Iterator[Any]:
         silence_logs=50,
     ) as local, _client(local.scheduler_address) as client:  # fmt: skip
         yield client
+
+
+def _quiet() -> None:
+    """Keep Dask's own log out of the terminal: what it comes to is told in one line."""
+    import distributed
+
+    for name in [distributed.__name__, *logging.root.manager.loggerDict]:
+        if name.partition(".")[0] == distributed.__name__:
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 @contextmanager

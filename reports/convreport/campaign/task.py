@@ -24,9 +24,8 @@ from convformance.isolation import end_family
 from convformance.runfile import PARTIAL, RunFileError
 from convformance.shards import parse
 from convformance.shared import put
-from convreport.asking import last_words
 from convreport.campaign.tally import tally_of
-from convreport.usage import RED
+from convreport.usage import RED, last_words
 
 TOPIC = "convformance"  # of Dask's events: what is new
 GLANCE = 0.5  # seconds between two looks at what a run has found
