@@ -10,9 +10,11 @@ import json
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from hypothesis.database import ExampleDatabase
@@ -29,6 +31,7 @@ from convreport.usage import UsageError
 
 AHEAD = 2  # shards under way for each thread of the workers: one runs, one waits
 FEWEST = 4
+COUNTED = 5.0  # seconds between two counts of the workers
 
 
 @dataclass
@@ -56,6 +59,8 @@ class Front:
     program: Sequence[str] = PROGRAM
     known: dict[str, str] = field(default_factory=dict)  # signature -> the shard that found it
     troubles: dict[str, str] = field(default_factory=dict)  # shard -> why it is not finished
+    threads: int = 0  # of all workers,
+    counted: float = -inf  # and when, by time.monotonic
     told: queue.SimpleQueue[dict[str, Any] | None] = field(default_factory=queue.SimpleQueue)
 
     def run(self) -> None:
@@ -100,9 +105,14 @@ class Front:
             yield shard
 
     def _room(self) -> int:
-        """Return how many shards may be under way: workers come and go."""
-        workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
-        return max(FEWEST, AHEAD * sum(int(one["nthreads"]) for one in workers))
+        """Return how many shards may be under way: workers come and go.
+
+        The scheduler is asked now and then: of a thousand workers its answer is long.
+        """
+        if time.monotonic() >= self.counted + COUNTED:
+            self.threads = sum(map(int, self.client.nthreads().values()))
+            self.counted = time.monotonic()
+        return max(FEWEST, AHEAD * self.threads)
 
     def _submit(self, shard: Shard, under_way: dict[str, Shard]) -> Any:
         order = Order(
