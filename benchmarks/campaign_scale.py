@@ -128,7 +128,7 @@ def messages() -> dict[str, float]:
         told["assign"] = (time.perf_counter() - started) / 50
         started = time.process_time()
         for i in range(50):
-            client.run(receive, [(f"signature {i}", "numpy/pooling/1")])
+            client.run(receive, "scale", [(f"signature {i}", "numpy/pooling/1")])
         told["tell"] = (time.process_time() - started) / 50
     return told
 

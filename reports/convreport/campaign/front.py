@@ -11,6 +11,7 @@ import os
 import queue
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -57,6 +58,7 @@ class Front:
     database: ExampleDatabase
     places: Sequence[str] = ()
     program: Sequence[str] = PROGRAM
+    session: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
     known: dict[str, str] = field(default_factory=dict)  # signature -> the shard that found it
     troubles: dict[str, str] = field(default_factory=dict)  # shard -> why it is not finished
     threads: int = 0  # of all workers,
@@ -70,7 +72,8 @@ class Front:
         """
         for shard, finding in self.store.told():
             self.known.setdefault(finding.signature, shard)
-        self.client.subscribe_topic(TOPIC, lambda event: self.told.put(event[1]))
+        topic = f"{TOPIC}-{self.session}"
+        self.client.subscribe_topic(topic, lambda event: self.told.put(event[1]))
         teller = threading.Thread(target=self._tell, daemon=True)
         teller.start()
         try:
@@ -81,7 +84,7 @@ class Front:
             self.told.put(None)
             teller.join(timeout=30)
             with suppress(Exception):  # the scheduler may be gone
-                self.client.unsubscribe_topic(TOPIC)
+                self.client.unsubscribe_topic(topic)
 
     def _run(self) -> None:
         from distributed import as_completed
@@ -116,6 +119,7 @@ class Front:
 
     def _submit(self, shard: Shard, under_way: dict[str, Shard]) -> Any:
         order = Order(
+            campaign=self.session,
             shard=shard.id,
             limits=self.plan.limits,
             seconds=60 * self.plan.minutes,
@@ -125,7 +129,7 @@ class Front:
             environment={name: os.environ[name] for name in THREADS if name in os.environ},
             program=self.program,
         )
-        future = self.client.submit(run_shard, order, key=f"shard-{shard.id}", pure=False)
+        future = self.client.submit(run_shard, order, key=f"shard-{shard.id}-{self.session}")
         under_way[future.key] = shard
         return future
 
@@ -141,8 +145,12 @@ class Front:
             self.store.keep(shard, ended.begun)
             self._miss(shard, ended.trouble)
             return
-        self.store.take(shard, ended.run, ended.tally)
         tally = Tally.from_json(ended.tally)
+        if tally.header["convformance"] != self.plan.convformance:
+            theirs = tally.header["convformance"]
+            self._miss(shard, f"its worker has convformance {theirs}, not {self.plan.convformance}")
+            return
+        self.store.take(shard, ended.run, ended.tally)
         self._keep_examples(tally)
         self._tell_missed(shard, tally)
         self.watch.done(shard, tally, ended.seconds)
@@ -178,7 +186,7 @@ class Front:
                 fresh += self._fresh(data)
             if fresh:
                 with suppress(Exception):  # who does not hear it shrinks it once more
-                    self.client.run(receive, fresh, wait=True, on_error="ignore")
+                    self.client.run(receive, self.session, fresh, on_error="ignore")
             if data is None:
                 return
 

@@ -45,12 +45,14 @@ PROGRAM = (
 class Order:
     """What a worker needs to run a shard.
 
+    `campaign` names the front's session: workers may serve several, each with its own discoveries.
     `known` has pairs of a signature and the shard that found it. `begun` is what a cut-off run of
     this shard left, packed. `databases` are places of examples that the workers reach.
     `environment` has the front's values of `THREADS`. `program` are the words behind Python that
     run a shard.
     """
 
+    campaign: str
     shard: str
     limits: Mapping[str, float | None]
     seconds: float
@@ -75,7 +77,7 @@ class Ended:
 
 def run_shard(order: Order) -> Ended:
     """Run a shard and return how it ended; whatever it leaves on the worker's disk goes."""
-    known = known_here()
+    known = known_here(order.campaign)
     for signature, shard in order.known:
         put(known, signature, {"shard": shard})
     started = time.monotonic()
@@ -89,17 +91,17 @@ def run_shard(order: Order) -> Ended:
     return replace(ended, seconds=round(time.monotonic() - started, 3))
 
 
-def known_here() -> Path:
-    """Return this worker's folder of what other shards have found; Dask takes it away."""
+def known_here(campaign: str) -> Path:
+    """Return this worker's folder of what shards have found; Dask takes it away."""
     from distributed import get_worker
 
-    return Path(get_worker().local_directory).resolve() / "known"
+    return Path(get_worker().local_directory).resolve() / f"known-{campaign}"
 
 
-def receive(pairs: Sequence[tuple[str, str]]) -> None:
+def receive(campaign: str, pairs: Sequence[tuple[str, str]]) -> None:
     """Take what other shards have found, while shards run here."""
     for signature, shard in pairs:
-        put(known_here(), signature, {"shard": shard})
+        put(known_here(campaign), signature, {"shard": shard})
 
 
 def _ran(order: Order, path: Path, known: Path) -> str:
@@ -158,7 +160,7 @@ def _tell(order: Order, known: Path, told: set[str]) -> None:
 
     for data in _found(known, told):
         if data.get("shard") == order.shard and "finding" in data:
-            get_worker().log_event(TOPIC, data)
+            get_worker().log_event(f"{TOPIC}-{order.campaign}", data)
 
 
 def _found(known: Path, told: set[str]) -> Iterator[dict[str, Any]]:
