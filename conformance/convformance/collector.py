@@ -28,7 +28,7 @@ PROCESS = "convformance-process"  # and which process ran it
 
 def preference(finding: Finding) -> tuple[bool, int, str]:
     """Order the findings of one signature: the ledger's own case first, then the shortest."""
-    known_by = finding.entry["case"] if finding.entry else finding.line
+    known_by = (finding.entry or {}).get("case", finding.line)
     return finding.line != known_by, len(finding.line), finding.line
 
 

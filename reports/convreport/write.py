@@ -49,7 +49,12 @@ def render_versions(page: VersionsPage) -> str:
 
 def write_campaign(page: CampaignPage, folder: Path) -> Path:
     """Write the page of a campaign as folder/index.html and return its path."""
-    return _write(_rendered("campaign.html.jinja", page=page, citation=citation), folder)
+    return _write(render_campaign(page), folder)
+
+
+def render_campaign(page: CampaignPage) -> str:
+    """Return the HTML of a campaign."""
+    return _rendered("campaign.html.jinja", page=page, citation=citation)
 
 
 def _write(text: str, folder: Path) -> Path:

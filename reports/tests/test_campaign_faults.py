@@ -127,6 +127,15 @@ def test_a_killed_front_is_gone_on_with(tmp_path: Path, whole: str) -> None:
     assert page(tmp_path) == whole
 
 
+def test_what_a_shard_has_found_reaches_another_one_that_runs(tmp_path: Path) -> None:
+    """Two shards, begun at once, of which each waits for what the other has found."""
+    words = ("--area", "invalid", "--cases", "28", "--max-examples", "1", "--workers", "2")
+    two = ("campaign", "--backend", "toy", "--backend", "other", "--out", "camp")
+    status, out, err = campaign(tmp_path, *two, *words, AWAIT="1")
+    assert (status, err) == (1, "")
+    assert "2 new discrepancies" in out
+
+
 @contextmanager
 def dask(*words: str, **values: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run a part of a cluster in a session of its own, as a machine is one; end it all."""

@@ -2,7 +2,7 @@
 
 Each shard has `CASES` cases, one of them a discrepancy of its own. The variables of the environment
 name files: while HOLD is there, the shard HELD waits; if MURDER is there, it goes, and the worker
-of the shard with it.
+of the shard with it. With AWAIT a shard waits for what another one has found.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def hash_of(text: str) -> str:
     return f"{sum(text.encode()) % 997:08x}{len(text)}"
 
 
-def misbehave(shard: str) -> None:
+def misbehave(shard: str, known: Path) -> None:
     murder = Path(os.environ.get("MURDER", "none"))
     try:
         murder.unlink()
@@ -65,11 +65,23 @@ def misbehave(shard: str) -> None:
     else:
         os.kill(os.getppid(), signal.SIGKILL)
         time.sleep(60)
+    if "AWAIT" in os.environ:
+        wait_for_others(shard, known)
     hold = Path(os.environ.get("HOLD", "none"))
     if hold.exists() and shard == os.environ.get("HELD", shard):
         hold.with_suffix(".held").write_text(str(os.getpid()))
         while hold.exists():
             time.sleep(0.05)
+
+
+def wait_for_others(shard: str, known: Path) -> None:
+    """Wait until what another shard has found is told here; end the run if it never is."""
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        if any(shard not in path.read_text() for path in known.glob("*.json")):
+            return
+        time.sleep(0.05)
+    sys.exit("nothing was told")
 
 
 def main() -> int:
@@ -95,7 +107,7 @@ def main() -> int:
     shared.tell(found)
     journal = Journal(options.path, header(options.shard))
     journal.take([to_line(one) for one in every[:5]], Done("first"))
-    misbehave(options.shard)
+    misbehave(options.shard, Path(options.known))
     journal.abandon()
     options.path.with_name(options.path.name + PARTIAL).unlink()
     footer = Footer(CASES, CASES, 1, 1.0)

@@ -77,7 +77,9 @@ class Ended:
 
 def run_shard(order: Order) -> Ended:
     """Run a shard and return how it ended; whatever it leaves on the worker's disk goes."""
-    known = known_here(order.campaign)
+    from distributed import get_worker
+
+    known = known_in(get_worker(), order.campaign)
     for signature, shard in order.known:
         put(known, signature, {"shard": shard})
     started = time.monotonic()
@@ -91,17 +93,15 @@ def run_shard(order: Order) -> Ended:
     return replace(ended, seconds=round(time.monotonic() - started, 3))
 
 
-def known_here(campaign: str) -> Path:
-    """Return this worker's folder of what shards have found; Dask takes it away."""
-    from distributed import get_worker
-
-    return Path(get_worker().local_directory).resolve() / f"known-{campaign}"
+def known_in(worker: Any, campaign: str) -> Path:
+    """Return a worker's folder of what shards have found; Dask takes it away."""
+    return Path(worker.local_directory).resolve() / f"known-{campaign}"
 
 
-def receive(campaign: str, pairs: Sequence[tuple[str, str]]) -> None:
-    """Take what other shards have found, while shards run here."""
+def receive(campaign: str, pairs: Sequence[tuple[str, str]], dask_worker: Any) -> None:
+    """Take what other shards have found, while shards run here; Dask gives the worker."""
     for signature, shard in pairs:
-        put(known_here(campaign), signature, {"shard": shard})
+        put(known_in(dask_worker, campaign), signature, {"shard": shard})
 
 
 def _ran(order: Order, path: Path, known: Path) -> str:
