@@ -10,7 +10,8 @@ import pytest
 
 from convformance.backend import Backend
 from convformance.isolation import Limits
-from convformance.plugin import COLLECTOR, DEFAULT_SEED, PROFILES, Started
+from convformance.options import DEFAULT_SEED, PROFILES
+from convformance.plugin import COLLECTOR, Started
 from convformance.runfile import RunFileError
 from convformance.shards import Shard
 from convformance.sharing import PROCESSES

@@ -36,7 +36,8 @@ from convformance.isolation import GivenUp, Limits
 from convformance.journal import Begun, begun
 from convformance.more import Share
 from convformance.news import NewDiscrepancies
-from convformance.registry import WAYS, BackendError, adapter_path, make_backend, shown_name
+from convformance.options import add_options
+from convformance.registry import BackendError, adapter_path, make_backend, shown_name
 from convformance.runfile import (
     Finding,
     Header,
@@ -47,11 +48,9 @@ from convformance.shared import Shared, shared_by
 from convformance.verdict import Kind
 from convformance.worker import Isolated
 
-DEFAULT_SEED = 1
 DIAGNOSING = 60.0  # seconds of a process for the diagnosis of what is new
 MORE = "test_z_more.py"  # the last file of the suite
 GIVEN = "test_given.py"  # the only one, where lines are given
-PROFILES = ("default", "exhaustive")
 BENCH = pytest.StashKey[Bench]()
 COLLECTOR = pytest.StashKey[Collector]()
 STARTED = pytest.StashKey[float]()
@@ -68,45 +67,7 @@ class Started:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of a run."""
-    group = parser.getgroup("convformance")
-    group.addoption("--backend", help=f"backend under test: a registered name; or {WAYS}")
-    group.addoption("--run-file", help="where to write the run file (JSON lines)")
-    group.addoption("--convformance-seed", type=int, default=DEFAULT_SEED, help="what is drawn")
-    group.addoption("--max-examples", type=int, help="examples of each exploring test")
-    group.addoption("--minutes", type=float, help="go on exploring until so many are over")
-    group.addoption(
-        "--profile", choices=PROFILES, default=PROFILES[0], help="how much of the small problems"
-    )
-    group.addoption("--selection", default="", help="what the run was narrowed by, for its header")
-    group.addoption(
-        "--in-process", action="store_true", help="run the backend in pytest's own process"
-    )
-    group.addoption("--no-ledger", action="store_true", help="take no discrepancy as known")
-    group.addoption(
-        "--any-release", action="store_true", help="take as known what is of another release too"
-    )
-    group.addoption("--shard", default="", help="the part of a campaign that this run is")
-    group.addoption("--known", help="what other shards have found: a folder, or a run file")
-    group.addoption(
-        "--database",
-        action="append",
-        default=[],
-        help="where discrepancies are kept for later runs",
-    )
-    group.addoption("--line", action="append", default=[], help="a case that is asked alone")
-    limits = Limits()
-    for option, kind, told in (
-        ("--case-seconds", float, "seconds that the backend has for a call"),
-        ("--first-call-seconds", float, "seconds for the first call of a problem in a process"),
-        ("--memory", int, "MiB that the backend's process may hold"),
-        ("--restarts", int, "restarts of its process before the backend is given up"),
-    ):
-        value = vars(limits)[option.removeprefix("--").replace("-", "_")]
-        group.addoption(option, type=kind, default=value, help=told)
-    group.addoption("--resume", help="the run file that a cut-off run was to become")
-    group.addoption(
-        "--pytest-argument", action="append", default=[], help="what the header is to tell"
-    )
+    add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -15,7 +15,7 @@ from convformance.examples import DEFAULT, example_database
 from convformance.front import narrowed_by, run_suite
 from convformance.given import read_lines
 from convformance.journal import Begun, begun
-from convformance.plugin import DEFAULT_SEED, PROFILES
+from convformance.options import DEFAULT_SEED, PROFILES
 from convformance.registry import WAYS
 from convformance.runfile import PARTIAL, Run, RunFileError, load
 from convformance.shards import Shard, parse

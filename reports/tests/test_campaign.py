@@ -1,13 +1,10 @@
-"""Campaigns: the plan, the tallies and the page; one of real runs on a cluster of processes."""
+"""Campaigns: the plan, the tallies and the page of them."""
 
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
-import subprocess
-import sys
 import tracemalloc
 import zlib
 from collections import Counter
@@ -20,22 +17,18 @@ import pytest
 import toy_shard
 
 from convformance.journal import write_run
-from convformance.runfile import CaseRecord, Footer, Taken, load, to_line
+from convformance.runfile import CaseRecord, Footer, Taken, to_line
 from convformance.shards import AREAS, Shard, parse
-from convreport.campaign import cluster as clusters
 from convreport.campaign import tally as tallies
 from convreport.campaign.merge import merge
 from convreport.campaign.page import campaign_page
 from convreport.campaign.plan import Plan, planned, read_plan, write_plan
 from convreport.campaign.store import Store
-from convreport.campaign.tally import GAP, Signed, Tally, tally_of
-from convreport.cli import main
-from convreport.columns import columns
+from convreport.campaign.tally import Signed, Tally, tally_of
 from convreport.usage import UsageError
 from convreport.write import write_campaign
 
 PLAN = Plan(("toy", "other"), ("invalid", "pooling"), 2, 1)
-WILD = Path(__file__).parents[2] / "conformance" / "tests"
 
 
 def write_shard(path: Path, shard: str, *more: CaseRecord | Taken) -> None:
@@ -223,137 +216,3 @@ def test_what_only_a_lost_shard_had_found_is_told_by_what_it_said_before(tmp_pat
     assert f'id="{found.id}"' in text
     assert "its case shows it again" not in text
     assert "toy/invalid/1x1</code>: not finished" in text
-
-
-@pytest.mark.parametrize(
-    ("words", "told"),
-    [
-        (["--backend", "toy"], "give --backend NAME, --cases N and --out DIR, or --resume DIR"),
-        (["--resume", "none"], "no campaign was begun here"),
-        (["--resume", "there", "--cases", "1"], "leave out --cases"),
-        (["--backend", "toy", "--cases", "1", "--out", "there"], "has a campaign already"),
-        (
-            [
-                "--backend",
-                "toy",
-                "--cases",
-                "1",
-                "--out",
-                "new",
-                "--scheduler",
-                "tcp://x.invalid:1",
-            ],
-            "no Dask scheduler answers at tcp://x.invalid:1",
-        ),
-        (["--backend", "toy", "--cases", "1", "--out", "new", "--scheduler", "x://1"], "x://1"),
-    ],
-)
-def test_wrong_usage_is_told_in_a_line(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    words: list[str],
-    told: str,
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(clusters, "WAIT", 1)
-    write_plan(tmp_path / "there", PLAN)
-    assert main(["campaign", *words]) == 2
-    err = capsys.readouterr().err
-    assert told in err
-    assert err.count("\n") == 1
-
-
-@pytest.mark.parametrize("cases", ["0", "-1", "nan", "inf", "many", "1e30"])
-def test_what_is_no_number_of_cases_is_told(capsys: pytest.CaptureFixture[str], cases: str) -> None:
-    with pytest.raises(SystemExit) as left:
-        main(["campaign", "--backend", "toy", f"--cases={cases}", "--out", "x"])
-    assert left.value.code == 2
-    assert f"{cases!r} is no number of cases" in capsys.readouterr().err
-
-
-def test_without_dask_the_command_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(clusters, "find_spec", lambda _: None)
-    words = ["--backend", "toy", "--cases", "1", "--out", str(tmp_path / "x")]
-    assert main(["campaign", *words]) == 2
-    assert "pip install 'convformance[campaign]'" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("words", "told"),
-    [
-        (["--shard", "toy"], "'toy' is no shard"),
-        (["--shard", "numpy/invalid/1", "--seed", "2"], "--shard has its own --seed"),
-        (["--shard", "numpy/invalid/1", "--", "-k", "conv"], "--shard has its own --"),
-        (["--backend", "numpy", "--known", "none"], "none: cannot be read"),
-        (["--backend", "numpy", "--database", "http://x"], "neither a folder nor the URL"),
-    ],
-)
-def test_a_shard_has_its_own_options(
-    capsys: pytest.CaptureFixture[str], words: list[str], told: str
-) -> None:
-    assert main(["run", *words]) == 2
-    assert told in capsys.readouterr().err
-
-
-def convformance(folder: Path, *arguments: str) -> tuple[int, str]:
-    path = os.pathsep.join([str(WILD), os.environ.get("PYTHONPATH", "")])
-    done = subprocess.run(
-        [sys.executable, "-m", "convreport.cli", *arguments],
-        cwd=folder, env={**os.environ, "PYTHONPATH": path, "COLUMNS": "120"},
-        capture_output=True, text=True, timeout=180, check=False,
-    )  # fmt: skip
-    assert done.stderr == ""
-    return done.returncode, done.stdout
-
-
-@pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The folder of a campaign of real runs of a wrong backend, and what the command said."""
-    pytest.importorskip("distributed", reason="Dask is not installed")
-    folder = tmp_path_factory.mktemp("real")
-    words = ("--area", "variants", "--area", "known", "--max-examples", "1", "--workers", "1")
-    status, out = convformance(
-        folder, "campaign", "--backend", "wild_backends:FlipsPads", "--cases", "1", "--out", "camp",
-        *words,
-    )  # fmt: skip
-    assert status == 1
-    return folder, out
-
-
-def test_a_campaign_runs_shards_and_tells_what_is_new_while_they_run(
-    real: tuple[Path, str],
-) -> None:
-    folder, out = real
-    told, done = (out.index(text) for text in ("NEW  conv · [padding.negative]", "62 cases in"))
-    assert told < done
-    assert "1 new discrepancy, 0 known deviations, 62 cases" in out
-    text = (folder / "camp" / "index.html").read_text()
-    assert "conv x=1x1x6 w=1x1x2 padding=-1+0 float32 fill=integers#0" in text
-    assert text.count('<article class="finding new"') == 1
-    assert list((folder / "camp" / "examples").iterdir())
-
-
-def test_a_shard_is_made_again_by_its_id_alone(real: tuple[Path, str]) -> None:
-    folder, _ = real
-    shard = parse("wild_backends:FlipsPads/variants/1x1")
-    status, _ = convformance(folder, "run", "--shard", shard.id, "-o", "again.jsonl")
-    again, first = load(folder / "again.jsonl"), load(folder / "camp" / "shards" / shard.file)
-    assert (status, again.header.shard) == (1, shard.id)
-    assert (again.cases, again.findings) == (first.cases, first.findings)
-    assert first.header.limits == again.header.limits
-
-
-def test_a_tally_counts_what_the_report_counts(real: tuple[Path, str]) -> None:
-    folder, _ = real
-    path = folder / "camp" / "shards" / parse("wild_backends:FlipsPads/variants/1x1").file
-    (column,), tally = columns([load(path)]), tally_of(path)
-    counted = Counter[str]()
-    for key, cases in tally.counts.items():
-        counted[key.split(GAP)[2]] += cases
-    assert counted == column.statuses
-    assert {name: one.cases for name, one in tally.signed.items()} == {
-        name: len(lines) for name, lines in column.signed.items()
-    }

@@ -30,6 +30,7 @@ from convreport.campaign.tally import Tally, findings_of
 from convreport.campaign.task import PROGRAM, THREADS, TOPIC, Ended, Order, receive, run_shard
 from convreport.usage import UsageError
 
+LOST = "the scheduler is lost"
 AHEAD = 2  # shards under way for each thread of the workers: one runs, one waits
 FEWEST = 4
 COUNTED = 5.0  # seconds between two counts of the workers
@@ -79,6 +80,8 @@ class Front:
         try:
             self._run()
         except OSError as error:
+            if self._is_lost():
+                raise UsageError(LOST) from None
             raise UsageError(f"{self.store.folder}: {error.strerror or error}") from None
         finally:
             self.told.put(None)
@@ -135,12 +138,13 @@ class Front:
 
     def _take(self, shard: Shard, future: Any) -> None:
         """Keep what a shard gave; a full disk ends the campaign, a lost shard does not."""
-        if future.status != "finished":
+        try:
+            ended: Ended = future.result()
+        except Exception as error:  # Dask's, or whatever the task raised
             if self._is_lost():
-                raise UsageError("the scheduler is lost")
-            self._miss(shard, _words(future))
+                raise UsageError(LOST) from None
+            self._miss(shard, _words(error))
             return
-        ended: Ended = future.result()
         if ended.trouble:
             self.store.keep(shard, ended.begun)
             self._miss(shard, ended.trouble)
@@ -204,12 +208,8 @@ class Front:
         yield signature, shard
 
 
-def _words(future: Any) -> str:
+def _words(error: Exception) -> str:
     """Return in one line why Dask has no result."""
-    try:
-        error = future.exception(timeout=10)
-    except Exception as why:  # it was cancelled, or lost
-        error = why
     name = type(error).__name__
     if name == "KilledWorker":
         return "every worker that it was given to died"

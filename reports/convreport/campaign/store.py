@@ -62,9 +62,14 @@ class Store:
         self._begun(shard).unlink(missing_ok=True)
 
     def keep(self, shard: Shard, begun: bytes) -> None:
-        """Keep what a shard left that was ended, packed. Raises `OSError`."""
+        """Keep what a shard left that was ended, packed; nothing is kept of what left nothing.
+
+        Raises `OSError`.
+        """
         if begun:
             _write(self._begun(shard), zlib.decompress(begun))
+        else:
+            self._begun(shard).unlink(missing_ok=True)
 
     def begun(self, shard: Shard) -> bytes:
         """Return what a shard left, packed, or nothing."""

@@ -87,7 +87,7 @@ def run_shard(order: Order) -> Ended:
         path = Path(folder) / parse(order.shard).file
         try:
             trouble = _ran(order, path, known)
-            ended = _ended(order.shard, path, trouble)
+            ended = _ended(order, path, trouble)
         except OSError as error:  # the worker's disk is full
             ended = Ended(order.shard, trouble=f"{error.strerror or error}")
     return replace(ended, seconds=round(time.monotonic() - started, 3))
@@ -188,7 +188,8 @@ def _said(status: int, said: IO[bytes]) -> str:
     return words if words.strip() else f"its process ended with {status}"
 
 
-def _ended(shard: str, path: Path, trouble: str) -> Ended:
+def _ended(order: Order, path: Path, trouble: str) -> Ended:
+    shard = order.shard
     if not trouble:
         try:
             tally = tally_of(path)
@@ -198,5 +199,7 @@ def _ended(shard: str, path: Path, trouble: str) -> Ended:
         except RunFileError as error:
             trouble = str(error).replace(f"{path}: ", "")
     partial = path.with_name(path.name + PARTIAL)
-    begun = zlib.compress(partial.read_bytes(), 6) if partial.exists() else b""
-    return Ended(shard, trouble=trouble, begun=begun)
+    left = partial.read_bytes() if partial.exists() else b""
+    if order.begun and left == zlib.decompress(order.begun):
+        left = b""  # it cannot be gone on with: another release began it
+    return Ended(shard, trouble=trouble, begun=zlib.compress(left, 6) if left else b"")
