@@ -77,24 +77,32 @@ def canned(path: str) -> tuple[str, str]:
 
 
 def give(order: Order) -> Ended:
-    """Return the canned run file as that of the shard; its path stands in the order's program."""
+    """Return the canned run file as that of the shard, after a while.
+
+    The order's program has the path of the run file and the seconds.
+    """
+    time.sleep(float(order.program[1]))
     run, tally = (text.replace(PLACE, order.shard) for text in canned(order.program[0]))
     return Ended(order.shard, zlib.compress(run.encode(), 6), tally)
 
 
-def campaign(folder: Path, seeds: int, cases: int, workers: int) -> Costs:
-    """Run a campaign of so many canned shards and return what it cost."""
+def campaign(folder: Path, seeds: int, cases: int, workers: int, seconds: float = 0.0) -> Costs:
+    """Run a campaign of so many canned shards and return what it cost; each sleeps `seconds`."""
     import cloudpickle
 
     cloudpickle.register_pickle_by_value(sys.modules[__name__])
     front.run_shard = give
     path = can(folder, cases)
-    plan, store = Plan(("numpy",), ("pooling",), seeds), Store(folder / f"{seeds}-{workers}")
+    plan, store = (
+        Plan(("numpy",), ("pooling",), seeds),
+        Store(folder / f"{seeds}-{workers}-{seconds}"),
+    )
     watch = Watch(lambda *_: None, lambda shard, why: print(shard.id, why), lambda *_: None)
+    words = [str(path), str(seconds)]
     with cluster(None, workers) as client:
         warm(client, path)
         started, used = time.perf_counter(), time.process_time()
-        Front(plan, store, client, watch, InMemoryExampleDatabase(), program=[str(path)]).run()
+        Front(plan, store, client, watch, InMemoryExampleDatabase(), program=words).run()
         asked, spent = time.perf_counter() - started, time.process_time() - used
     started = time.perf_counter()
     write_campaign(campaign_page(merge(plan, store), "canned"), store.folder)

@@ -3,7 +3,8 @@
 A worker runs a shard, hands its run file to the front, and gets the next one that the scheduler
 holds. The front takes one run file at a time, and then hands the scheduler another shard, so that
 never more are under way than `AHEAD` for each worker. What is found is told to every worker, one
-after the other. All times are measured (campaign_scale.py); what is assumed is said there.
+after the other, and then nothing for a while. All times are measured (campaign_scale.py); what is
+assumed is said there.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 
 import simpy
 
-from convreport.campaign.front import AHEAD
+from convreport.campaign.front import AHEAD, RESTING
 
 SPREAD = 0.2  # of a shard's time, by its seed: uniform, to both sides
 
@@ -54,12 +55,14 @@ class Simulated:
         return self.speedup / self.workers
 
 
-def simulate(measured: Measured, workers: int, shards: int, findings: int = 0) -> Simulated:
+def simulate(
+    measured: Measured, workers: int, shards: int, findings: int = 0, spread: float = SPREAD
+) -> Simulated:
     """Run a campaign of so many shards in the model; the same arguments give the same answer."""
     world = simpy.Environment()
     front = simpy.Resource(world)
-    queued, taken = simpy.Store(world), [0]
-    times = _times(measured, shards)
+    queued, news, taken = simpy.Store(world), simpy.Store(world), [0]
+    times = _times(measured, shards, spread)
     under_way = min(shards, AHEAD * workers)
     left, handed = iter(range(under_way, shards)), [under_way]
     busy, idle, work = [0.0], [], [0.0]
@@ -75,7 +78,7 @@ def simulate(measured: Measured, workers: int, shards: int, findings: int = 0) -
     def take(shard: int) -> Iterator[Any]:
         yield from serve(measured.take)
         if shard in told:
-            yield from serve(measured.tell * workers)
+            news.put(shard)
         following = next(left, None)
         if following is not None:
             queued.put(following)
@@ -95,8 +98,16 @@ def simulate(measured: Measured, workers: int, shards: int, findings: int = 0) -
             work[0] += seconds
             world.process(take(shard))
 
+    def tell() -> Iterator[Any]:
+        while True:
+            yield news.get()
+            news.items.clear()  # what was found meanwhile goes out together
+            yield from serve(measured.tell * workers)
+            yield world.timeout(RESTING * measured.tell * workers)
+
     for shard in range(under_way):
         queued.put(shard)
+    world.process(tell())
     for _ in range(workers):
         world.process(worker())
     world.run(until=ended)
@@ -106,10 +117,10 @@ def simulate(measured: Measured, workers: int, shards: int, findings: int = 0) -
     return Simulated(workers, asked + merging, work[0], busy[0] / asked, tail, merging)
 
 
-def _times(measured: Measured, shards: int) -> list[float]:
+def _times(measured: Measured, shards: int, spread: float) -> list[float]:
     draw = random.Random(1)
     areas = measured.shards
-    return [areas[i % len(areas)] * draw.uniform(1 - SPREAD, 1 + SPREAD) for i in range(shards)]
+    return [areas[i % len(areas)] * draw.uniform(1 - spread, 1 + spread) for i in range(shards)]
 
 
 def _spread(findings: int, shards: int) -> frozenset[int]:

@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ DRAWN = tuple(name for name, one in AREAS.items() if one.drawn)
 WORKERS = (1, 2, 4, 16, 64, 128, 256, 512, 1000, 2000, 4000)
 SHOWN = (1, 2, 64, 256, 1000, 2000, 4000)
 CASES = 1e8
+FEW, TIMES = 6, 100  # workers that are told something, and how often
+SLEEPING, SECONDS = 24, 1.5  # shards that sleep, and how long
 FINDINGS = 200  # assumed: new discrepancies, each told to every worker
 NETWORK = 0.005  # assumed: seconds of a message to another machine and back
 
@@ -55,9 +58,24 @@ def main() -> int:
         (options.folder / "measured.json").write_text(text, encoding="utf-8")
     shards = ceil(options.cases / each_seed()) * len(DRAWN)
     found = [simulate(model_of(told), n, shards, FINDINGS) for n in WORKERS]
+    print(checked(told))
     print(table(found, shards, options.cases))
     draw(found, options.folder / "scale.svg", shards)
     return 0
+
+
+def checked(told: dict[str, Any]) -> str:
+    """Return what the model says of the sleeping shards beside what was measured."""
+    model = replace(model_of(told), shards=[SECONDS], assign=told["assign"])
+    lines = []
+    for n, seconds in zip((1, 2), told["asleep"], strict=True):
+        asked = simulate(model, n, SLEEPING, spread=0.0)
+        lines.append(f"{SLEEPING} shards of {SECONDS} s on {n}: {seconds:.1f} s, "
+                     f"in the model {asked.seconds - asked.merge:.1f} s")  # fmt: skip
+    one, two = told["real"]
+    lines.append(f"real shards: {one['wall']:.0f} s on 1 worker, {two['wall']:.0f} s on 2; "
+                 f"processor {one['processor']:.0f} s and {two['processor']:.0f} s")  # fmt: skip
+    return "\n".join([*lines, ""])
 
 
 def each_seed() -> int:
@@ -73,7 +91,7 @@ def model_of(told: dict[str, Any]) -> Measured:
         assign=told["assign"] + NETWORK,
         tell=told["tell"],
         merge=told["merge"],
-        page=told["page"],
+        page=0.0,
     )
 
 
@@ -81,16 +99,16 @@ def measure() -> dict[str, Any]:
     """Return what was measured here, in seconds."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        small, large = (campaign(folder, n, 1_600, 1) for n in (100, 400))
-        both = campaign(folder, 400, 1_600, 2)
+        one, two = (campaign(folder, 400, 1_600, n) for n in (1, 2))
+        asleep = [campaign(folder, SLEEPING, 100, n, SECONDS) for n in (1, 2)]
         return {
-            "canned": [vars(one) for one in (small, large, both)],
+            "canned": [vars(costs) for costs in (one, two)],
+            "asleep": [costs.asked for costs in asleep],
             # Scheduler and front are one process here; its time for a shard is the serial part.
-            "take": large.front / large.shards,
-            "merge": (large.merged - small.merged) / (large.shards - small.shards),
-            "page": max(0.0, small.merged - small.shards * large.merged / large.shards),
+            "take": max(one.front, two.front) / one.shards,
+            "merge": max(one.merged, two.merged) / one.shards,  # with the page
             **messages(),
-            "real": {str(n): real(folder / f"real-{n}", n) for n in (1, 2)},
+            "real": [real(folder / f"real-{n}", n) for n in (1, 2)],
             "shards": {area: shard_seconds(folder, area) for area in DRAWN},
         }
 
@@ -107,30 +125,37 @@ def shard_seconds(folder: Path, area: str) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def real(folder: Path, workers: int) -> float:
-    """Return the seconds of a campaign of small real shards, start of the cluster and all."""
-    started = time.perf_counter()
+def real(folder: Path, workers: int) -> dict[str, float]:
+    """Return the seconds of a campaign of small real shards, from its first word to its last."""
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     words = ["--backend", BACKEND, "--area", "pooling", "--max-examples", "2", "--cases", "1000"]
     command = [sys.executable, "-m", "convreport.cli", "campaign", *words]
     more = ["--workers", str(workers), "--out", str(folder)]
     subprocess.run([*command, *more], check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - started
+    wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return {"wall": wall, "processor": after.ru_utime - before.ru_utime}
 
 
 def messages() -> dict[str, float]:
-    """Return the seconds of telling one worker of one discrepancy, and of an empty task."""
-    told = {}
+    """Return the seconds of an empty task, and of telling one more worker of a discrepancy."""
+    told = {n: _told(n) for n in (1, FEW)}
     with cluster(None, 1) as client:
         client.submit(int, 1).result()
         started = time.perf_counter()
-        for i in range(50):
+        for i in range(TIMES):
             client.submit(int, i, pure=False).result()
-        told["assign"] = (time.perf_counter() - started) / 50
+        assign = (time.perf_counter() - started) / TIMES
+    return {"assign": assign, "tell": (told[FEW] - told[1]) / (FEW - 1)}
+
+
+def _told(workers: int) -> float:
+    """Return the processor time of the front, with its scheduler, for telling all workers."""
+    with cluster(None, workers) as client:
+        client.run(receive, "scale", [("a signature", "numpy/pooling/1")])
         started = time.process_time()
-        for i in range(50):
+        for i in range(TIMES):
             client.run(receive, "scale", [(f"signature {i}", "numpy/pooling/1")])
-        told["tell"] = (time.process_time() - started) / 50
-    return told
+        return (time.process_time() - started) / TIMES
 
 
 def table(found: Sequence[Simulated], shards: int, cases: float) -> str:

@@ -33,6 +33,7 @@ from convreport.usage import UsageError
 LOST = "the scheduler is lost"
 AHEAD = 2  # shards under way for each thread of the workers: one runs, one waits
 FEWEST = 4
+RESTING = 4  # times as long as telling the workers took, until they are told again
 COUNTED = 5.0  # seconds between two counts of the workers
 
 
@@ -183,16 +184,27 @@ class Front:
                 self.told.put({"signature": finding.signature, "shard": shard.id, "finding": told})
 
     def _tell(self) -> None:
-        """Hand on what shards find, to the others and to the one who watches, each once."""
-        while (data := self.told.get()) is not None:
-            fresh = list(self._fresh(data))
-            while not self.told.empty() and (data := self.told.get()) is not None:
-                fresh += self._fresh(data)
-            if fresh:
-                with suppress(Exception):  # who does not hear it shrinks it once more
-                    self.client.run(receive, self.session, fresh, on_error="ignore")
+        """Hand on what shards find, to the others and to the one who watches, each once.
+
+        Of many workers this takes a while: it has at most a fifth of the front's time, and what
+        is found meanwhile goes out together.
+        """
+        fresh: list[tuple[str, str]] = []
+        quiet = -inf  # until when nobody is told
+        while True:
+            try:
+                data = self.told.get(timeout=max(0.0, quiet - time.monotonic()) if fresh else None)
+            except queue.Empty:
+                data = {}
             if data is None:
                 return
+            fresh += self._fresh(data)
+            started = time.monotonic()
+            if fresh and started >= quiet:
+                with suppress(Exception):  # who does not hear it shrinks it once more
+                    self.client.run(receive, self.session, fresh, on_error="ignore")
+                fresh, ended = [], time.monotonic()
+                quiet = ended + RESTING * (ended - started)
 
     def _fresh(self, data: dict[str, Any]) -> Iterator[tuple[str, str]]:
         try:
