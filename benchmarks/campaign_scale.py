@@ -181,7 +181,7 @@ def draw(found: Sequence[Simulated], path: Path, shards: int) -> None:
     import matplotlib
 
     matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "convformance"
+    matplotlib.rcParams.update({"svg.hashsalt": "convformance", "svg.fonttype": "none"})
     from matplotlib import pyplot
 
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
