@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from convformance.drawing import FLOATS, Draw, batch, small
+from convformance.drawing import FLOATS, Draw, among, batch, small
 from convformance.problem import MEMORIES, OPS, PADDING_MODES, Case, Problem
 from convformance.strategies import large_problems, problems
 
@@ -55,12 +55,12 @@ def form_cases(
     With `gradient`, one by its input, its weight or its bias.
     """
     form = draw(st.sampled_from([one for one in FORMS if one != "batch_groups" or not gradient]))
-    rank = draw(st.sampled_from((2, 1, 1, 3)))
+    rank = draw(among(2, 1, 1, 3))
     kernel = tuple(draw(small(1, 4)) for _ in range(rank))
-    dilation = tuple(draw(st.sampled_from((1, 1, 2))) for _ in range(rank))
+    dilation = tuple(draw(among(1, 1, 2)) for _ in range(rank))
     spatial = tuple(d * (k - 1) + draw(small(1, 4)) for d, k in zip(dilation, kernel, strict=True))
     alone = draw(st.booleans()) and form == "flip"  # what a function for signals can say
-    groups = 1 if alone else draw(st.sampled_from((1, 1, 2)))
+    groups = 1 if alone else draw(among(1, 1, 2))
     depth, width = (1, 1) if alone else (draw(small(1, 3)), draw(small(1, 3)))
     N = 1 if alone else max(1, batch(draw))
     x, w = (N, depth * groups, *spatial), (width * groups, depth, *kernel)
@@ -85,7 +85,7 @@ def _formed(draw: Draw, form: str, problem: Problem) -> Problem:
         modes = st.sampled_from(("zeros", *PADDING_MODES))
         return replace(problem, padding=form, padding_mode=draw(modes))
     if form == "flip":
-        return replace(problem, flip=True, padding=draw(st.sampled_from(("full", "valid", "same"))))
+        return replace(problem, flip=True, padding=draw(among("full", "valid", "same")))
     if form == "mode":
         return _continued(draw, problem)
     if form == "negative":
@@ -104,10 +104,10 @@ def _continued(draw: Draw, problem: Problem) -> Problem:
     """Draw a padding mode and what it pads; a fifth of them say "same"."""
     mode = draw(st.sampled_from(PADDING_MODES[1:]))
     if draw(small(0, 4)) == 3:
-        named = draw(st.sampled_from(("same", "same_upper", "same_lower")))
+        named = draw(among("same", "same_upper", "same_lower"))
         step = (1,) * problem.rank if draw(st.booleans()) else problem.stride
         return replace(problem, padding_mode=mode, padding=named, stride=step)
-    most = [size - 1 + draw(st.sampled_from((0, 3, 0, 2))) for size in problem.x[2:]]
+    most = [size - 1 + draw(among(0, 3, 0, 2)) for size in problem.x[2:]]
     sides = [st.sampled_from(sorted({0, min(1, one), min(8, one)})) for one in most]
     pads = [(draw(side), draw(side)) for side in sides]
     if draw(st.booleans()):
@@ -126,12 +126,12 @@ def cropped(draw: Draw, rank: int) -> tuple[tuple[int, int], ...]:
 @st.composite
 def continued_problems(draw: Draw, dtypes: Sequence[str] = ("float32",)) -> Problem:
     """Draw a convolution with a padding mode; every second one goes round a torus."""
-    rank = draw(st.sampled_from((2, 1)))
+    rank = draw(among(2, 1))
     kernel = tuple(draw(small(1, 4)) for _ in range(rank))
-    dilation = tuple(draw(st.sampled_from((1, 1, 2))) for _ in range(rank))
+    dilation = tuple(draw(among(1, 1, 2)) for _ in range(rank))
     extents = [d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True)]
     stride = tuple(draw(small(1, min(3, extent))) for extent in extents)
-    groups = draw(st.sampled_from((1, 1, 2)))
+    groups = draw(among(1, 1, 2))
     depth, width = draw(small(1, 2)), draw(small(1, 2))
     # As many windows as strides, each with a sample of its own at its start.
     spatial = [s * (-(-e // s) + draw(small(2, 4))) for s, e in zip(stride, extents, strict=True)]
@@ -158,7 +158,7 @@ def widening_cases(draw: Draw, dtype: str, wider: str) -> Case:
 def handed_cases(draw: Draw, op: str, dtypes: Sequence[str] = ("float32",)) -> Case:
     """Draw a case of the op whose arrays come unbatched, channels last, or lie oddly in memory."""
     problem = draw(problems(op, dtypes))
-    how = draw(st.sampled_from(("memory", "layout", "memory", "unbatched", "memory")))
+    how = draw(among("memory", "layout", "memory", "unbatched", "memory"))
     if how == "unbatched":
         problem = replace(problem, x=(1, *problem.x[1:]), unbatched=True)
     elif how == "layout" and op not in ("unfold", "fold"):

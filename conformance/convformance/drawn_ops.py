@@ -8,7 +8,17 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from convformance.drawing import BUDGET, ONE_IN_32, PAD_KINDS, Draw, axis, batch, channels, small
+from convformance.drawing import (
+    BUDGET,
+    ONE_IN_32,
+    PAD_KINDS,
+    Draw,
+    among,
+    axis,
+    batch,
+    channels,
+    small,
+)
 from convformance.drawing import shortened as shortened_sizes
 from convformance.problem import Problem
 from convformance.sizes import axes_of
@@ -22,9 +32,9 @@ SPREAD_PADDINGS = (
 @st.composite
 def _spread_axis(draw: Draw, padding: str, rank: int) -> dict[str, Any]:
     """Draw one axis of a transposed convolution; explicit padding crops less than there is."""
-    kernel = draw(st.sampled_from((1, 2, 3, 2, 4, 5, 3)[: 4 if rank == 3 else 7]))
-    dilation = draw(st.sampled_from((1, 1, 1, 2, 3)[: 4 if rank == 3 else 5]))
-    stride = draw(st.sampled_from((1, 1, 2, 3, 2, kernel, kernel + 1)))
+    kernel = draw(among(*(1, 2, 3, 2, 4, 5, 3)[: 4 if rank == 3 else 7]))
+    dilation = draw(among(*(1, 1, 1, 2, 3)[: 4 if rank == 3 else 5]))
+    stride = draw(among(1, 1, 2, 3, 2, kernel, kernel + 1))
     size = draw(small(1, 6))
     extent = dilation * (kernel - 1) + 1
     room = (size - 1) * stride + extent - 1  # what can be cropped and leave an element
@@ -33,7 +43,7 @@ def _spread_axis(draw: Draw, padding: str, rank: int) -> dict[str, Any]:
     if padding == "asymmetric":
         after = min(extent - 1, room - before, draw(small(0, 3)))
     # Mostly below the stride, where every framework can follow.
-    bound = draw(st.sampled_from((1, stride, stride, max(stride, dilation))))
+    bound = draw(among(1, stride, stride, max(stride, dilation)))
     more = draw(small(0, bound - 1))
     return {"kernel": kernel, "dilation": dilation, "stride": stride, "size": size,
             "pad": (before, after), "more": more}  # fmt: skip
@@ -41,13 +51,13 @@ def _spread_axis(draw: Draw, padding: str, rank: int) -> dict[str, Any]:
 
 def conv_transpose(draw: Draw, rank: int, dtype: str) -> Problem:
     """Draw a transposed convolution."""
-    kind = draw(st.sampled_from(SPREAD_PADDINGS))
+    kind = draw(among(*SPREAD_PADDINGS))
     axes = [draw(_spread_axis(kind, rank)) for _ in range(rank)]
     kernel = tuple(one["kernel"] for one in axes)
     spatial, touched = _shortened_input([one["size"] for one in axes], axes)
     if kind in ("symmetric", "asymmetric") and spatial != tuple(one["size"] for one in axes):
         kind = "valid"  # a shorter input may have less to crop
-    groups = draw(st.sampled_from((1, 1, 1, 2, 3)))
+    groups = draw(among(1, 1, 1, 2, 3))
     most = max(1, 2 * BUDGET // (touched * prod(kernel) * groups))
     depth = 1 if draw(st.booleans()) else channels(draw, most)
     width = channels(draw, max(1, most // depth))
@@ -82,7 +92,7 @@ def _shortened_input(sizes: list[int], axes: list[dict[str, Any]]) -> tuple[tupl
 
 def _windows(draw: Draw, rank: int, kinds: tuple[str, ...] = PAD_KINDS) -> dict[str, Any]:
     """Draw what slides: spatial sizes, kernel, stride, padding and dilation."""
-    kind = draw(st.sampled_from(kinds))
+    kind = draw(among(*kinds))
     axes = [draw(axis(kind, False)) for _ in range(rank)]
     kernel = tuple(one["kernel"] for one in axes)
     return {
@@ -103,7 +113,7 @@ def depthwise_conv(draw: Draw, rank: int, dtype: str) -> Problem:
     if draw(st.booleans()):  # tf.nn.depthwise_conv2d knows equal strides only
         window["stride"] = window["stride"][:1] * rank
     most = max(1, BUDGET // max(1, prod(spatial) * prod(kernel)))
-    C, multiplier = channels(draw, most), draw(st.sampled_from((1, 2, 1, 3)))
+    C, multiplier = channels(draw, most), draw(among(1, 2, 1, 3))
     x = (batch(draw), C, *spatial)
     return Problem("depthwise_conv", x, (C, multiplier, *kernel), dtype=dtype, **window)
 
@@ -115,7 +125,7 @@ def separable_conv(draw: Draw, rank: int, dtype: str) -> Problem:
     if draw(st.booleans()):
         window["stride"] = window["stride"][:1] * rank
     most = max(1, BUDGET // max(1, prod(spatial) * prod(kernel)))
-    C, multiplier = min(channels(draw, most), 9), draw(st.sampled_from((1, 2, 1, 3)))
+    C, multiplier = min(channels(draw, most), 9), draw(among(1, 2, 1, 3))
     M = channels(draw, max(2, most // C))
     return Problem(
         "separable_conv",
@@ -129,8 +139,8 @@ def separable_conv(draw: Draw, rank: int, dtype: str) -> Problem:
 
 def max_unpool(draw: Draw, rank: int, dtype: str) -> Problem:
     """Draw an unpooling whose output is a size that pools to its input."""
-    kernel = tuple(draw(st.sampled_from((2, 2, 3, 1))) for _ in range(rank))
-    stride = tuple(draw(st.sampled_from((k, k, 1, 2))) for k in kernel)
+    kernel = tuple(draw(among(2, 2, 3, 1)) for _ in range(rank))
+    stride = tuple(draw(among(k, k, 1, 2)) for k in kernel)
     # Every window sees a sample: less padding than half the kernel.
     pads = tuple(draw(small(0, k // 2)) if draw(st.booleans()) else 0 for k in kernel)
     pooled = tuple(draw(small(1, 4)) for _ in range(rank))
@@ -146,7 +156,7 @@ def max_unpool(draw: Draw, rank: int, dtype: str) -> Problem:
         )
     return Problem(
         "max_unpool",
-        (batch(draw), draw(st.sampled_from((1, 2, 3))), *pooled),
+        (batch(draw), draw(among(1, 2, 3)), *pooled),
         kernel=kernel,
         stride=stride,
         padding=tuple((p, p) for p in pads) if any(pads) else "valid",
@@ -157,9 +167,9 @@ def max_unpool(draw: Draw, rank: int, dtype: str) -> Problem:
 
 def _adaptive(draw: Draw, op: str, rank: int, dtype: str) -> Problem:
     spatial = tuple(draw(small(1, (40, 9, 6, 4)[rank - 1])) for _ in range(rank))
-    output = tuple(draw(st.sampled_from((1, 2, 3, size, max(1, size - 1), size + 1, 5)))
+    output = tuple(draw(among(1, 2, 3, size, max(1, size - 1), size + 1, 5))
                    for size in spatial)  # fmt: skip
-    C = 0 if draw(ONE_IN_32) else draw(st.sampled_from((1, 2, 3, 8, 17)))
+    C = 0 if draw(ONE_IN_32) else draw(among(1, 2, 3, 8, 17))
     indices = op == "adaptive_max_pool" and draw(st.booleans())
     x = (batch(draw), C, *spatial)
     return Problem(op, x, output=output, indices=indices, dtype=dtype)
@@ -177,7 +187,7 @@ def adaptive_avg_pool(draw: Draw, rank: int, dtype: str) -> Problem:
 
 def _global(draw: Draw, op: str, rank: int, dtype: str) -> Problem:
     spatial = tuple(draw(small(1, (40, 9, 6, 4)[rank - 1])) for _ in range(rank))
-    C = 0 if draw(ONE_IN_32) else draw(st.sampled_from((1, 2, 3, 8, 17, 33)))
+    C = 0 if draw(ONE_IN_32) else draw(among(1, 2, 3, 8, 17, 33))
     return Problem(op, (batch(draw), C, *spatial), dtype=dtype)
 
 
@@ -195,7 +205,7 @@ def unfold(draw: Draw, rank: int, dtype: str) -> Problem:
     """Draw an unfolding."""
     window = _windows(draw, rank)
     spatial = window.pop("spatial")
-    x = (batch(draw), draw(st.sampled_from((1, 2, 3, 5))), *spatial)
+    x = (batch(draw), draw(among(1, 2, 3, 5)), *spatial)
     return Problem("unfold", x, dtype=dtype, **window)
 
 
@@ -205,7 +215,7 @@ def fold(draw: Draw, rank: int, dtype: str) -> Problem:
     output = tuple(max(1, size) for size in window.pop("spatial"))
     whole = Problem("unfold", (1, 1, *output), **window)
     columns = prod(axis.count for axis in axes_of(whole))
-    C = draw(st.sampled_from((1, 2, 3, 5)))
+    C = draw(among(1, 2, 3, 5))
     x = (batch(draw), C * prod(window["kernel"]), columns)
     return Problem("fold", x, output=output, dtype=dtype, **window)
 
@@ -221,12 +231,12 @@ DRAWN: dict[str, Callable[[Draw, int, str], Problem]] = {
 
 def large_problem(draw: Draw, op: str, dtype: str) -> Problem | None:
     """Draw a problem past the oracle's budget, of the ops that have blocks to fall over."""
-    C = draw(st.sampled_from((63, 64, 65, 96, 127, 128, 129)))
+    C = draw(among(63, 64, 65, 96, 127, 128, 129))
     sizes = (draw(small(3, 8)), draw(small(3, 70)))
-    kernel = (draw(small(1, 3)), draw(st.sampled_from((1, 2, 3, 5))))
+    kernel = (draw(small(1, 3)), draw(among(1, 2, 3, 5)))
     x = (draw(small(1, 2)), C, *sizes)
     if op == "conv_transpose":
-        M = draw(st.sampled_from((1, 3, 8, 33)))
+        M = draw(among(1, 3, 8, 33))
         stride = (draw(small(1, 2)), draw(small(1, 3)))
         return Problem(op, x, (C, M, *kernel), stride=stride, dtype=dtype)
     if op == "depthwise_conv":

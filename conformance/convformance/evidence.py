@@ -53,8 +53,12 @@ def finding(
 
 
 def array_text(array: Array) -> ArrayText:
-    """Return the array as words; without values if it is too large to show."""
-    values = None if array.size > LARGEST_SHOWN else _words(array).tolist()
+    """Return the array as words; without values if it is too large to show.
+
+    An array without elements may be too large too: sizes that nobody wrote stand beside its 0.
+    """
+    shown = prod(max(1, size) for size in array.shape) <= LARGEST_SHOWN
+    values = _words(array).tolist() if shown else None
     return ArrayText(array.shape, str(array.dtype), values)
 
 

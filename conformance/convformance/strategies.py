@@ -21,6 +21,7 @@ from convformance.drawing import (
     ONE_IN_32,
     PAD_KINDS,
     Draw,
+    among,
     axis,
     batch,
     channels,
@@ -41,13 +42,13 @@ def problems(
 ) -> Problem:
     """Draw a valid problem of the op, small enough for the oracle to loop over whole."""
     allowed = [dtype for dtype in dtypes if dtype in FLOATS or op not in FLOAT_OPS]
-    dtype = draw(st.sampled_from(allowed))
-    rank = draw(st.sampled_from(tuple(ranks)))
+    dtype = draw(among(*allowed))
+    rank = draw(among(*ranks))
     if op == "conv1x1":
         return _conv1x1(draw, rank, dtype)
     if op in DRAWN:
         return DRAWN[op](draw, rank, dtype)
-    kind = draw(st.sampled_from(PAD_KINDS))
+    kind = draw(among(*PAD_KINDS))
     axes = [draw(axis(kind, op != "conv")) for _ in range(rank)]
     if op != "conv" and draw(st.booleans()):  # most frameworks' pools have no dilation
         axes = [{**one, "dilation": 1, "size": max(1, one["size"])} for one in axes]
@@ -70,7 +71,7 @@ def _conv(
     draw: Draw, spatial: tuple[int, ...], kernel: tuple[int, ...], common: dict[str, Any]
 ) -> Problem:
     most = max(1, BUDGET // max(1, prod(spatial) * prod(kernel)))
-    kind = draw(st.sampled_from(("one", "one", "depthwise", "groups", "multiplier")))
+    kind = draw(among("one", "one", "depthwise", "groups", "multiplier"))
     if kind == "one":
         groups, depth = 1, channels(draw, most)
         M = channels(draw, max(2, most // depth))
@@ -106,14 +107,14 @@ def _pool(
     draw: Draw, op: str, spatial: tuple[int, ...], kernel: tuple[int, ...], common: dict[str, Any]
 ) -> Problem:
     most = max(1, BUDGET // max(1, prod(spatial) * prod(kernel)))
-    C = 0 if draw(ONE_IN_32) else draw(st.sampled_from((1, 2, 3, channels(draw, most))))
+    C = 0 if draw(ONE_IN_32) else draw(among(1, 2, 3, channels(draw, most)))
     extra: dict[str, Any] = {"ceil_mode": draw(st.booleans())}
     if op == "max_pool":
         extra["indices"] = draw(st.booleans())
     if op in ("avg_pool", "distance_pool"):
         extra["count_include_pad"] = draw(st.booleans())
     if op == "lp_pool":
-        extra["p"] = draw(st.sampled_from((2, 1, 3, float("inf"))))
+        extra["p"] = draw(among(2, 1, 3, float("inf")))
     return Problem(op, (batch(draw), C, *spatial), kernel=kernel, **extra, **common)
 
 
@@ -122,17 +123,13 @@ def large_problems(
     draw: Draw, op: str, dtypes: Sequence[str] = ("float32", "float16", "bfloat16")
 ) -> Problem:
     """Draw a problem past the oracle's budget: wide, or of hundreds of channels; it is sampled."""
-    dtype = draw(st.sampled_from(dtypes))
+    dtype = draw(among(*dtypes))
     if op in DRAWN:
         return large_problem(draw, op, dtype) or draw(problems(op, (dtype,)))
     wide = draw(st.booleans())
     spatial = (draw(small(3, 9)), draw(small(65, 140))) if wide else (draw(small(3, 8)),) * 2
-    C = (
-        draw(small(1, 12))
-        if wide
-        else draw(st.sampled_from((63, 64, 65, 96, 127, 128, 129, 200, 256)))
-    )
-    kernel = (draw(small(1, 3)), draw(st.sampled_from((1, 2, 3, 5))))
+    C = draw(small(1, 12)) if wide else draw(among(63, 64, 65, 96, 127, 128, 129, 200, 256))
+    kernel = (draw(small(1, 3)), draw(among(1, 2, 3, 5)))
     common: dict[str, Any] = {
         "stride": (draw(small(1, 2)), draw(small(1, 3))),
         "padding": draw(st.sampled_from(("valid", "same", ((0, 0), (kernel[1] // 2,) * 2)))),
@@ -140,7 +137,7 @@ def large_problems(
     }
     x = (draw(small(1, 2)), C, *spatial)
     if op == "conv":
-        M = draw(st.sampled_from((1, 3, 8, 33, 64)))
+        M = draw(among(1, 3, 8, 33, 64))
         return Problem("conv", x, (M, C, *kernel), bias=draw(st.booleans()), **common)
     if op == "conv1x1":
         return Problem("conv1x1", x, (draw(small(1, 70)), C), bias=draw(st.booleans()), dtype=dtype)
@@ -162,7 +159,7 @@ def cases(
         problem = draw(large_problems(op, floats))
     if problem.is_complex:
         fills = [fill for fill in fills if "special" not in fill]
-    return Case(problem, draw(st.sampled_from(fills)), draw(small(0, 999)))
+    return Case(problem, draw(among(*fills)), draw(small(0, 999)))
 
 
 @st.composite

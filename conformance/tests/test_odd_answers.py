@@ -11,6 +11,7 @@ from convformance.bench import Bench
 from convformance.fills import make_arrays
 from convformance.perform import perform
 from convformance.problem import Case
+from convformance.runfile import Finding
 from convformance.verdict import Kind
 
 PLAIN = Case.parse("conv x=1x2x5 w=2x2x2 float32")
@@ -44,6 +45,15 @@ def test_a_view_of_the_input_is_an_answer(memory):
     words = "" if memory == "contiguous" else f" memory={memory}"
     case = Case.parse(f"max_pool x=1x2x5 kernel=1{words} float32")
     assert Bench(wild_answers.View()).examine(case).verdict.kind is Kind.AGREES
+
+
+def test_sizes_that_nobody_wrote_are_told_and_not_shown():
+    bench = Bench(wild_answers.Unwritten())
+    examined = bench.check(Case.parse("avg_pool x=0x1x1x2 kernel=1x2 float32"), "probe")
+    assert examined.verdict.kind is Kind.SHAPE
+    assert "got 0x1x1543426792x1165641384" in examined.verdict.message
+    (found,) = (one for one in bench.records if isinstance(one, Finding))
+    assert found.got["y"].values is None
 
 
 def test_an_answer_is_not_what_a_later_call_writes_to_it():

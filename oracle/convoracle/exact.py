@@ -112,7 +112,9 @@ def quotient(total: Number, divisor: Number) -> Number:
         return _ieee_quotient(total, divisor)
     if divisor == 0:
         return math.nan if total == 0 else _infinity(total)
-    return Fraction(total) / Fraction(divisor)
+    top, below = total.as_integer_ratio()
+    more, less = divisor.as_integer_ratio()
+    return Fraction(top * less, below * more)
 
 
 def _ieee_quotient(total: Number, divisor: Number) -> float:
@@ -143,14 +145,13 @@ def root(total: Number, p: int) -> Number:
 
 
 def _integer_root(number: int, p: int) -> int:
-    """Return the largest whole number whose p-th power is at most `number`, by bisection."""
+    """Return the largest whole number whose p-th power is at most a number above 0, by Newton."""
     if p == 2:
         return math.isqrt(number)
-    low, high = 0, 1 << (number.bit_length() // p + 1)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if middle**p <= number else (low, middle)
-    return low
+    found = 1 << (number.bit_length() // p + 1)  # above the root, and each step stays above it
+    while (better := ((p - 1) * found + number // found ** (p - 1)) // p) < found:
+        found = better
+    return found
 
 
 def floor_log2(number: Fraction) -> int:
@@ -195,13 +196,20 @@ def round_float(number: Number, form: Format) -> float:
         return float(number)
     if number == int(number) and size(number) <= 1 << form.precision:
         return float(number)  # already an element, and the common case
-    number = Fraction(number)
-    exponent = max(floor_log2(abs(number)), form.least_exponent)
-    quantum = two_to(exponent - form.precision + 1)  # [value.subnormal] never below that
-    nearest = round(number / quantum) * quantum  # Python rounds a Fraction's ties to even
-    if size(nearest) > form.largest:
+    exponent = max(floor_log2(Fraction(size(number))), form.least_exponent)
+    step = exponent - form.precision + 1  # [value.subnormal] the quantum is never below that
+    top, bottom = number.as_integer_ratio()
+    many = _nearest(top << max(0, -step), bottom << max(0, step))  # of the quantum 2**step
+    if size(many) * two_to(step) > form.largest:
         return _infinity(number)
-    return float(nearest)
+    return math.ldexp(many, step)
+
+
+def _nearest(top: int, bottom: int) -> int:
+    """Return the whole number nearest to top / bottom, of two the even one."""
+    whole, rest = divmod(top, bottom)
+    above = 2 * rest - bottom
+    return whole + 1 if above > 0 or (above == 0 and whole % 2) else whole
 
 
 def as_floats(terms: Iterable[Number]) -> list[float]:

@@ -140,6 +140,8 @@ def _array(title: str, array: Array, wrong: Iterable[tuple[int, ...]] = ()) -> I
     """Yield the array's rows; a differing element stands between asterisks."""
     sizes = "x".join(map(str, array.shape))
     yield f"{title} {sizes} {array.dtype}"
+    if not array.size:
+        return  # the other sizes may be any, where nobody wrote them
     marked = set(wrong)
     for row, lead in enumerate(np.ndindex(*array.shape[:-1])):
         if row == MOST_ROWS:

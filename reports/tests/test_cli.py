@@ -22,6 +22,7 @@ from convreport.cli import main
 sys.exit(main())
 """
 FEW = ("--max-examples", "4")
+CONVOLUTIONS = "convolution and conv-float32"
 
 
 def start(folder, *arguments):
@@ -60,7 +61,7 @@ def test_a_green_run_writes_a_run_file_and_a_report_and_ends_with_0(tmp_path):
 def test_a_wrong_backend_ends_with_1_and_its_case_can_be_run_alone(tmp_path):
     status, out, _ = convformance(
         tmp_path, "run", "--backend", "wild_backends:FlipsPads", "--max-examples", "40",
-        "--", "-k", "convolution and conv-float32",
+        "--", "-k", CONVOLUTIONS,
     )  # fmt: skip
     assert status == 1
     assert "NEW  flips pads 1 · conv · [padding.explicit]" in out
@@ -74,9 +75,17 @@ def test_a_wrong_backend_ends_with_1_and_its_case_can_be_run_alone(tmp_path):
     assert convformance(tmp_path, "case", finding.line)[0] == 0  # the kernel is right
 
 
+def test_sizes_that_nobody_wrote_are_told_and_not_shown(tmp_path):
+    line = "avg_pool x=0x1x1x2 kernel=1x2 float32"
+    status, out, _ = convformance(tmp_path, "case", line, "--backend", "wild_answers:Unwritten")
+    assert status == 1
+    assert "got       y 0x1x1543426792x1165641384 float32" in out
+    assert len(out.splitlines()) < 20
+
+
 def test_what_a_run_found_is_replayed_first_by_the_next(tmp_path):
     wild = ("run", "--backend", "wild_backends:FlipsPads")
-    convformance(tmp_path, *wild, "--max-examples", "40", "--", "-k", "conv-float32")
+    convformance(tmp_path, *wild, "--max-examples", "40", "--", "-k", CONVOLUTIONS)
     status, _, _ = convformance(tmp_path, *wild, "--", "-k", "earlier_runs")
     run = load(tmp_path / "reports" / "runs" / "flips pads.jsonl")
     assert status == 1
@@ -121,7 +130,7 @@ def test_what_a_shared_run_finds_does_not_hang_on_the_clock(tmp_path):
         (tmp_path / name).mkdir()
         arguments = ("run", "--backend", "wild_backends:FlipsPads", *FEW, "-o", "run.jsonl")
         status, _, err = convformance(
-            tmp_path / name, *arguments, "--", "-n", "2", "-k", "convolution or forms"
+            tmp_path / name, *arguments, "--", "-n", "2", "-k", "(convolution or forms) and float32"
         )
         assert (status, err) == (1, "")
         run = load(tmp_path / name / "run.jsonl")
@@ -134,7 +143,7 @@ def test_what_a_shared_run_finds_does_not_hang_on_the_clock(tmp_path):
 def test_junit_tells_what_failed(tmp_path):
     status, _, err = convformance(
         tmp_path, "run", "--backend", "wild_backends:FlipsPads", "--max-examples", "30",
-        "--", "-k", "conv-float32", "-n", "2", "--junitxml", "junit.xml",
+        "--", "-k", CONVOLUTIONS, "-n", "2", "--junitxml", "junit.xml",
     )  # fmt: skip
     assert (status, err) == (1, "")
     suites = ET.parse(tmp_path / "junit.xml").getroot()

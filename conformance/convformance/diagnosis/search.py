@@ -293,13 +293,15 @@ class _Hunt:
             expected = expectation(case.problem, arrays)
         except InvalidProblem:
             return False
-        made = [answer(one, expected, arrays) for one in self.left]
-        first = made[0]
-        return any(
-            (one is None) != (first is None)
-            or (one is not None and first is not None and not same(one, first))
-            for one in made[1:]
-        )
+        first, *others = self.left
+        made = answer(first, expected, arrays)
+        return any(not _is_same(made, answer(one, expected, arrays)) for one in others)
+
+
+def _is_same(one: Arrays | None, other: Arrays | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return same(one, other)
 
 
 def _showing(faults: tuple[Fault, ...], case: Case) -> Case | None:
