@@ -95,7 +95,7 @@ def campaign(folder: Path, seeds: int, cases: int, workers: int, seconds: float 
     path = can(folder, cases)
     plan, store = (
         Plan(("numpy",), ("pooling",), seeds),
-        Store(folder / f"{seeds}-{workers}-{seconds}"),
+        Store(folder / f"{seeds}-{cases}-{workers}-{seconds}"),
     )
     watch = Watch(lambda *_: None, lambda shard, why: print(shard.id, why), lambda *_: None)
     words = [str(path), str(seconds)]

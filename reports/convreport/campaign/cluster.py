@@ -28,14 +28,22 @@ def cluster(address: str | None, workers: int | None) -> Iterator[Any]:
         with _client(address) as client:
             yield client
         return
+    number = workers or os.cpu_count() or 1
+    with _local(number) as local, _client(local.scheduler_address) as client:
+        yield client
+
+
+def _local(workers: int) -> Any:
+    """Return a cluster of processes here; a worker's memory is its run's, which has a limit."""
     import distributed
 
-    settings = {"n_workers": workers or os.cpu_count() or 1, "threads_per_worker": 1}
-    with distributed.LocalCluster(
-        **settings, processes=True, memory_limit=0, dashboard_address="127.0.0.1:0",
-        silence_logs=50,
-    ) as local, _client(local.scheduler_address) as client:  # fmt: skip
-        yield client
+    try:
+        return distributed.LocalCluster(
+            n_workers=workers, threads_per_worker=1, processes=True, memory_limit=0,
+            dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL,
+        )  # fmt: skip
+    except (OSError, RuntimeError) as error:
+        raise UsageError(f"the cluster of processes does not start: {error}") from None
 
 
 def _quiet() -> None:
