@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -154,3 +155,21 @@ def test_a_tally_counts_what_the_report_counts(real: tuple[Path, str]) -> None:
     assert {name: one.cases for name, one in tally.signed.items()} == {
         name: len(lines) for name, lines in column.signed.items()
     }
+
+
+def test_a_shard_that_was_cut_off_is_gone_on_with_as_a_shard(real: tuple[Path, str]) -> None:
+    """By its file alone, which says what shard it is; what it had done is not asked again."""
+    folder, _ = real
+    shard = parse("wild_backends:FlipsPads/variants/1x1")
+    whole = folder / "camp" / "shards" / shard.file
+    header, *rest = whole.read_text().splitlines()
+    chosen = [i for i, line in enumerate(rest) if '"point": "window.none"' in line]
+    told = [line for i in chosen for line in rest[i : i + 2]]  # the choice and its case
+    name = "test_backend_follows_a_named_choice[window.none]"
+    done = {"type": "done", "test": f"test_variants.py::{name}"}
+    lines = [header, *told, json.dumps(done), ""]
+    (folder / "cut.jsonl.partial").write_text("\n".join(lines))
+    status, _ = convformance(folder, "run", "--resume", "cut.jsonl")
+    again, first = load(folder / "cut.jsonl"), load(whole)
+    assert (status, again.header.shard) == (1, shard.id)
+    assert sorted(one.line for one in again.cases) == sorted(one.line for one in first.cases)

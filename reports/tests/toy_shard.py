@@ -76,7 +76,7 @@ def misbehave(shard: str, known: Path) -> None:
 
 def wait_for_others(shard: str, known: Path) -> None:
     """Wait until what another shard has found is told here; end the run if it never is."""
-    until = time.monotonic() + 30
+    until = time.monotonic() + 90
     while time.monotonic() < until:
         if any(shard not in path.read_text() for path in known.glob("*.json")):
             return
