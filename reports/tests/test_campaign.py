@@ -9,7 +9,7 @@ import tracemalloc
 import zlib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import astuple, replace
 from itertools import permutations
 from pathlib import Path
 
@@ -130,6 +130,27 @@ def three_of_one(folder: Path) -> list[Tally]:
         path.write_text(same.replace("x=1x1x6", f"x=1x1x{10 - seed}"))
         found.append(tally_of(path))
     return found
+
+
+class Careless(Plan):
+    """Names a shard twice, or leaves one out."""
+
+    wrong = 0
+
+    def shards(self) -> Iterator[Shard]:
+        every = list(super().shards())
+        return iter([*every, every[0]] if self.wrong > 0 else every[1:])
+
+
+@pytest.mark.parametrize("wrong", [1, -1], ids=["twice", "lost"])
+def test_a_shard_that_is_counted_twice_or_lost_changes_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: int
+) -> None:
+    """So that an equal page, after whatever happened to a campaign, says that neither did."""
+    store = store_of(tmp_path, list(PLAN.shards()))
+    page = page_of(store)
+    monkeypatch.setattr(Careless, "wrong", wrong)
+    assert page_of(store, Careless(*astuple(PLAN))) != page
 
 
 def many(path: Path, number: int) -> None:
