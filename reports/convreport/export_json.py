@@ -18,7 +18,7 @@ MOST_LINES = 10
 _HEADER = (
     "backend", "version", "adapter", "convformance", "seed", "started", "python", "system",
     "libraries", "accumulators", "profile", "selection", "max_examples", "minutes",
-    "arguments", "use_ledger", "any_release", "lines", "limits", "resumed",
+    "arguments", "use_ledger", "any_release", "lines", "limits", "shard", "resumed",
 )  # fmt: skip
 _FINDING = (
     "id", "signature", "status", "op", "verdict", "clause", "line", "message", "sizes", "inputs",
