@@ -43,6 +43,17 @@ def test_a_script_prints_what_stands_below_it(title: str) -> None:
     assert ran.stdout == block(FINDINGS[title], "text")
 
 
+def test_the_list_above_names_every_finding_in_its_order() -> None:
+    above = PAGE.partition("\n## ")[0]
+    listed, engine = [], ""
+    for line in above.splitlines():
+        if named := re.fullmatch(r"- \*\*(\w+)\*\*", line):
+            engine = named[1]
+        if named := re.fullmatch(r"  - \[(.*)\]\(#(.*)\)", line):
+            listed.append(f"{engine}: {named[1]}")
+    assert listed == list(FINDINGS)
+
+
 @pytest.mark.parametrize("title", FINDINGS)
 def test_a_finding_has_the_line_of_a_case(title: str) -> None:
     command = r"^    convformance case '(.+)' --backend '?(\w+)(?:\[\w+\]')?$"

@@ -520,6 +520,20 @@ def test_a_session_shrinks_the_news_and_fails_with_it(monkeypatch):
         report_broken(bench, news)
 
 
+def test_an_entry_on_whose_case_the_law_does_not_speak_is_passed_over(monkeypatch):
+    monkeypatch.setattr("convformance.laws.exploring.REAL", {})
+    line = "conv x=1x1x1 w=1x1x2 padding=same float32 fill=integers#0"  # two windows, none far off
+    assert not LAWS["law.sharing"].speaks_of(Case.parse(line).problem)
+    entry = Entry(
+        id="far", backend="numpy", versions=">=0", op="conv", clause="law.sharing",
+        verdict="breaks a law", kind="bug", reason="Far off.", case=line,
+    )  # fmt: skip
+    bench = Bench(NumpyBackend(), ledger=[entry])
+    session = next(s for s in SESSIONS if (s.law.label, s.op) == ("law.sharing", "conv"))
+    assert hear_all(bench, session, 2) == []
+    assert line not in [one.line for one in bench.records]
+
+
 # The geometry that the laws stand on.
 
 

@@ -6,6 +6,7 @@ import pytest
 from packaging.specifiers import SpecifierSet
 
 from convformance.judge import NEEDLESS_NAN
+from convformance.laws import LAWS
 from convformance.ledger import FACTS, KINDS, Entry, LedgerError, load, load_all, read
 from convformance.problem import Case, Problem
 from convformance.registry import names, variants_of
@@ -62,6 +63,7 @@ def test_a_shipped_entry_speaks_of_its_own_case(one):
     assert one.matches(case.problem, Verdict(Kind(one.verdict), one.clause)) or one.message
     assert not one.dtypes or case.problem.dtype in one.dtypes
     assert all(FACTS[fact](case.problem) for fact in one.when)
+    assert one.clause not in LAWS or LAWS[one.clause].speaks_of(case.problem)
 
 
 @pytest.mark.parametrize("one", SHIPPED, ids=lambda one: one.id)

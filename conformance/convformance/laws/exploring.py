@@ -85,8 +85,10 @@ def drawn_cases(session: Session) -> SearchStrategy[Case]:
 
 def hear_all(bench: Bench, session: Session, examples: int) -> list[Hearing]:
     """Check the law on the ledger's cases, at real sizes and on drawn problems; return the news."""
-    known = [Case.parse(one.case) for one in bench.ledger if one.clause == session.law.label]
-    fixed = [case for case in known if case.problem.op == session.op]
+    law = session.law
+    known = [Case.parse(one.case) for one in bench.ledger if one.clause == law.label]
+    known = [case for case in known if case.problem.op == session.op]
+    fixed = [case for case in known if law.speaks_of(case.problem)]
     news = []
     heard_of_known = (hear(session.law, bench.backend, case) for case in fixed)
     heard_of_real = (_asked(bench, session.law, case) for case in real_cases(session))
