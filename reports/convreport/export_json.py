@@ -77,6 +77,7 @@ def _run(column: Column) -> dict[str, Any]:
         "laws": _laws(column),
         "arithmetic": [vars(one) for one in run.arithmetic],
         "geometries": [vars(one) for one in run.geometries],
+        "taken": [one.signature for one in run.taken],
         "stale": run.footer.stale,
         "failed": run.footer.failed,
         "deaths": run.footer.deaths,
