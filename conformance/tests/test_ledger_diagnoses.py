@@ -32,8 +32,13 @@ UNSTEADY = "unsteady"  # told by asking again
 
 PLAIN = (
     "torch", "tensorflow", "jax", "keras", "onnxruntime", "onnx", "scipy", "openvino", "opencv",
+    "litert", "tract", "mlx",
 )  # fmt: skip
-MODULES = {"opencv": ("cv2", "onnx")}  # of a backend that has another name, or needs another too
+MODULES = {  # of a backend that has another name, or needs another too
+    "opencv": ("cv2", "onnx"),
+    "litert": ("ai_edge_litert", "flatbuffers"),
+    "tract": ("tract", "onnx"),
+}
 LIMITS = {"opencv": Limits(10, 10)}  # some neighbours of its cases never come back
 PATHS = sorted({f"{one.backend}[{path}]" for one in SOUGHT for path in one.variants if path})
 
