@@ -19,7 +19,16 @@ from convformance.large import compared_whole, is_large
 from convformance.ledger import Entry
 from convformance.perform import perform
 from convformance.problem import Case, Problem
-from convformance.runfile import Arithmetic, CaseRecord, Choice, Finding, Geometries, LawRecord
+from convformance.runfile import (
+    Arithmetic,
+    CaseRecord,
+    Choice,
+    Finding,
+    Geometries,
+    LawRecord,
+    Taken,
+)  # fmt: skip
+from convformance.shared import Shared
 from convformance.touched import touched
 from convformance.verdict import Kind, Verdict
 from convformance.worker import Isolated
@@ -57,6 +66,7 @@ class Bench:
 
     `records` collects what goes into the run file; whoever writes it takes them away. For the
     diagnosis of what is new there are `seconds` in all, at most `EACH` for one discrepancy.
+    What other shards have found (`shared`) is counted, and is no news.
     `all_releases` has the ledger's entries of any release: ids are made with them.
     """
 
@@ -66,8 +76,9 @@ class Bench:
     seconds: float = 0
     all_releases: Sequence[Entry] = ()
     seen: dict[str, str] = field(default_factory=dict)  # signature -> smallest case line
-    records: list[CaseRecord | Finding | Choice | LawRecord | Geometries | Arithmetic] = field(
-        default_factory=list
+    shared: Shared = field(default_factory=Shared)
+    records: list[CaseRecord | Finding | Choice | LawRecord | Geometries | Arithmetic | Taken] = (
+        field(default_factory=list)
     )
 
     def asks(self, problem: Problem) -> bool:
@@ -168,20 +179,35 @@ class Bench:
     def record(self, examined: Examined, source: str) -> None:
         """Put the case among the records, and its discrepancy if its signature is new."""
         self.records.append(record_of(examined, source))
-        if examined.signature and examined.signature not in self.seen:
+        if examined.signature and not self.is_seen(examined.signature, examined.entry):
             self.keep(examined)
 
     def is_news(self, examined: Examined) -> bool:
         """Whether this is a discrepancy that is neither in the ledger nor seen before."""
-        return bool(
-            examined.signature and not examined.entry and examined.signature not in self.seen
-        )
+        signed, entry = examined.signature, examined.entry
+        return bool(signed and not entry and not self.is_seen(signed, entry))
+
+    def is_seen(self, signed: str, entry: Entry | None) -> bool:
+        """Whether the signature was seen here, or another shard has found it.
+
+        What the ledger knows is nobody's discovery: each shard has its own finding of it.
+        """
+        if signed in self.seen:
+            return True
+        if entry or not self.shared.knows(signed):
+            return False
+        self.seen[signed] = ""
+        self.records.append(Taken(signed))
+        return True
 
     def keep(self, examined: Examined) -> None:
         """Make the discrepancy a finding, by its ledger's case if it is known."""
         self.seen[examined.signature] = examined.case.line
         id_ = self.id_of(examined.case, examined.verdict, examined.entry)
-        self.records.append(finding(self.backend, examined, id_, self.diagnosis(examined)))
+        found = finding(self.backend, examined, id_, self.diagnosis(examined))
+        self.records.append(found)
+        if not examined.entry:
+            self.shared.tell(found)
 
     def id_of(self, case: Case, verdict: Verdict, entry: Entry | None) -> str:
         """Return the id of a discrepancy: the same whether the ledger knows it or not."""

@@ -10,8 +10,10 @@ import pytest
 
 from convformance.backend import Backend
 from convformance.isolation import Limits
-from convformance.plugin import COLLECTOR, DEFAULT_SEED, PROFILES, Started
+from convformance.options import DEFAULT_SEED, PROFILES
+from convformance.plugin import COLLECTOR, Started
 from convformance.runfile import RunFileError
+from convformance.shards import Shard
 from convformance.sharing import PROCESSES
 
 GIVEN_LINES = "lines that were given"  # what such a run is told to be narrowed by
@@ -34,6 +36,9 @@ def run_suite(
     verbose: bool = False,
     resume: bool = False,
     limits: Limits | None = None,
+    shard: Shard | None = None,
+    known: Path | None = None,
+    databases: Sequence[str] = (),
 ) -> int:
     """Run the suite against a backend and write its run file; return pytest's exit status.
 
@@ -42,17 +47,22 @@ def run_suite(
     `given` is the backend's name or module:attribute, `backend` the same, already started.
     With `resume` it goes on with what `run_file` was to become, given the same options.
     pytest's own options (-k, -x, -n, --junitxml ...) go through `pytest_arguments`.
+    With `shard`, of which seed and examples are given too, its tests alone are asked; `known` is
+    a folder of what other shards have found. Discrepancies are kept in `databases` (see examples).
     Raises `RunFileError` where the disk is full, or takes no file, or the backend is given up.
     """
     suite = Path(str(files("convformance.suite")))
+    if shard is not None:
+        pytest_arguments = [*shard.part.arguments, *pytest_arguments]
     arguments = [
-        str(suite), "-c", str(suite / "pytest.ini"), "--rootdir", str(suite),
+        str(suite / shard.part.file if shard else suite),
+        "-c", str(suite / "pytest.ini"), "--rootdir", str(suite),
         "-p", "convformance.plugin", "-p", "convformance.sharing",
         "--backend", given,
         "--run-file", str(run_file.resolve()),
         "--convformance-seed", str(seed),
         "--profile", profile,
-        f"--selection={GIVEN_LINES if lines else narrowed_by(pytest_arguments)}",
+        f"--selection={_selection(shard, lines, pytest_arguments)}",
         *(() if lines else shared_out(pytest_arguments)),
         *pytest_arguments,
     ]  # fmt: skip
@@ -64,6 +74,11 @@ def run_suite(
         arguments += ["--minutes", str(minutes)]
     arguments += [f"--pytest-argument={one}" for one in pytest_arguments]
     arguments += [f"--line={one}" for one in lines]
+    arguments += [f"--database={one}" for one in databases]
+    if shard is not None:
+        arguments += [f"--shard={shard.id}"]
+    if known is not None:
+        arguments += [f"--known={known}"]
     if resume:
         arguments += ["--resume", str(run_file.resolve())]
     if not use_ledger:
@@ -78,6 +93,13 @@ def run_suite(
     if trouble.words:
         raise RunFileError(trouble.words)
     return status
+
+
+def _selection(shard: Shard | None, lines: Sequence[str], arguments: Sequence[str]) -> str:
+    """Return what the run is narrowed by."""
+    if shard is not None:
+        return f"shard {shard.id}"
+    return GIVEN_LINES if lines else narrowed_by(arguments)
 
 
 class Trouble:

@@ -22,6 +22,7 @@ from convformance.runfile import (
     Footer,
     Header,
     RunFileError,
+    Taken,
     from_json,
     to_line,
 )  # fmt: skip
@@ -125,7 +126,8 @@ def _done(path: Path, number: int, data: dict[str, Any]) -> Done:
 
 def _signed(lines: Iterable[str]) -> dict[str, str]:
     found = (from_json(json.loads(line)) for line in lines)
-    return {one.signature: one.line for one in found if isinstance(one, Finding)}
+    signed = [one for one in found if isinstance(one, (Finding, Taken))]
+    return {one.signature: getattr(one, "line", "") for one in signed}
 
 
 class Journal:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase
+from hypothesis.database import ExampleDatabase
 
 from convformance import __version__, ledger
 from convformance.backend import Backend
@@ -30,30 +30,32 @@ from convformance.collector import (
     PROPERTY,
     Collector,
 )  # fmt: skip
+from convformance.examples import DatabaseError, example_database
 from convformance.explore import keep
 from convformance.isolation import GivenUp, Limits
 from convformance.journal import Begun, begun
 from convformance.more import Share
 from convformance.news import NewDiscrepancies
-from convformance.registry import WAYS, BackendError, adapter_path, make_backend, shown_name
+from convformance.options import add_options
+from convformance.registry import BackendError, adapter_path, make_backend, shown_name
 from convformance.runfile import (
     Finding,
     Header,
+    RunFileError,
     to_line,
 )  # fmt: skip
+from convformance.shared import Shared, shared_by
 from convformance.verdict import Kind
 from convformance.worker import Isolated
 
-DEFAULT_SEED = 1
 DIAGNOSING = 60.0  # seconds of a process for the diagnosis of what is new
 MORE = "test_z_more.py"  # the last file of the suite
 GIVEN = "test_given.py"  # the only one, where lines are given
-PROFILES = ("default", "exhaustive")
-DATABASE = Path(".hypothesis") / "convformance"
 BENCH = pytest.StashKey[Bench]()
 COLLECTOR = pytest.StashKey[Collector]()
 STARTED = pytest.StashKey[float]()
 BEGUN = pytest.StashKey[Begun]()
+DATABASE = pytest.StashKey[ExampleDatabase]()
 
 
 @dataclass(frozen=True)
@@ -65,37 +67,7 @@ class Started:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of a run."""
-    group = parser.getgroup("convformance")
-    group.addoption("--backend", help=f"backend under test: a registered name; or {WAYS}")
-    group.addoption("--run-file", help="where to write the run file (JSON lines)")
-    group.addoption("--convformance-seed", type=int, default=DEFAULT_SEED, help="what is drawn")
-    group.addoption("--max-examples", type=int, help="examples of each exploring test")
-    group.addoption("--minutes", type=float, help="go on exploring until so many are over")
-    group.addoption(
-        "--profile", choices=PROFILES, default=PROFILES[0], help="how much of the small problems"
-    )
-    group.addoption("--selection", default="", help="what the run was narrowed by, for its header")
-    group.addoption(
-        "--in-process", action="store_true", help="run the backend in pytest's own process"
-    )
-    group.addoption("--no-ledger", action="store_true", help="take no discrepancy as known")
-    group.addoption(
-        "--any-release", action="store_true", help="take as known what is of another release too"
-    )
-    group.addoption("--line", action="append", default=[], help="a case that is asked alone")
-    limits = Limits()
-    for option, kind, told in (
-        ("--case-seconds", float, "seconds that the backend has for a call"),
-        ("--first-call-seconds", float, "seconds for the first call of a problem in a process"),
-        ("--memory", int, "MiB that the backend's process may hold"),
-        ("--restarts", int, "restarts of its process before the backend is given up"),
-    ):
-        value = vars(limits)[option.removeprefix("--").replace("-", "_")]
-        group.addoption(option, type=kind, default=value, help=told)
-    group.addoption("--resume", help="the run file that a cut-off run was to become")
-    group.addoption(
-        "--pytest-argument", action="append", default=[], help="what the header is to tell"
-    )
+    add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -107,7 +79,10 @@ def pytest_configure(config: pytest.Config) -> None:
     entries, all_releases = _ledger(config, backend)
     known = all_releases if config.getoption("any_release") else entries
     seed = config.getoption("convformance_seed")
-    config.stash[BENCH] = Bench(backend, known, seed, seconds=DIAGNOSING, all_releases=all_releases)
+    config.stash[BENCH] = Bench(
+        backend, known, seed, seconds=DIAGNOSING, all_releases=all_releases, shared=_shared(config)
+    )
+    config.stash[DATABASE] = _database(config)
     config.stash[STARTED] = time.monotonic()
     resumed = begun(Path(config.getoption("resume"))) if config.getoption("resume") else None
     if resumed is not None:
@@ -174,6 +149,21 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         close()
 
 
+def _shared(config: pytest.Config) -> Shared:
+    shard, place = config.getoption("shard"), config.getoption("known")
+    try:
+        return shared_by(Path(place), shard) if place else Shared(shard)
+    except RunFileError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def _database(config: pytest.Config) -> ExampleDatabase:
+    try:
+        return example_database(config.getoption("database"))
+    except DatabaseError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
 def _run_file(config: pytest.Config) -> Path | None:
     path = config.getoption("run_file")
     return Path(path) if path else None
@@ -202,6 +192,7 @@ def _header(config: pytest.Config, name: str) -> Header:
         any_release=config.getoption("any_release"),
         lines=tuple(config.getoption("line")),
         limits=vars(_limits(config)),
+        shard=config.getoption("shard"),
     )
 
 
@@ -215,9 +206,9 @@ def bench(request: pytest.FixtureRequest) -> Bench:
 
 
 @pytest.fixture(scope="session")
-def database() -> ExampleDatabase:
+def database(request: pytest.FixtureRequest) -> ExampleDatabase:
     """Where discrepancies of earlier runs are kept."""
-    return DirectoryBasedExampleDatabase(DATABASE)
+    return request.config.stash[DATABASE]
 
 
 @pytest.fixture
@@ -267,7 +258,7 @@ def _hand_over(request: pytest.FixtureRequest) -> Iterator[None]:
     if isinstance(found.backend, Isolated) and found.backend.deaths:
         request.node.user_properties.append((DEATHS, found.backend.deaths))
         found.backend.deaths = 0
-    store = DirectoryBasedExampleDatabase(DATABASE)
+    store = request.config.stash[DATABASE]
     for record in records:
         if not isinstance(record, Finding) or record.verdict == Kind.LAW:
             continue  # a broken law is met again by its own test, and by nothing else

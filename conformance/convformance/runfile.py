@@ -47,6 +47,7 @@ class Header:
     any_release: bool = False  # whether entries of other releases were taken as known too
     lines: Sequence[str] = ()  # that were asked in place of the suite
     limits: Mapping[str, float] = field(default_factory=dict)  # of the backend's process
+    shard: str = ""  # of a campaign, such as torch/pooling/17
     resumed: Sequence[str] = ()  # when a cut-off run was gone on with, as `started`
     format: int = FORMAT
 
@@ -164,6 +165,16 @@ class Arithmetic:
 
 
 @dataclass(frozen=True)
+class Taken:
+    """A discrepancy that another shard of the campaign had found when this run first met it.
+
+    Its cases are counted here; the finding stands in the other shard's run file.
+    """
+
+    signature: str
+
+
+@dataclass(frozen=True)
 class Footer:
     """The closing line: what a reader checks the rest against."""
 
@@ -186,6 +197,7 @@ _TYPES: dict[str, type[Any]] = {
     "law": LawRecord,
     "geometries": Geometries,
     "arithmetic": Arithmetic,
+    "taken": Taken,
     "footer": Footer,
 }
 _NAMES = {kind: name for name, kind in _TYPES.items()}
@@ -203,6 +215,7 @@ class Run:
     laws: Sequence[LawRecord] = ()
     geometries: Sequence[Geometries] = ()
     arithmetic: Sequence[Arithmetic] = ()
+    taken: Sequence[Taken] = ()
 
     @property
     def is_red(self) -> bool:
@@ -244,26 +257,27 @@ def load(path: Path) -> Run:
     """Read a run file; raise `RunFileError` if it is not complete and whole."""
     if path.name.endswith(PARTIAL) and path.exists():
         raise RunFileError(f"{path}: {going_on(path)}")
-    records = list(_records(path))
-    if not records or not isinstance(records[0], Header):
+    found = list(records(path))
+    if not found or not isinstance(found[0], Header):
         raise RunFileError(f"{path}: the first line is no header: this is no run file")
-    header = records[0]
+    header = found[0]
     if header.format != FORMAT:
         raise RunFileError(f"{path}: format {header.format}; this release reads format {FORMAT}")
-    footer = records[-1]
+    footer = found[-1]
     if not isinstance(footer, Footer):
         raise RunFileError(
-            f"{path}: no footer after {len(records)} lines: the run did not finish; run it again"
+            f"{path}: no footer after {len(found)} lines: the run did not finish; run it again"
         )
     run = Run(
         header,
-        [one for one in records if isinstance(one, CaseRecord)],
-        [one for one in records if isinstance(one, Finding)],
-        [one for one in records if isinstance(one, Choice)],
+        [one for one in found if isinstance(one, CaseRecord)],
+        [one for one in found if isinstance(one, Finding)],
+        [one for one in found if isinstance(one, Choice)],
         footer,
-        [one for one in records if isinstance(one, LawRecord)],
-        [one for one in records if isinstance(one, Geometries)],
-        [one for one in records if isinstance(one, Arithmetic)],
+        [one for one in found if isinstance(one, LawRecord)],
+        [one for one in found if isinstance(one, Geometries)],
+        [one for one in found if isinstance(one, Arithmetic)],
+        [one for one in found if isinstance(one, Taken)],
     )
     for name, counted, said in (
         ("cases", len(run.cases), footer.cases),
@@ -282,7 +296,8 @@ def going_on(path: Path) -> str:
     return f"this run did not finish; convformance run --resume {path} goes on with it"
 
 
-def _records(path: Path) -> Iterator[Any]:
+def records(path: Path) -> Iterator[Any]:
+    """Yield the records of a run file one by one, whole or not; raise `RunFileError` for others."""
     try:
         with path.open(encoding="utf-8") as file:
             for number, line in enumerate(file, 1):

@@ -13,10 +13,7 @@ from convformance.journal import begun
 from convformance.registry import is_file, parted
 from convformance.runfile import PARTIAL, Header, Run, RunFileError, load
 from convreport.environments import child_environment
-from convreport.usage import RED, UsageError
-
-ERROR = "convformance: error: "
-TAIL = 12  # lines of a log that an error shows
+from convreport.usage import RED, UsageError, last_words
 
 
 class NotAskedError(Exception):
@@ -87,12 +84,12 @@ def _ran(asking: Asking, command: list[str], folder: Path) -> Run:
         check=False,
     )
     if done.returncode > RED or not asking.path.exists():
-        raise NotAskedError(_tail(done))
+        raise NotAskedError(last_words(done.stdout + done.stderr))
     return load(asking.path)
 
 
 def _words(asking: Asking, folder: Path) -> list[str]:
-    words = ["--backend", _absolute(asking.backend), "-o", str(asking.path.resolve())]
+    words = ["--backend", absolute(asking.backend), "-o", str(asking.path.resolve())]
     words += ["--seed", str(asking.seed), "--any-release"]
     if asking.max_examples:
         words += ["--max-examples", str(asking.max_examples)]
@@ -114,14 +111,7 @@ def _is_begun(path: Path) -> bool:
         return False
 
 
-def _tail(done: subprocess.CompletedProcess[str]) -> str:
-    """Return what the process said of its end: our own error, or its last lines."""
-    lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-    ours = [line for line in lines if line.startswith(ERROR)]
-    return ours[-1].removeprefix(ERROR) if ours else "\n".join(lines[-TAIL:])
-
-
-def _absolute(backend: str) -> str:
+def absolute(backend: str) -> str:
     """Return the name with a file's path as it stands from anywhere."""
     base, variant = parted(backend)
     module, colon, attribute = base.rpartition(":")

@@ -12,7 +12,7 @@ from packaging.version import Version
 from rich.console import Console
 
 from convformance.given import parsed
-from convformance.plugin import DEFAULT_SEED
+from convformance.options import DEFAULT_SEED
 from convformance.runfile import CaseRecord, LawRecord, Run
 from convreport.asking import Asking, NotAskedError, ask
 from convreport.environments import NotInstalledError, made

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from convformance import __version__, ledger
 from convformance.bench import EACH, Bench
+from convformance.examples import DatabaseError
 from convformance.expect import broken_clause
 from convformance.given import CasesError
 from convformance.isolation import GivenUp
@@ -27,8 +28,10 @@ from convformance.meaning import input_shapes, output_shape
 from convformance.problem import Case, LineError
 from convformance.registry import WAYS, BackendError
 from convformance.runfile import RunFileError
+from convformance.shards import ShardError
 from convformance.worker import Isolated
 from convreport.bisect_command import add_bisect
+from convreport.campaign.command import add_campaign
 from convreport.casetext import case_text
 from convreport.check_command import add_check
 from convreport.commands_cite import add_cite
@@ -58,6 +61,8 @@ TOLD = (
     KernelError,
     GivenUp,
     CasesError,
+    DatabaseError,
+    ShardError,
 )
 
 
@@ -100,6 +105,7 @@ def parser() -> argparse.ArgumentParser:
     add_history(commands)
     add_versions(commands)
     add_bisect(commands)
+    add_campaign(commands)
     add_cite(commands)
     add_export(commands)
     return whole

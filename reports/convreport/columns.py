@@ -150,10 +150,11 @@ def law_status(record: LawRecord, known: frozenset[str]) -> str:
 
 def _tried(run: Run) -> tuple[Tried, ...]:
     known = known_signatures(run)
-    return tuple(_read(record, known) for record in run.cases)
+    return tuple(read_case(record, known) for record in run.cases)
 
 
-def _read(record: CaseRecord, known: frozenset[str]) -> Tried:
+def read_case(record: CaseRecord, known: frozenset[str]) -> Tried:
+    """Return a record with the words of its line, judged by the signatures that are known."""
     words = record.line.split() or [""]
     dtype = next((word for word in words if word in DTYPES), "?")
     fill = next((word[5:].partition("#")[0] for word in words if word.startswith("fill=")), "?")

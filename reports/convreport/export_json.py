@@ -18,7 +18,7 @@ MOST_LINES = 10
 _HEADER = (
     "backend", "version", "adapter", "convformance", "seed", "started", "python", "system",
     "libraries", "accumulators", "profile", "selection", "max_examples", "minutes",
-    "arguments", "use_ledger", "any_release", "lines", "limits", "resumed",
+    "arguments", "use_ledger", "any_release", "lines", "limits", "shard", "resumed",
 )  # fmt: skip
 _FINDING = (
     "id", "signature", "status", "op", "verdict", "clause", "line", "message", "sizes", "inputs",
@@ -77,6 +77,7 @@ def _run(column: Column) -> dict[str, Any]:
         "laws": _laws(column),
         "arithmetic": [vars(one) for one in run.arithmetic],
         "geometries": [vars(one) for one in run.geometries],
+        "taken": [one.signature for one in run.taken],
         "stale": run.footer.stale,
         "failed": run.footer.failed,
         "deaths": run.footer.deaths,

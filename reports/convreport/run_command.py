@@ -11,12 +11,15 @@ from pathlib import Path
 from rich.console import Console
 
 from convformance import __version__
+from convformance.examples import DEFAULT, example_database
 from convformance.front import narrowed_by, run_suite
 from convformance.given import read_lines
 from convformance.journal import Begun, begun
-from convformance.plugin import DEFAULT_SEED, PROFILES
+from convformance.options import DEFAULT_SEED, PROFILES
 from convformance.registry import WAYS
 from convformance.runfile import PARTIAL, Run, RunFileError, load
+from convformance.shards import Shard, parse
+from convformance.shared import shared_by
 from convformance.worker import Isolated
 from convreport.history import History
 from convreport.process_limits import LIMITS, add_limits, limits_of, positive, time_in
@@ -29,8 +32,9 @@ from convreport.write import write_report
 MOST_MINUTES = 7 * 24 * 60  # a week
 ITS_OWN = (
     "output", "seed", "max_examples", "minutes", "profile", "no_ledger", "any_release", "cases",
-    *LIMITS, "pytest",
+    "shard", *LIMITS, "pytest",
 )  # fmt: skip
+OF_A_SHARD = ("backend", "seed", "max_examples", "minutes", "profile", "cases", "pytest")  # its own
 
 
 def add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -55,6 +59,7 @@ def add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     )
     add_limits(run)
     run.add_argument("--report", type=Path, metavar="DIR", help="also write the HTML report here")
+    _add_shards(run)
     run.add_argument("--seed", help=f"a whole number, or random (default: {DEFAULT_SEED})")
     run.add_argument("--max-examples", type=positive, help="examples of each exploring test")
     run.add_argument(
@@ -87,8 +92,33 @@ def add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     run.set_defaults(work=_run)
 
 
+def _add_shards(run: argparse.ArgumentParser) -> None:
+    """Add the options by which a part of a campaign is run alone."""
+    run.add_argument(
+        "--shard",
+        metavar="ID",
+        help="a part of a campaign, such as torch/pooling/17: backend, area of the suite and seed",
+    )
+    run.add_argument(
+        "--known",
+        type=Path,
+        metavar="PLACE",
+        help="count and do not shrink what others have found: a folder of a campaign, or the run "
+        "file of a shard for what that one took from others",
+    )
+    run.add_argument(
+        "--database",
+        action="append",
+        default=[],
+        metavar="PLACE",
+        help="keep the cases of discrepancies here, to be replayed first: a folder, or the URL of "
+        f"a Redis; may be given more than once (default: {DEFAULT})",
+    )
+
+
 def _run(options: argparse.Namespace) -> int:
     resumed = _resumed(options) if options.resume else None
+    shard = _shard(options)
     if not options.backend:
         raise UsageError("which backend? --backend NAME, or --resume FILE")
     if options.minutes and (narrowed := narrowed_by(options.pytest)):
@@ -97,9 +127,12 @@ def _run(options: argparse.Namespace) -> int:
         options.lines = read_lines(options.cases) if options.cases else []
     if options.lines and (options.minutes or options.pytest):
         raise UsageError("--cases asks its lines and nothing else; leave out --minutes and --")
+    if options.known:
+        shared_by(options.known)
+    example_database(options.database)
     # A mistake in the name shows before pytest starts.
     backend = Isolated(options.backend, limits_of(options))
-    path: Path = options.output or RUNS / run_file_of(backend.name)
+    path: Path = options.output or RUNS / (shard.file if shard else run_file_of(backend.name))
     seed = _seed(options.seed or str(DEFAULT_SEED))
     with writing(path.parent):  # before the run, not after it
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -108,7 +141,7 @@ def _run(options: argparse.Namespace) -> int:
         _check_same(resumed, backend)
         words += f" · {_tests(len(resumed.done), 'was', 'were')} done"
     print(words, flush=True)
-    status = _asked(options, backend, path, seed)
+    status = _asked(options, backend, path, seed, shard)
     if not path.exists():
         why = f"the run did not finish (pytest's exit status {status})"
         raise UsageError(_unfinished(path, why))
@@ -120,7 +153,24 @@ def run_file_of(name: str) -> str:
     return re.sub(r"\[(.*)\]$", r"-\1", name) + ".jsonl"
 
 
-def _asked(options: argparse.Namespace, backend: Isolated, path: Path, seed: int) -> int:
+def _shard(options: argparse.Namespace) -> Shard | None:
+    """Return the shard that is to be run, and give what it names to the options."""
+    if not options.shard:
+        return None
+    found = parse(options.shard)
+    if not options.resume:
+        given = [name for name in OF_A_SHARD if getattr(options, name) not in (None, [])]
+        if given:
+            names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+            raise UsageError(f"--shard has its own {names}; leave it out".replace("--pytest", "--"))
+    options.backend = options.backend or found.backend
+    options.seed, options.max_examples = str(found.seed), found.examples
+    return found
+
+
+def _asked(
+    options: argparse.Namespace, backend: Isolated, path: Path, seed: int, shard: Shard | None
+) -> int:
     """Run the suite; return pytest's exit status."""
     try:
         return run_suite(
@@ -139,6 +189,9 @@ def _asked(options: argparse.Namespace, backend: Isolated, path: Path, seed: int
             verbose=options.verbose,
             resume=bool(options.resume),
             limits=backend.limits,
+            shard=shard,
+            known=options.known,
+            databases=options.database,
         )
     except RunFileError as error:
         raise UsageError(_unfinished(path, str(error))) from None
@@ -156,8 +209,9 @@ def _resumed(options: argparse.Namespace) -> Begun:
     options.output, options.seed = found.path, str(header.seed)
     options.max_examples, options.minutes = header.max_examples, header.minutes
     options.profile, options.no_ledger = header.profile, not header.use_ledger
+    options.shard = header.shard
     options.any_release, options.lines = header.any_release, list(header.lines)
-    options.pytest = list(header.arguments)
+    options.pytest = [] if header.shard else list(header.arguments)
     vars(options).update({name: header.limits.get(name) for name in LIMITS})
     return found
 

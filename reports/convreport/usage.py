@@ -11,6 +11,8 @@ from convformance.runfile import Run, load
 
 RUNS = Path("reports") / "runs"
 FINE, RED, USAGE = 0, 1, 2
+ERROR = "convformance: error: "  # before the words of what ends with 2
+TAIL = 12  # lines of a log that an error shows
 FAIL_ON = {  # what makes the exit status 1, beside a test of the suite that failed itself
     "new": "discrepancies that the ledger does not know, and known ones that no longer occur",
     "any": "these, and discrepancies that it knows",
@@ -72,3 +74,10 @@ def run_files(given: Path) -> list[Path]:
     if not found:
         raise UsageError(f"{given}: no run file (*.jsonl) in this folder")
     return found
+
+
+def last_words(said: str) -> str:
+    """Return what a run said of its end: our own error, or its last lines."""
+    lines = [line for line in said.splitlines() if line.strip()]
+    ours = [line for line in lines if line.startswith(ERROR)]
+    return ours[-1].removeprefix(ERROR) if ours else "\n".join(lines[-TAIL:])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from convformance.plugin import DEFAULT_SEED
+from convformance.options import DEFAULT_SEED
 from convreport.asking import Asking, NotAskedError, ask
 from convreport.environments import NotInstalledError, Recipe, made, recipe
 from convreport.process_limits import positive

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from convformance.runfile import Run
+from convreport.campaign.page import CampaignPage
 from convreport.cite import citation
 from convreport.diff import Diff
 from convreport.files import write_whole
@@ -44,6 +45,16 @@ def write_versions(page: VersionsPage, folder: Path) -> Path:
 def render_versions(page: VersionsPage) -> str:
     """Return the HTML of releases side by side."""
     return _rendered("versions.html.jinja", page=page)
+
+
+def write_campaign(page: CampaignPage, folder: Path) -> Path:
+    """Write the page of a campaign as folder/index.html and return its path."""
+    return _write(render_campaign(page), folder)
+
+
+def render_campaign(page: CampaignPage) -> str:
+    """Return the HTML of a campaign."""
+    return _rendered("campaign.html.jinja", page=page, citation=citation)
 
 
 def _write(text: str, folder: Path) -> Path:

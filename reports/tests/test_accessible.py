@@ -9,14 +9,19 @@ from typing import Any
 
 import pytest
 
+from convformance.journal import write_run
 from convformance.problem import Problem
 from convformance.runfile import CaseRecord, Finding, Run
+from convreport.campaign.merge import merge
+from convreport.campaign.page import CampaignPage, campaign_page
+from convreport.campaign.plan import Plan
+from convreport.campaign.store import Store
 from convreport.diff import Diff
 from convreport.explain import explain
 from convreport.explain_page import render_page
 from convreport.versions import Release
 from convreport.versions_page import versions_page
-from convreport.write import render, render_diff, render_versions
+from convreport.write import render, render_campaign, render_diff, render_versions
 
 MakeRun = Callable[..., Run]
 MakeFinding = Callable[..., Finding]
@@ -65,6 +70,18 @@ def some_releases(make_full_run: MakeRun) -> list[Release]:
     ]
 
 
+def some_campaign(run: Run, folder: Path) -> CampaignPage:
+    """Return the page of a campaign of which one shard gave the run, and one gave none."""
+    plan, store = Plan((run.header.backend,), ("invalid",), 2), Store(folder)
+    first, _ = plan.shards()
+    path, told = store.path(first), (*run.cases, *run.choices, *run.laws)
+    footer = replace(
+        run.footer, cases=len(run.cases), findings=len(run.findings), laws=len(run.laws)
+    )
+    write_run(path, replace(run.header, shard=first.id), (*told, *run.findings), footer)
+    return campaign_page(merge(plan, store), "convformance campaign --backend other")
+
+
 @pytest.fixture(scope="module")
 def axe() -> Any:
     package = pytest.importorskip(
@@ -100,7 +117,7 @@ def check(browser: Any, axe: Any, tmp_path: Path) -> Callable[..., list[str]]:
 @pytest.fixture
 def pages(
     make_full_run: MakeRun, make_finding: MakeFinding, full_diff: Diff,
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
 ) -> dict[str, Callable[[], str]]:  # fmt: skip
     """Return a function for the HTML of each kind of page."""
     monkeypatch.setattr("convreport.findings.MOST_WHOLE", DRAWN)
@@ -109,12 +126,15 @@ def pages(
         "explain": lambda: render_page(explain(Problem.parse(LAYER))),
         "diff": lambda: render_diff(full_diff),
         "versions": lambda: render_versions(versions_page("other", some_releases(make_full_run))),
+        "campaign": lambda: render_campaign(
+            some_campaign(drawn_run(make_full_run, make_finding), tmp_path)
+        ),
     }
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("kind", ["report", "explain", "diff", "versions"])
+@pytest.mark.parametrize("kind", ["report", "explain", "diff", "versions", "campaign"])
 def test_axe_finds_no_violation(check: Any, pages: Any, kind: str, scheme: str, width: int) -> None:
     assert check(pages[kind](), scheme, width) == []
 

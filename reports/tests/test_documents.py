@@ -20,6 +20,7 @@ TESTS = ROOT / "reports" / "tests", ROOT / "conformance" / "tests"
 ELSEWHERE = {  # what is not run here, and the test that runs it
     r"^first-run\.md": "test_docs.py",
     r"convformance (versions|bisect) ": "test_versions.py",  # of releases that it makes
+    r"convformance campaign |run --shard |--database ": "test_campaign_command.py",
     r"--backend mine|check-adapter mine|list backends": "test_new_backend.py",
 }
 # A run of the documents asks all; here a part of it. pytest takes these words before the others.

@@ -24,11 +24,14 @@ def record(bench: Bench, hearing: Hearing) -> bool:
     entry = entry_of(bench.ledger, hearing) if hearing.is_broken else None
     signed = signature(bench.backend, hearing, entry)
     bench.records.append(_record(hearing, signed))
-    if not signed or signed in bench.seen:
+    if not signed or bench.is_seen(signed, entry):
         return False
     bench.seen[signed] = hearing.case.line
     id_ = bench.id_of(hearing.case, hearing.verdict, entry)
-    bench.records.append(_finding(hearing, signed, id_, entry))
+    found = _finding(hearing, signed, id_, entry)
+    bench.records.append(found)
+    if not entry:
+        bench.shared.tell(found)
     return entry is None
 
 
@@ -36,7 +39,7 @@ def is_news(bench: Bench, hearing: Hearing) -> bool:
     """Whether the law is broken in a way that is neither in the ledger nor seen before."""
     if not hearing.is_broken or entry_of(bench.ledger, hearing):
         return False
-    return signature(bench.backend, hearing, None) not in bench.seen
+    return not bench.is_seen(signature(bench.backend, hearing, None), None)
 
 
 def _record(hearing: Hearing, signed: str) -> LawRecord:

@@ -19,6 +19,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib.resources import files
 from operator import gt
 from typing import Any
@@ -226,6 +227,7 @@ def load_of(backend: str) -> tuple[Entry, ...]:
     return tuple(entry for entry in load_all() if entry.tells_of(backend))
 
 
+@cache  # a run asks twice, and reading takes half a second
 def load_all() -> tuple[Entry, ...]:
     """Return every entry of the shipped ledger."""
     folder = files("convformance.ledger")
