@@ -13,7 +13,7 @@ from convformance.expect import Expectation, numpy_dtype
 from convformance.margins import error, margins
 from convformance.named import BOUNDED
 from convformance.problem import Case, Problem
-from convformance.tells import Place, in_common, largest
+from convformance.tells import Place, in_common, largest, limits
 from convformance.verdict import Kind, Verdict
 from convoracle import InvalidProblem
 from convoracle.exact import FORMATS, PARTS
@@ -163,7 +163,7 @@ def _judge_accuracy(trial: Trial, expected: Expectation) -> Verdict:
         return Verdict(Kind.AGREES, compared=compared, margin=found.worst)
     text = f"{len(found.wrong)} of {compared} compared elements exceed the bound"
     text += f", the worst {found.worst:.3g} times"
-    text += largest(expected, got, found.wrong)
+    text += largest(expected, got, found.wrong) or limits(expected, got, found.wrong)
     places = tuple((main, expected.positions[i]) for i in found.wrong)
     return Verdict(Kind.BOUND, "backend.accuracy", text, {}, places, compared, found.worst)
 

@@ -26,6 +26,8 @@ ZERO = ", each zero where no more than the lowest finite number is due"
 OVER_PADDING = ", each zero over padding alone"
 LARGEST = ", each the largest finite number"
 NOT_FINITE = " where NaN or infinity is due"
+LIMITS = ", each the largest or the lowest finite number"
+BEYOND = " where that infinity is due"
 SAME_IN_FLOAT64 = ", each the same number in float64"
 IN_FLOAT32 = ", each the nearest number of float32"
 ROUNDED = ", each by no more than the rounding of its terms"
@@ -50,9 +52,10 @@ def in_common(expected: Expectation, arrays: Mapping[str, Array], wrong: Collect
         if _same_in_float64(expected, found, rows):
             return SAME_IN_FLOAT64
         return _lowest_or_in_float32(expected, found, rows)
-    if told := _lowest_or_in_float32(expected, found, rows):
-        return told
-    return ROUNDED if _rounded(expected, found, rows) else ""
+    told = _lowest_or_in_float32(expected, found, rows)
+    if not told and (kept := limits(expected, found, rows)).endswith(BEYOND):
+        told = kept
+    return told or ROUNDED * _rounded(expected, found, rows)
 
 
 def _same_in_float64(expected: Expectation, found: Array, rows: Sequence[int]) -> bool:
@@ -130,6 +133,16 @@ def largest(expected: Expectation, found: Array, rows: Sequence[int]) -> str:
         return ""
     due = [float(expected.y[i]) for i in rows]
     return LARGEST + NOT_FINITE * all(math.isnan(one) or one == math.inf for one in due)
+
+
+def limits(expected: Expectation, found: Array, rows: Sequence[int]) -> str:
+    """Tell of sums that were kept between the limits of the finite numbers."""
+    end = _largest_of(expected)
+    if not _numbers(expected, rows) or not all(abs(float(found[i])) == end for i in rows):
+        return ""
+    due = [float(expected.y[i]) for i in rows]
+    beyond = all(math.isinf(one) and one * found[i] > 0 for i, one in zip(rows, due, strict=True))
+    return LIMITS + BEYOND * beyond
 
 
 def _largest_of(expected: Expectation) -> float:

@@ -12,10 +12,12 @@ from convformance.judge import Trial, judge
 from convformance.problem import Case
 from convformance.tells import (
     AND_INDICES,
+    BEYOND,
     BUT_FOR_NAN,
     IN_FLOAT32,
     INDICES_ALONE,
     LARGEST,
+    LIMITS,
     LOWEST_FINITE,
     NOT_FINITE,
     OF_LOWEST,
@@ -112,6 +114,36 @@ def test_what_a_maximum_starts_at_is_told_where_minus_infinity_is_due(x, y, text
 def test_the_largest_finite_number_is_told_and_where_nan_or_infinity_is_due(x, y, text):
     line = "conv x=1x1x3 w=1x1x2 float32 fill=integers#0"
     assert told(line, x, w=[1, 1], y=y) == text
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "text"),
+    [
+        ([INF, 1, -INF], [-LOWEST, LOWEST], LIMITS + BEYOND),
+        ([INF, 1, -INF], [LOWEST, -LOWEST], ""),
+        ([INF, 1, 1], [-LOWEST, LOWEST], ""),
+        ([INF, 1, -INF], [-LOWEST, 0], ""),
+        ([-LOWEST, -LOWEST, -INF], [-LOWEST, LOWEST], LIMITS + BEYOND),
+    ],
+)
+def test_sums_that_are_kept_between_the_finite_limits_are_told(x, y, text):
+    line = "conv x=1x1x3 w=1x1x2 float32 fill=integers#0"
+    assert told(line, x, w=[1, 1], y=y) == text
+
+
+@pytest.mark.parametrize(("y", "text"), [(LOWEST, LIMITS + BEYOND), (LOWEST / 2, "")])
+def test_a_bound_that_is_exceeded_by_the_finite_limit_is_told(y, text):
+    line = "conv x=1x1x2 w=1x1x2 float32 fill=real#0"
+    said = judged(line, [LOWEST, LOWEST], w=[1, 1], y=y)
+    assert said.partition("times")[2] == text
+
+
+def test_a_sum_that_was_cut_on_its_way_is_told_of_a_bound():
+    line = "conv x=1x1x3 w=1x1x3 float32 fill=real#0"
+    said = judged(line, [LOWEST, LOWEST, -LOWEST], w=[1, 1, 1], y=[-LOWEST / 2])
+    assert said.partition("times")[2] == ""
+    said = judged(line, [-LOWEST, LOWEST, 1], w=[1, 1, 1], y=LOWEST)
+    assert said.partition("times")[2] == LIMITS
 
 
 def test_the_lowest_finite_number_is_that_of_the_dtype():

@@ -222,7 +222,7 @@ def flushed(number: Number, dtype: str) -> Number:
     form = FORMATS.get(dtype)
     if not form or not is_finite(number):
         return number
-    # A float is compared with a float, which is exact too and twenty times as quick as a `Fraction`.
+    # A float is compared with a float, which is as exact and ten times as quick as a `Fraction`.
     return 0.0 if size(number) < math.ldexp(1.0, form.least_exponent) else number
 
 
