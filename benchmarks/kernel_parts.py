@@ -3,8 +3,10 @@
     python benchmarks/kernel_parts.py
 
 Each part is the calls of NumPy that the kernel makes for it, on arrays of the layer's sizes; parts,
-the kernel and PyTorch are called in turns. A figure is a ratio of medians to PyTorch's whole layer,
-so that the parts add up to about the kernel's own figure.
+the kernel and PyTorch are called in turns. A figure is a ratio of medians to PyTorch's whole layer.
+A part alone finds its arrays in the cache. "All of these in a row" does what the kernel does for
+this very layer, with nothing left to decide and in new memory: what NumPy's calls take, whoever
+makes them. For a tiny convolution the figures are microseconds.
 """
 
 from __future__ import annotations
@@ -29,75 +31,116 @@ from convformance import kernel  # noqa: E402 -- as above
 Array = np.ndarray[Any, np.dtype[Any]]
 Calls = dict[str, Callable[[], Any]]
 SECONDS = 2.0
+ROW = "all of these in a row"
 
 
-def normal(*shape: int) -> Array:
-    """Return float32 numbers, the same in each run."""
-    return np.random.default_rng(1).normal(size=shape).astype("float32")
+def numbers(*shape: int, dtype: str = "float32") -> Array:
+    """Return small whole numbers, the same in each run: in any order they have the same sums."""
+    return np.random.default_rng(1).integers(-8, 8, shape).astype(dtype)
 
 
 def of_convolution(
-    N: int, C: int, size: int, M: int, *, kernel_size: int = 3, stride: int = 1
-) -> Calls:
+    N: int, C: int, size: int, M: int, *, kernel_size: int = 3, stride: int = 1,
+    dilation: int = 1, dtype: str = "float32",
+) -> Calls:  # fmt: skip
     """Columns in blocks, a product for each; what the answer is written to is new memory."""
-    pad = kernel_size // 2
-    x, w = normal(N, C, size, size), normal(M, C, kernel_size, kernel_size)
-    count = (size + 2 * pad - kernel_size) // stride + 1
-    options: dict[str, Any] = {"stride": stride, "padding": [(pad, pad)] * 2}
-    rows = max(1, 1024 // count)
-    matrix, columns = w.reshape(M, -1), normal(C, kernel_size, kernel_size, rows, count)
-    product, blocks = np.empty((M, rows * count), x.dtype), -(-count // rows)
+    pad = kernel_size // 2 * dilation
+    x = numbers(N, C, size, size, dtype=dtype)
+    w = numbers(M, C, kernel_size, kernel_size, dtype=dtype)
+    count = (size + 2 * pad - dilation * (kernel_size - 1) - 1) // stride + 1
+    options: dict[str, Any] = {
+        "stride": stride, "padding": [(pad, pad)] * 2, "dilation": dilation,
+    }  # fmt: skip
+    rows = min(count, max(1, 1024 // count))
+    matrix, blocks = w.reshape(M, -1), -(-count // rows)
+    columns = numbers(C, kernel_size, kernel_size, rows, count, dtype=dtype)
+    flat, product = columns.reshape(matrix.shape[1], -1), np.empty((M, rows * count), x.dtype)
     given, weights = torch.from_numpy(x), torch.from_numpy(w)
     canvas = np.pad(x, [(0, 0), (0, 0), (pad, pad), (pad, pad)])
     plane, row, item = canvas.strides[1:]
-    steps = (plane, row, item, row * stride, item * stride)
+    steps = (plane, row * dilation, item * dilation, row * stride, item * stride)
+    firsts = [min(block * rows, count - rows) for block in range(blocks)]
+
+    def windows(sample: Array, first: int) -> Array:
+        return as_strided(sample[:, first * stride :], columns.shape, steps, writeable=False)
 
     def laid() -> None:
         for sample in canvas:
-            for block in range(blocks):
-                part = sample[:, min(block * rows, count - rows) * stride :]
-                columns[...] = as_strided(part, columns.shape, steps, writeable=False)
+            for first in firsts:
+                columns[...] = windows(sample, first)
 
     def products() -> None:
         for _ in range(N * blocks):
-            np.matmul(matrix, columns.reshape(matrix.shape[1], -1), out=product)
+            np.matmul(matrix, flat, out=product)
 
-    def padded() -> None:
+    def padded() -> Array:
         held = np.zeros(canvas.shape, x.dtype)
-        held[..., pad:-pad, pad:-pad] = x
+        held[..., pad : pad + size, pad : pad + size] = x
+        return held
+
+    def in_a_row() -> Array:
+        y = np.empty((N, M, count * count), x.dtype)
+        for sample, into in zip(padded(), y, strict=True):
+            for first in firsts:
+                columns[...] = windows(sample, first)
+                np.matmul(matrix, flat, out=into[:, first * count : (first + rows) * count])
+        return y.reshape(N, M, count, count)
 
     return {
-        "torch": lambda: torch.nn.functional.conv2d(given, weights, None, stride, pad),
+        "torch": lambda: torch.nn.functional.conv2d(given, weights, None, stride, pad, dilation),
         "kernel": partial(kernel.conv, x, w, **options),
         "padding": padded,
         "columns": laid,
         "products": products,
         "new memory of the answer": lambda: np.empty((N, M, count, count), x.dtype).fill(0),
+        ROW: in_a_row,
     }
 
 
-def of_global() -> Calls:
+def of_global(N: int) -> Calls:
     """A product with ones for each plane."""
-    x = normal(1, 2048, 7, 7)
-    planes, ones, y = x.reshape(2048, -1), np.ones(49, x.dtype), normal(2048)
+    x = numbers(N, 2048, 7, 7)
+    planes, ones, y = x.reshape(-1, 49), np.ones(49, x.dtype), numbers(N * 2048)
     given = torch.from_numpy(x)
+
+    def in_a_row() -> Array:
+        mean = x.reshape(-1, 49) @ np.ones(49, x.dtype)
+        math.isfinite(mean.sum())
+        mean /= 49
+        return mean.reshape(N, 2048, 1, 1)
+
     return {
         "torch": lambda: torch.nn.functional.adaptive_avg_pool2d(given, 1),
         "kernel": partial(kernel.global_avg_pool, x),
         "product with ones": lambda: planes @ ones,
         "sum, which tells whether one overflowed": lambda: math.isfinite(y.sum()),
         "division": lambda: y.__itruediv__(49),
-        "views": lambda: (x.reshape(2048, -1), np.ones(49, x.dtype), y.reshape(1, 2048, 1, 1)),
+        ROW: in_a_row,
     }
 
 
 def of_average() -> Calls:
     """Rows are added, then neighbours in them, of which every other is kept."""
-    x = normal(256, 56, 56)
-    rows, y, by = normal(256, 28, 56), normal(256, 28, 28), np.full((28, 28), 4, x.dtype)
-    flat, sums = rows.reshape(-1), normal(256, 28, 56)
+    x = numbers(256, 56, 56)
+    rows, y, by = numbers(256, 28, 56), numbers(256, 28, 28), np.full((28, 28), 4, x.dtype)
+    flat, sums = rows.reshape(-1), numbers(256, 28, 56)
     running = sums.reshape(-1)[:-1]
     given = torch.from_numpy(x[None])
+
+    def in_a_row() -> Array:
+        total = np.empty((256, 28, 28), x.dtype)
+        added, shifted = np.empty((83, 28, 56), x.dtype), np.empty((83, 28, 56), x.dtype)
+        for first in range(0, 256, 83):
+            part, into = x[first : first + 83], total[first : first + 83]
+            some, other = added[: len(part)], shifted[: len(part)]
+            np.add(part[:, ::2], part[:, 1::2], out=some)
+            line = some.reshape(-1)
+            np.add(line[:-1], line[1:], out=other.reshape(-1)[:-1])
+            into[...] = other[..., ::2]
+            math.isfinite(into.sum())
+            np.divide(into, by, out=into)
+        return total[None]
+
     return {
         "torch": lambda: torch.nn.functional.avg_pool2d(given, 2, 2),
         "kernel": partial(kernel.avg_pool, x[None], 2, stride=2),
@@ -106,36 +149,118 @@ def of_average() -> Calls:
         "every other": lambda: np.copyto(y, sums[..., ::2]),
         "sum, which tells whether one overflowed": lambda: math.isfinite(y.sum()),
         "division": lambda: np.divide(y, by, out=y),
+        ROW: in_a_row,
     }
 
 
 def of_depthwise() -> Calls:
     """Channels innermost, eight to spare: moved there, added up by `einsum`, moved back."""
-    x, w = normal(1, 512, 14, 14), normal(512, 1, 3, 3)
-    last, y = normal(1, 16, 16, 520), normal(1, 1, 14, 14, 520)[..., :512]
+    x, w = numbers(1, 512, 14, 14), numbers(512, 1, 3, 3)
+    last, y = numbers(1, 16, 16, 520), numbers(1, 1, 14, 14, 520)[..., :512]
     steps = last.strides
-    view: Array = np.ndarray(
-        (1, 14, 14, 3, 3, 512), x.dtype, last, 0, (*steps[:3], *steps[1:3], steps[3])
-    )
+    shape, strides = (1, 14, 14, 3, 3, 512), (*steps[:3], *steps[1:3], steps[3])
+    view: Array = np.ndarray(shape, x.dtype, last, 0, strides)
     inside = last[:, 1:-1, 1:-1, :512]
-    kernels, kept = normal(1, 3, 3, 512), normal(1, 512, 1, 14, 14)
+    kernels, kept = numbers(1, 3, 3, 512), numbers(1, 512, 1, 14, 14)
     given, weights = torch.from_numpy(x), torch.from_numpy(w)
+
+    def in_a_row() -> Array:
+        held = np.zeros(last.shape, x.dtype)
+        held[:, 1:-1, 1:-1, :512] = x.transpose(0, 2, 3, 1)
+        under: Array = np.ndarray(shape, x.dtype, held, 0, strides)
+        factors = np.ascontiguousarray(w.transpose(1, 2, 3, 0))
+        sums = np.empty((1, 1, 14, 14, 520), x.dtype)[..., :512]
+        np.einsum("nuvijc,mijc->nmuvc", under, factors, out=sums)
+        answer = np.empty(kept.shape, x.dtype)
+        answer[...] = sums.transpose(0, 4, 1, 2, 3)
+        return answer.reshape(x.shape)
+
     return {
         "torch": lambda: torch.nn.functional.conv2d(given, weights, padding=1, groups=512),
         "kernel": partial(kernel.depthwise_conv, x, w, padding=[(1, 1), (1, 1)]),
         "channels moved innermost": lambda: np.copyto(inside, x.transpose(0, 2, 3, 1)),
         "einsum": lambda: np.einsum("nuvijc,mijc->nmuvc", view, kernels, out=y),
         "channels moved back": lambda: np.copyto(kept, y.transpose(0, 4, 1, 2, 3)),
+        ROW: in_a_row,
+    }
+
+
+def of_planes(N: int, C: int, size: int, *, stride: int = 1, dtype: str = "float32") -> Calls:
+    """Whole planes as long rows, those of each phase of the stride; some channels at a time."""
+    x, w = numbers(N, C, size, size, dtype=dtype), numbers(C, 1, 3, 3, dtype=dtype)
+    item, count, side = x.itemsize, (size - 1) // stride + 1, -(-(size + 2) // stride)
+    step = min(C, max(1, (1 << 19) // ((size + 2) ** 2 * item)))
+    phases = [(i, j) for i in range(stride) for j in range(stride)]
+    length, spare = side * side, 2 * side + 2
+    planes = [np.zeros((step, length + spare), x.dtype) for _ in phases]
+    sums = np.empty((2, step, length), x.dtype)
+    total, more = sums[0].T, sums[1].T
+    taps = [w[:, 0, i::stride, j::stride] for i, j in phases]
+    views: list[Array] = [
+        np.ndarray(
+            (length, step, *some.shape[1:]), x.dtype, plane, 0,
+            (item, plane.strides[0], side * item, item),
+        )
+        for plane, some in zip(planes, taps, strict=True)
+    ]  # fmt: skip
+    given, weights = torch.from_numpy(x), torch.from_numpy(w)
+
+    def moved(part: Array) -> None:
+        for (i, j), plane in zip(phases, planes, strict=True):
+            rows = plane[:, :length].reshape(step, side, side)
+            top, left = int(i == 0), int(j == 0)  # a row of padding stands before the samples
+            found = part[:, (i - 1) % stride :: stride, (j - 1) % stride :: stride]
+            if stride == 1:
+                top = left = 1
+                found = part
+            rows[: len(part), top : top + found.shape[1], left : left + found.shape[2]] = found
+
+    def added(first: int) -> None:
+        for number, (view, some) in enumerate(zip(views, taps, strict=True)):
+            weight = some[first : first + step]
+            into = (more if number else total)[:, : len(weight)]
+            np.einsum("pckl,ckl->pc", view[:, : len(weight)], weight, out=into, order="F")
+            if number:
+                total[:, : len(weight)] += into
+
+    def kept(into: Array) -> None:
+        into[...] = sums[0, : len(into)].reshape(-1, side, side)[:, :count, :count]
+
+    def each(work: Callable[[int, int], None]) -> None:
+        for n in range(N):
+            for first in range(0, C, step):
+                work(n, first)
+
+    y = np.empty((N, C, count, count), x.dtype)
+
+    def in_a_row() -> Array:
+        answer = np.empty(y.shape, x.dtype)
+
+        def work(n: int, first: int) -> None:
+            moved(x[n, first : first + step])
+            added(first)
+            kept(answer[n, first : first + step])
+
+        each(work)
+        return answer
+
+    return {
+        "torch": lambda: torch.nn.functional.conv2d(given, weights, None, stride, 1, 1, C),
+        "kernel": partial(kernel.depthwise_conv, x, w, stride=stride, padding=[(1, 1)] * 2),
+        "samples moved into planes": lambda: each(lambda n, c: moved(x[n, c : c + step])),
+        "einsum": lambda: each(lambda _, c: added(c)),
+        "sums moved out of them": lambda: each(lambda n, c: kept(y[n, c : c + step])),
+        ROW: in_a_row,
     }
 
 
 def of_upsampling() -> Calls:
     """Columns of four taps, a product for each of four phases, each written at its places."""
-    x, w = normal(1, 64, 56, 56), normal(64, 32, 4, 4)
+    x, w = numbers(1, 64, 56, 56), numbers(64, 32, 4, 4)
     row, shift = 58, 59  # of a padded row; of the phase that starts last
-    canvas, columns = normal(64, 60 * row), normal(4, 64, 28 * row + shift)
-    matrix, kernels, product = columns.reshape(256, -1), normal(32, 256), normal(32, 28 * row)
-    y = normal(32, 112, 112)
+    canvas, columns = numbers(64, 60 * row), numbers(4, 64, 28 * row + shift)
+    matrix, kernels, product = columns.reshape(256, -1), numbers(32, 256), numbers(32, 28 * row)
+    y = numbers(32, 112, 112)
     given, weights = torch.from_numpy(x), torch.from_numpy(w)
 
     def laid() -> None:
@@ -154,6 +279,23 @@ def of_upsampling() -> Calls:
             for i, j in np.ndindex(2, 2):
                 y[:, top + i : top + 56 : 2, j::2] = planes
 
+    def in_a_row() -> Array:
+        held, answer = np.zeros(canvas.shape, x.dtype), np.empty(y.shape, x.dtype)
+        held.reshape(64, 60, row)[:, 1:57, 1:57] = x[0]
+        phases = [
+            (i, j, i * row + j, w[:, :, 3 - i :: -2, 3 - j :: -2].transpose(1, 2, 3, 0))
+            for i, j in np.ndindex(2, 2)
+        ]
+        for top in (0, 28):
+            for tap, offset in enumerate((0, 1, row, row + 1)):
+                columns[tap] = held[:, top * row + offset :][:, : columns.shape[2]]
+            for i, j, first, factors in phases:
+                some = matrix[:, first : first + 28 * row]
+                np.matmul(factors.reshape(32, 256), some, out=product)
+                planes = product.reshape(32, 28, row)[..., :56]
+                answer[:, 2 * top + i : 2 * top + 56 : 2, j::2] = planes
+        return answer[None]
+
     options: dict[str, Any] = {"stride": 2, "padding": [(1, 1), (1, 1)]}
     return {
         "torch": lambda: torch.nn.functional.conv_transpose2d(given, weights, None, 2, 1),
@@ -161,33 +303,90 @@ def of_upsampling() -> Calls:
         "columns": laid,
         "products": products,
         "places": placed,
+        ROW: in_a_row,
+    }
+
+
+def of_tiny(dtype: str) -> Calls:
+    """Three channels of 8x8 under four kernels: a padded copy, a view, columns, one product."""
+    x, w = numbers(1, 3, 8, 8, dtype=dtype), numbers(4, 3, 3, 3, dtype=dtype)
+    canvas, item = np.zeros((1, 3, 10, 10), dtype), x.itemsize
+    inside, shape = (..., slice(1, 9), slice(1, 9)), (3, 3, 3, 1, 8, 8)
+    strides = tuple(item * one for one in (100, 10, 1, 300, 10, 1))
+    view: Array = np.ndarray(shape, x.dtype, canvas, 0, strides)
+    kernels, columns = w.reshape(4, 27), numbers(27, 64, dtype=dtype)
+
+    @np.errstate(all="ignore")
+    def product() -> Array:
+        found: Array = kernels.dot(columns)
+        return found
+
+    @np.errstate(all="ignore")
+    def in_a_row() -> Array:
+        held = np.zeros((1, 3, 10, 10), dtype)
+        held[inside] = x
+        windows: Array = np.ndarray(shape, x.dtype, held, 0, strides)
+        found: Array = w.reshape(4, 27).dot(windows.reshape(27, 64)).reshape(1, 4, 8, 8)
+        return found
+
+    return {
+        "kernel": partial(kernel.conv, x, w, padding=[(1, 1), (1, 1)]),
+        "padded copy": lambda: (np.zeros((1, 3, 10, 10), dtype), canvas.__setitem__(inside, x)),
+        "view of the windows": lambda: np.ndarray(shape, x.dtype, canvas, 0, strides),
+        "columns": lambda: view.reshape(27, 64),
+        "product, without warnings": product,
+        ROW: in_a_row,
     }
 
 
 LAYERS: dict[str, Callable[[], Calls]] = {
+    "VGG-16 conv2_2": partial(of_convolution, 1, 128, 112, 128),
     "VGG-16 conv2_2, eight samples": partial(of_convolution, 8, 128, 112, 128),
+    "ResNet-50 conv1": partial(of_convolution, 1, 3, 224, 64, kernel_size=7, stride=2),
     "ResNet-50 conv1, eight samples": partial(
         of_convolution, 8, 3, 224, 64, kernel_size=7, stride=2
     ),
     "ResNet-50 conv2 3x3": partial(of_convolution, 1, 64, 56, 64),
-    "ResNet-50 global": of_global,
-    "average 2x2/2": of_average,
+    "ResNet-50 conv2 3x3, float64": partial(of_convolution, 1, 64, 56, 64, dtype="float64"),
+    "GoogLeNet 3b 5x5": partial(of_convolution, 1, 32, 28, 96, kernel_size=5),
+    "dilated head": partial(of_convolution, 1, 512, 28, 512, dilation=2),
+    "MobileNet dw2": partial(of_planes, 1, 32, 112),
+    "MobileNet dw2, eight samples": partial(of_planes, 8, 32, 112),
+    "MobileNet dw3/2": partial(of_planes, 1, 64, 112, stride=2),
+    "MobileNet dw3/2, float64": partial(of_planes, 1, 64, 112, stride=2, dtype="float64"),
+    "MobileNet dw5": partial(of_planes, 1, 128, 56),
     "MobileNet dw8": of_depthwise,
+    "average 2x2/2": of_average,
+    "ResNet-50 global": partial(of_global, 1),
+    "ResNet-50 global, eight samples": partial(of_global, 8),
     "upsampling 4x4/2": of_upsampling,
 }
+TINY = {f"tiny 2-D, {dtype}": partial(of_tiny, dtype) for dtype in ("float32", "float64")}
+
+
+def checked(calls: Calls) -> Calls:
+    """Return the calls; raise `ValueError` unless those in a row answer as the kernel does."""
+    if not np.array_equal(calls[ROW](), calls["kernel"]()):
+        raise ValueError("the calls in a row do not answer as the kernel does")
+    return calls
 
 
 def main() -> int:
-    """Print the table."""
+    """Print the tables."""
     torch.set_num_threads(1)
-    large = normal(SIZE, SIZE)
+    large = numbers(SIZE, SIZE)
     np.matmul(large, large)
     print("| layer | part | of PyTorch's time |\n|---|---|---|")
-    for layer, calls in LAYERS.items():
-        times = turns(calls(), SECONDS)
+    for layer, make in LAYERS.items():
+        calls = checked(make())
+        times = turns(calls, SECONDS)
         whole = median(times.pop("torch"))
         for name, some in times.items():
             print(f"| {layer} | {name} | {median(some) / whole:.2f} |", flush=True)
+    print("\n| problem | part | microseconds |\n|---|---|---|")
+    for layer, make in TINY.items():
+        for name, some in turns(checked(make()), SECONDS).items():
+            print(f"| {layer} | {name} | {median(some) * 1e6:.1f} |", flush=True)
     return 0
 
 

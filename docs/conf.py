@@ -10,11 +10,11 @@ sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 project = "Convformance"
 release = version = __version__
 copyright = "the authors of Convformance"
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinxarg.ext", "clauses", "plain"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinxarg.ext", "clauses", "history", "plain"]
 suppress_warnings = [
     "myst.domains"
 ]  # of the extension for the command line, which has no such links
-exclude_patterns = ["_build", "history/*/*"]
+exclude_patterns = ["_build", "history/*/**"]
 nitpicky = False  # dtypes and shapes stand in docstrings as words, not as references
 html_theme = "furo"
 html_title = f"Convformance {release}"

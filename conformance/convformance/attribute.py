@@ -13,7 +13,7 @@ from itertools import combinations
 
 import numpy as np
 
-from convformance.backend import Arrays
+from convformance.backend import Array, Arrays
 from convformance.bounds import EXACT_OPS
 from convformance.expect import Expectation, broken_clause, expectation
 from convformance.facts import PADDED, core, value_points, whole_number_clause
@@ -24,7 +24,7 @@ from convformance.simpler import comparable, is_maximum, plainer, simpler_proble
 from convformance.tells import LARGEST, NOT_FINITE, Place, in_common
 from convformance.verdict import Kind, Verdict
 from convoracle import VARIANTS, InvalidProblem
-from convoracle.exact import FORMATS, as_floats
+from convoracle.exact import FORMATS, PARTS, as_floats
 
 TEMPLATE = 60  # characters of a refusal that tell its reason from another
 # Points that a backend may follow element by element, as its blocks and vectors fall.
@@ -58,7 +58,10 @@ def explain(trial: Trial, arrays: Arrays, verdict: Verdict) -> tuple[dict[str, s
     used: dict[str, str] = {}
     left = set(verdict.wrong)
     mixable: list[tuple[dict[str, str], Expectation]] = []
+    idle = idle_points(trial, arrays)
     for choices in alternatives(trial.case.problem):
+        if idle & set(choices):
+            continue  # it expects what the standard, or its other choice alone, expects
         expected = expectation(trial.case.problem, arrays, choices, trial.case.seed)
         if not set(choices) <= MIXABLE and not _helps_at(verdict.wrong[:1], trial, expected):
             continue  # the others explain every element or nothing
@@ -85,6 +88,36 @@ def explain(trial: Trial, arrays: Arrays, verdict: Verdict) -> tuple[dict[str, s
         message += f", but for what grad.tie explains{NEEDLESS_NAN}"
     wrong = tuple(sorted(verdict.wrong, key=lambda place: place not in left))
     return {}, replace(verdict, wrong=wrong, message=message)
+
+
+def idle_points(trial: Trial, arrays: Arrays) -> set[str]:
+    """Return variant points at which every choice expects the same of these numbers."""
+    problem, idle = trial.case.problem, set()
+    if problem.padding != "same":
+        idle.add("padding.same_side")
+    if all(np.isfinite(one).all() for one in arrays.values()):
+        idle.add("padding.product")  # zero times a finite number is zero, or is left out
+    if not _has_subnormals(trial, arrays):
+        idle.add("value.subnormal")
+    return idle
+
+
+def _has_subnormals(trial: Trial, arrays: Arrays) -> bool:
+    """Whether there is a number that "flush" takes for zero: given, expected or answered."""
+    if isinstance(trial.expected, InvalidProblem):
+        return False
+    names = trial.case.problem.dtype, trial.expected.operation.dtype
+    forms = [FORMATS[one] for name in names if (one := PARTS.get(name, name)) in FORMATS]
+    normal = max((float(one.normal) for one in forms), default=0.0)
+    numbers = [*arrays.values(), trial.expected.y, *trial.outcome.arrays.values()]
+    return any(_some_below(one, normal) for one in numbers)
+
+
+def _some_below(array: Array, normal: float) -> bool:
+    if array.dtype.kind == "c":
+        return _some_below(array.real, normal) or _some_below(array.imag, normal)
+    sizes = np.abs(array.astype(np.float64))
+    return bool(((sizes > 0) & (sizes < normal)).any())
 
 
 def _nan_beside_ties(trial: Trial, arrays: Arrays, verdict: Verdict) -> set[Place]:

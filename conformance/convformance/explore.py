@@ -24,6 +24,7 @@ from convformance.verdict import Kind
 FEWEST = 25  # examples of a pass: of fewer, all may be repeated ones
 AGAIN = 2  # times that an exploration is repeated while it shows something new
 FARTHEST = 1e9  # a margin past this is no better a guide
+PATIENCE = 60.0  # seconds to look for a smaller case where each costs the limit of a call
 WORTHWHILE = 0.1  # a pass with fewer answers than this is not made up for
 PHASES = (Phase.generate, Phase.shrink)  # the phase that explains ends on another case
 
@@ -147,6 +148,7 @@ class _Hunt:
         self.margins: dict[Case, float] = {}
         self.drawn = self.answered = 0
         self.target: Kind | None = None
+        self.until = inf  # a time: then the smallest case so far is small enough
         self.smallest: Examined | None = None
 
     def go(self, seed: int) -> Examined | None:
@@ -168,7 +170,7 @@ class _Hunt:
             with drawn_by_the_seed_alone():
                 property_holds()
         except _Enough:
-            return None
+            return self.smallest
         except _News:
             return self.smallest
         except FlakyFailure as unlike:
@@ -184,7 +186,7 @@ class _Hunt:
         return self.answered == self.examples or self.search.is_late
 
     def _try(self, case: Case) -> None:
-        if self.target is None and self.is_done:
+        if self.is_done if self.target is None else time.monotonic() >= self.until:
             raise _Enough
         if self.target is None and case in self.tried:
             self._aim(case)
@@ -202,11 +204,18 @@ class _Hunt:
                 self._aim(case)
                 return
             self.target = examined.verdict.kind
+            if self.target is Kind.LATE:
+                self.until = time.monotonic() + PATIENCE
         if news and examined.verdict.kind is self.target:
             # Hypothesis ends on the smallest it found. Its clause may be another than that of
             # the first: it is the smallest that tells best which clause is contradicted.
-            self.smallest = examined
+            if self.until == inf or self._is_smaller(examined):
+                self.smallest = examined
             raise _News
+
+    def _is_smaller(self, examined: Examined) -> bool:
+        """Whether the case has a shorter line: of one that breaks off, the last need not be it."""
+        return self.smallest is None or len(examined.case.line) <= len(self.smallest.case.line)
 
     def _aim(self, case: Case) -> None:
         """Tell Hypothesis how near to its bound the answer came, where it is to drive that up."""

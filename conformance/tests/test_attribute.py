@@ -4,12 +4,24 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import Phase, given, seed, settings
+from hypothesis.strategies import one_of
 
-from convformance.attribute import alternatives, clause_of, explain, refusal_choice, template
+from convformance.attribute import (
+    alternatives,
+    clause_of,
+    explain,
+    idle_points,
+    refusal_choice,
+    template,
+)
 from convformance.backend import Outcome
-from convformance.expect import expectation, numpy_dtype
+from convformance.expect import broken_clause, expectation, numpy_dtype
+from convformance.fills import make_arrays
 from convformance.judge import Trial, judge
 from convformance.meaning import input_shapes
+from convformance.plan import EXPLORATIONS
+from convformance.probes import probes
 from convformance.problem import Case, Problem
 from convformance.verdict import Kind, Verdict
 from convoracle import InvalidProblem
@@ -126,6 +138,46 @@ def test_the_places_that_no_choice_explains_stand_first():
     assert choices == {}
     assert verdict.wrong == (("y", (2, 0, 0)), ("y", (0, 0, 0)))
     assert verdict.message == "2 of 3 compared elements differ"
+
+
+def told_apart(case):
+    """The variant points at which some choice expects other elements, and those called idle."""
+    arrays = make_arrays(case)
+    expected = expectation(case.problem, arrays, seed=case.seed)
+    trial = Trial(case, expected, Outcome("arrays", {}), {})
+    points = [one for one in alternatives(case.problem) if len(one) == 1]
+    others = [(one, expectation(case.problem, arrays, one, case.seed)) for one in points]
+    apart = {
+        label
+        for choices, other in others
+        for label in choices
+        if other.shape != expected.shape or not np.array_equal(other.y, expected.y, equal_nan=True)
+    }
+    return apart, idle_points(trial, arrays) & {label for one in points for label in one}
+
+
+def test_an_idle_point_is_one_whose_choices_all_expect_the_same():
+    met = {"apart": set(), "idle": set()}
+
+    def look_at(case):
+        if broken_clause(case.problem) is None:
+            apart, idle = told_apart(case)
+            assert not apart & idle, case.line
+            met["apart"] |= apart
+            met["idle"] |= idle
+
+    @seed(1)
+    @settings(max_examples=150, database=None, deadline=None, phases=[Phase.generate])
+    @given(one_of(*[one.strategy for one in EXPLORATIONS if one.area in ("data", "forms")]))
+    def holds(case):
+        look_at(case)
+
+    holds()
+    for _, case in probes():
+        look_at(case)
+    once_idle = {"padding.same_side", "padding.product", "value.subnormal"}
+    assert met["idle"] == once_idle  # and each is asked where it does matter:
+    assert once_idle <= met["apart"]
 
 
 def test_an_accuracy_beyond_its_bound_is_no_choice():

@@ -5,9 +5,10 @@ from dataclasses import replace
 from all_liars import LIARS
 from hypothesis.database import InMemoryExampleDatabase
 
+from convformance.backend import Outcome
 from convformance.backends.numpy_backend import NumpyBackend
 from convformance.bench import Bench
-from convformance.explore import explore, first_news, keep, kept
+from convformance.explore import PATIENCE, explore, first_news, keep, kept
 from convformance.ledger import read
 from convformance.problem import Case
 from convformance.runfile import CaseRecord, Finding
@@ -74,6 +75,33 @@ def test_what_is_answered_otherwise_when_asked_again_is_news_and_no_error_of_our
     assert news
     assert all(one.verdict.kind is Kind.VALUE for one in news)
     assert all(max(one.case.problem.stride) > 1 for one in news)
+
+
+class Hangs(NumpyBackend):
+    """It never answers what is strided; each such call takes ten seconds of a clock of its own."""
+
+    def __init__(self):
+        self.now, self.hung = 0.0, []
+
+    def monotonic(self):
+        return self.now
+
+    def perform(self, problem, arrays):
+        if max(problem.stride) == 1:
+            return Outcome("arrays", self.run(problem, arrays).arrays)
+        self.now += 10
+        self.hung.append(problem)
+        return Outcome("timed out", message="no answer within 10 seconds")
+
+
+def test_a_smaller_case_of_what_does_not_answer_is_looked_for_in_a_minute(monkeypatch):
+    """Hypothesis would go on for as long as it finds smaller ones, each at the limit of a call."""
+    backend = Hangs()
+    monkeypatch.setattr("convformance.explore.time", backend)
+    _, found = first_news(Bench(backend), STRATEGY, 40, "a name")
+    assert found.verdict.kind is Kind.LATE
+    assert backend.now == 10 + PATIENCE
+    assert len(found.case.problem.line) == min(len(one.line) for one in backend.hung)
 
 
 def test_one_signature_is_one_finding_and_the_search_goes_on():

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from convformance import __version__
+from convformance.isolation import Limits
 from convformance.journal import begun
 from convformance.registry import is_file, parted
 from convformance.runfile import PARTIAL, Header, Run, RunFileError, load
 from convreport.environments import child_environment
+from convreport.process_limits import limit_words
 from convreport.usage import RED, UsageError, last_words
 
 
@@ -30,6 +32,7 @@ class Asking:
     max_examples: int | None = None
     pytest: Sequence[str] = ()
     lines: Sequence[str] = ()  # in place of the suite
+    limits: Mapping[str, float] = field(default_factory=dict)  # those that are not the usual ones
 
     def done(self, *, others: bool = False) -> Run | None:
         """Return the run if it is there.
@@ -56,7 +59,12 @@ class Asking:
             and header.max_examples == self.max_examples
             and tuple(header.arguments) == tuple(self.pytest)
             and tuple(header.lines) == tuple(self.lines)
+            and self._is_limited_as(header.limits)
         )
+
+    def _is_limited_as(self, limits: Mapping[str, float]) -> bool:
+        usual = {name: value for name, value in vars(Limits()).items() if name != "memory"}
+        return {**usual, **self.limits}.items() <= limits.items()  # a machine may have less memory
 
 
 def ask(asking: Asking, python: Path) -> Run:
@@ -93,6 +101,7 @@ def _words(asking: Asking, folder: Path) -> list[str]:
     words += ["--seed", str(asking.seed), "--any-release"]
     if asking.max_examples:
         words += ["--max-examples", str(asking.max_examples)]
+    words += limit_words(asking.limits)
     if asking.lines:
         cases = folder / "cases.txt"
         cases.write_text("".join(f"{one}\n" for one in asking.lines), encoding="utf-8")

@@ -16,6 +16,7 @@ from convformance.options import DEFAULT_SEED
 from convformance.runfile import CaseRecord, LawRecord, Run
 from convreport.asking import Asking, NotAskedError, ask
 from convreport.environments import NotInstalledError, made
+from convreport.process_limits import add_limits, given_limits
 from convreport.releases import available, chosen
 from convreport.summary import say
 from convreport.text import one_line
@@ -37,6 +38,7 @@ def add_bisect(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     bisect.add_argument("--good", required=True, metavar="RELEASE", help="where it was as it was")
     bisect.add_argument("--bad", required=True, metavar="RELEASE", help="where it no longer is")
     add_environments(bisect)
+    add_limits(bisect)
     bisect.set_defaults(work=_bisect)
 
 
@@ -90,7 +92,11 @@ def _bisect(options: argparse.Namespace) -> int:
 
         def answer(release: str) -> str | None:
             asking = Asking(
-                options.backend, Path(runs) / f"{release}.jsonl", DEFAULT_SEED, lines=(line,)
+                options.backend,
+                Path(runs) / f"{release}.jsonl",
+                DEFAULT_SEED,
+                lines=(line,),
+                limits=given_limits(options),
             )
             try:
                 told = told_of(ask(asking, made(made_of, release, place / release)))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
+from typing import Any
 
 from convformance.isolation import Limits
 
@@ -46,10 +47,25 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def given_limits(options: argparse.Namespace) -> dict[str, float]:
+    """Return the limits that were given."""
+    found = {name: getattr(options, name) for name in LIMITS}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def limit_words(limits: Mapping[str, float]) -> list[str]:
+    """Return the words of a command line that give these limits."""
+    told = {
+        name: f"{value:g}" if isinstance(value, float) else str(value)
+        for name, value in limits.items()
+    }
+    return [f"--{name.replace('_', '-')}={value}" for name, value in told.items()]
+
+
 def limits_of(options: argparse.Namespace) -> Limits:
     """Return the limits that were given, and the usual ones for the others."""
-    given = {name: getattr(options, name) for name in LIMITS}
-    return Limits(**{name: value for name, value in given.items() if value is not None})
+    given: dict[str, Any] = {**given_limits(options)}
+    return Limits(**given)
 
 
 def positive(text: str) -> int:

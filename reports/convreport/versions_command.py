@@ -15,7 +15,7 @@ from rich.console import Console
 from convformance.options import DEFAULT_SEED
 from convreport.asking import Asking, NotAskedError, ask
 from convreport.environments import NotInstalledError, Recipe, made, recipe
-from convreport.process_limits import positive
+from convreport.process_limits import add_limits, given_limits, limit_words, positive
 from convreport.releases import available, chosen, is_range
 from convreport.summary import say
 from convreport.text import count, one_line
@@ -52,6 +52,7 @@ def add_versions(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     versions.add_argument(
         "-k", dest="narrow", metavar="EXPRESSION", help="ask only a part of the suite, as pytest's"
     )
+    add_limits(versions)
     versions.set_defaults(work=_versions)
 
 
@@ -117,6 +118,7 @@ class Session:
             seed=options.seed,
             max_examples=options.max_examples,
             pytest=("-k", options.narrow) if options.narrow else (),
+            limits=given_limits(options),
         )
 
     def say(self, text: str, style: str = "") -> None:
@@ -187,5 +189,6 @@ def _command(options: argparse.Namespace) -> str:
     words += [f"--with={one}" for one in options.more]
     words += ["--seed", str(options.seed)] if options.seed != DEFAULT_SEED else []
     words += ["--max-examples", str(options.max_examples)] if options.max_examples else []
+    words += limit_words(given_limits(options))
     words += ["-k", options.narrow] if options.narrow else []
     return shlex.join([*words, "-o", options.output.name])

@@ -212,6 +212,19 @@ def test_a_full_disk_ends_the_campaign_with_its_reason_and_loses_nothing(
     assert page(tmp_path) == whole
 
 
+def test_a_full_disk_of_a_worker_is_told_and_the_others_go_on(tmp_path: Path, whole: str) -> None:
+    """What the shard had finished comes to the front, and is gone on with."""
+    status, out, err = campaign(tmp_path, *BEGIN, *HERE_ONE, FULL=LAST)
+    assert (status, err) == (2, "")
+    assert f"{LAST}  not finished: no room for the run file: File too large" in out
+    assert f"{CASES_OF_ALL - CASES} cases, 1 shard not finished" in out
+    cut = [one.name for one in (tmp_path / "camp" / "cut").iterdir()]
+    assert cut == [f"{LAST.replace('/', '.')}.jsonl.partial"]
+    status, _, err = campaign(tmp_path, *RESUME, *HERE_ONE)
+    assert (status, err) == (1, "")
+    assert page(tmp_path) == whole
+
+
 def test_a_shard_that_never_ends_is_ended_and_the_others_go_on(tmp_path: Path, whole: str) -> None:
     """What it had finished is kept, and gone on with."""
     (tmp_path / "hold").touch()

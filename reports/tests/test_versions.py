@@ -85,8 +85,17 @@ def test_what_was_done_is_not_done_again_and_other_options_are_told(
     before = {path: path.stat().st_mtime_ns for path in (folder / "runs").glob("*.jsonl")}
     assert versions(folder, toy, "1.0.0", "1.1.0") == 0
     assert {path: path.stat().st_mtime_ns for path in (folder / "runs").glob("*.jsonl")} == before
-    assert versions(folder, toy, "1.0.0", "--seed", "2") == 2
-    assert "is a run with other options" in capsys.readouterr().err
+    for other in (["--seed", "2"], ["--case-seconds", "20"]):
+        assert versions(folder, toy, "1.0.0", *other) == 2
+        assert "is a run with other options" in capsys.readouterr().err
+
+
+def test_the_limits_of_a_release_are_those_that_were_given(tmp_path: Path, toy: list[str]) -> None:
+    folder = tmp_path / "toy"
+    assert versions(folder, toy, "1.0.0", "--case-seconds", "20", "--memory", "3000") == 0
+    limits = load(folder / "runs" / "1.0.0.jsonl").header.limits
+    assert {"case_seconds": 20, "memory": 3000}.items() <= limits.items()
+    assert "--case-seconds=20 --memory=3000" in (folder / "index.html").read_text()
 
 
 def test_a_run_that_was_cut_off_is_gone_on_with(tmp_path: Path, toy: list[str]) -> None:

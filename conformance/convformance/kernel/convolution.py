@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -96,9 +97,10 @@ def _planned(x: Array, w: Array, bias: Array | None, attributes: tuple[Any, ...]
     try:
         # As Python's own integers: 1.0 would be looked up as 1, and is none.
         sizes = whole(stride), whole(dilation), whole(input_dilation)
-        pairs = padding if type(padding) is str else tuple(map(whole, padding))
-        axes = plan((x.shape, w.shape), x.dtype, sizes, pairs, mode)
-    except TypeError:  # what the longer way refuses
+        if type(padding) is not str:
+            padding = tuple([(index(before), index(after)) for before, after in padding])
+        axes = plan((x.shape, w.shape), x.dtype, sizes, padding, mode)
+    except (TypeError, ValueError):  # what the longer way refuses
         return None
     return axes if axes is not None and is_small(w, axes) else None
 

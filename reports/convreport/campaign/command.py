@@ -24,7 +24,14 @@ from convreport.campaign.plan import PLAN, Plan, planned, read_plan, write_plan
 from convreport.campaign.shown import Shown
 from convreport.campaign.store import Store
 from convreport.campaign.task import PROGRAM
-from convreport.process_limits import LIMITS, add_limits, positive, time_in
+from convreport.process_limits import (
+    LIMITS,
+    add_limits,
+    given_limits,
+    limit_words,
+    positive,
+    time_in,
+)
 from convreport.summary import say
 from convreport.text import count
 from convreport.usage import FINE, RED, USAGE, UsageError, writing
@@ -143,13 +150,12 @@ def _plan(options: argparse.Namespace) -> tuple[Plan, Path]:
             f"{options.output} has a campaign already: convformance campaign --resume "
             f"{options.output} goes on with it"
         )
-    limits = {name: getattr(options, name) for name in LIMITS}
     plan = planned(
         [absolute(one) for one in options.backend],
         options.cases,
         options.area,
         options.max_examples,
-        limits={name: value for name, value in limits.items() if value is not None},
+        limits=given_limits(options),
         minutes=options.shard_minutes or 60.0,
     )
     return plan, options.output
@@ -192,8 +198,7 @@ def _command(plan: Plan) -> str:
     if len(plan.areas) < len(AREAS):
         words += [f"--area={one}" for one in plan.areas]
     words += ["--max-examples", str(plan.examples)] if plan.examples else []
-    for name, value in plan.limits.items():
-        words += [f"--{name.replace('_', '-')}", f"{value:g}"] if value is not None else []
+    words += limit_words(plan.limits)
     return shlex.join([*words, "--out", "DIR"])
 
 

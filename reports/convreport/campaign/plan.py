@@ -30,7 +30,7 @@ class Plan:
     areas: Sequence[str]
     seeds: int
     examples: int | None = None
-    limits: Mapping[str, float | None] = field(default_factory=dict)
+    limits: Mapping[str, float] = field(default_factory=dict)
     minutes: float = 60.0
     convformance: str = __version__
     format: int = FORMAT

@@ -25,6 +25,7 @@ from convformance.runfile import PARTIAL, RunFileError
 from convformance.shards import parse
 from convformance.shared import put
 from convreport.campaign.tally import tally_of
+from convreport.process_limits import limit_words
 from convreport.usage import RED, last_words
 
 TOPIC = "convformance"  # of Dask's events: what is new
@@ -54,7 +55,7 @@ class Order:
 
     campaign: str
     shard: str
-    limits: Mapping[str, float | None]
+    limits: Mapping[str, float]
     seconds: float
     known: Sequence[tuple[str, str]] = ()
     begun: bytes = b""
@@ -129,9 +130,7 @@ def _words(order: Order, path: Path, known: Path) -> list[str]:
         path.with_name(path.name + PARTIAL).write_bytes(zlib.decompress(order.begun))
         return [*words, "--resume", str(path)]
     words += ["--shard", order.shard, "-o", str(path)]
-    for name, value in order.limits.items():
-        words += [f"--{name.replace('_', '-')}", str(value)] if value is not None else []
-    return words
+    return words + limit_words(order.limits)
 
 
 def _environment(order: Order) -> dict[str, str]:
