@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from convformance.runfile import Finding, Run
+from convformance.verdict import Kind
 from convoracle import CLAUSES
 from convreport.answers import RIGHT, SILENT, WRONG, Answers, is_flaky, key_of
 from convreport.columns import columns
@@ -94,6 +95,17 @@ class Row:
     def has_changed(self) -> bool:
         """Whether the releases differ in it."""
         return bool(self.fixed or self.regressed)
+
+
+def refusal_of_all(run: Run) -> str:
+    """Return how a release refuses valid problems if it answers none, else nothing.
+
+    What refuses everything refuses what has no meaning too, and is not right for it.
+    """
+    if any(one.compared for one in run.cases):
+        return ""
+    refused = (one for one in run.cases if one.verdict == Kind.REFUSES)
+    return next((one_line(one.message) for one in refused), "")
 
 
 def missing(releases: Sequence[Release]) -> list[list[str]]:

@@ -20,7 +20,7 @@ from convreport.releases import available, chosen, is_range
 from convreport.summary import say
 from convreport.text import count, one_line
 from convreport.usage import FINE, UsageError, writing
-from convreport.versions import Release, missing
+from convreport.versions import Release, missing, refusal_of_all
 from convreport.versions_page import summary, versions_page
 from convreport.write import write_report, write_versions
 
@@ -164,6 +164,10 @@ def _asked(session: Session, release: str) -> Release:
     except NotAskedError as error:
         session.say(f"{release}  not asked: {error}", "yellow")
         return Release(release, reason=one_line(str(error)))
+    if refusal := refusal_of_all(run):
+        reason = f"it answers no valid problem: {refusal}"
+        session.say(f"{release}  {reason}", "yellow")
+        return Release(release, reason=reason)
     with writing(folder):
         write_report([run], folder / release)
     found = count(len(run.findings), "discrepancy", "discrepancies")

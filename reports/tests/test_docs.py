@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import html
 import re
 import shlex
 import shutil
@@ -51,6 +52,49 @@ def test_every_command_stands_in_the_reference(built: Path) -> None:
     assert [name for name in commands() if f"convformance-{name}" not in ids] == []
 
 
+HISTORIES = sorted(one.name for one in (DOCS / "history").iterdir() if one.is_dir())
+
+
+def test_at_least_three_engines_have_a_history_of_five_releases() -> None:
+    asked = {name: releases_asked(name) for name in HISTORIES}
+    assert len(asked) >= 3
+    assert {name: some for name, some in asked.items() if len(some) < 5} == {}
+
+
+def releases_asked(name: str) -> list[str]:
+    """Return the releases of a page that have a report."""
+    text = (DOCS / "history" / name / "index.html").read_text()
+    return re.findall(r'<tr><th scope="row"><a href="([^"/]+)/index\.html">\1</a>', text)
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_the_cells_of_a_history_lead_into_its_reports(built: Path, name: str) -> None:
+    folder = built / "history" / name
+    links = set(re.findall(r'href="([^"#:]+/index\.html)(?:#([^"]+))?"', read(folder)))
+    assert {path.removesuffix("/index.html") for path, _ in links} == set(releases_asked(name))
+    assert any(anchor for _, anchor in links)
+    for path, anchor in links:
+        assert not anchor or f'id="{anchor}"' in (folder / path).read_text(), (path, anchor)
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_what_is_told_of_a_history_stands_on_its_page(built: Path, name: str) -> None:
+    """A row of the tables in history/index.md is a row of the page: its case and what changed."""
+    told = (DOCS / "history" / "index.md").read_text()
+    assert f'href="{name}/index.html"' in told
+    section = told.partition(f"\n## {name}")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| .*?\| `([^`]+)` \| ([^|]+) \|$", section, re.MULTILINE)
+    assert rows
+    text = html.unescape(read(built / "history" / name))
+    for line, story in rows:
+        assert line in text
+        assert story in text, story
+
+
+def read(folder: Path) -> str:
+    return (folder / "index.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("page", "fault"),
     [
@@ -83,7 +127,7 @@ def printed(path: Path) -> list[str]:
     return [one for one in found if not re.match(r"convformance \d", one)]  # that is output
 
 
-PAGES = [DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))]
+PAGES = [DOCS.parent / "README.md", *sorted(DOCS.rglob("*.md"))]
 LINES = [(path.name, line) for path in PAGES for line in printed(path)]
 
 

@@ -18,7 +18,7 @@ from convreport import environments, releases
 from convreport.bisect_command import search
 from convreport.cli import main
 from convreport.usage import UsageError
-from convreport.versions import Release, missing, rows
+from convreport.versions import Release, missing, refusal_of_all, rows
 from convreport.versions_page import versions_page
 from convreport.write import render_versions
 
@@ -247,6 +247,18 @@ def five(make_run: MakeRun) -> list[Release]:
         Release("1.4", mended, page="1.4/index.html"),
         Release("1.5", make_run(version="1.5"), page="1.5/index.html"),
     ]
+
+
+def test_a_release_that_refuses_everything_is_right_about_nothing(make_run: MakeRun) -> None:
+    """What has no meaning is refused too, for another reason than that."""
+    run = make_run()
+    refused = [replace(one, verdict="refuses a valid problem", message="no", compared=0)
+               for one in run.cases]  # fmt: skip
+    right = replace(refused[0], verdict="agrees", message="", clause="problem.axes")
+    assert refusal_of_all(replace(run, cases=[*refused, right])) == "no"
+    assert refusal_of_all(replace(run, cases=[*refused, replace(right, compared=4)])) == ""
+    unsupported = [replace(one, verdict="unsupported") for one in refused]
+    assert refusal_of_all(replace(run, cases=[*unsupported, right])) == ""
 
 
 def test_a_row_tells_what_each_release_said(five: list[Release]) -> None:
