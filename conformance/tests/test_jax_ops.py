@@ -126,6 +126,13 @@ def test_a_gradient_is_that_of_jax_vjp(backend: JaxBackend, line: str, by: str) 
     assert "gradient by jax.vjp" in result.how
 
 
+def test_a_tensor_is_of_the_machines_byte_order(backend: JaxBackend) -> None:
+    native = np.arange(3, dtype=np.float32)
+    assert backend.array(backend.tensor(native)).tolist() == [0, 1, 2]
+    with pytest.raises(Unsupported, match="byte order"):  # Keras on JAX asks for them one by one
+        backend.tensor(native.astype(native.dtype.newbyteorder()))
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [

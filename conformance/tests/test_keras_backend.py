@@ -15,6 +15,7 @@ from convformance.backends.keras_backend import BELOW, PLAIN, KerasBackend
 from convformance.backends.keras_calls import written
 from convformance.bench import Bench
 from convformance.fills import make_arrays
+from convformance.judge import accumulator_of
 from convformance.problem import Case, Problem
 from convformance.registry import BackendError, make_backend, variants_of
 from convformance.worker import Isolated
@@ -104,6 +105,13 @@ def test_the_answer_says_on_what_it_was_computed(backend) -> None:
 def test_libraries_name_keras_and_what_lies_below(backend) -> None:
     assert backend.libraries["keras"] == backend.version
     assert framework_of(backend.name) in backend.libraries
+
+
+@pytest.mark.parametrize("half", ["float16", "bfloat16"])
+def test_on_jax_an_adaptive_average_of_halves_is_added_up_in_halves(backend, half: str) -> None:
+    if backend.name == "keras[jax]":
+        problem = Problem.parse(f"adaptive_avg_pool x=1x1x3 output=1 {half}")
+        assert accumulator_of(problem, backend.accumulators) == half
 
 
 def test_a_missing_framework_is_told_with_what_it_is_for(monkeypatch) -> None:

@@ -16,8 +16,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from convformance.backend import Array, Result
-from convformance.backends.jax_calls import FLAT, body, functions
+from convformance.backend import Array, Result, Unsupported
+from convformance.backends.jax_calls import BYTE_ORDER, FLAT, body, functions
 from convformance.backends.jax_parameters import number_of
 from convformance.backends.source import execute, nested
 from convformance.problem import EXTRAS, Problem
@@ -97,7 +97,9 @@ class JaxBackend:
         return Result({problem.answers[0]: answer}, plan.how, plan.recipe, plan.layout)
 
     def tensor(self, array: Array) -> Any:
-        """Return the array as JAX's."""
+        """Return the array as JAX's; raise `Unsupported` for the other byte order."""
+        if not array.dtype.isnative:
+            raise Unsupported(BYTE_ORDER)
         return self._names["jnp"].asarray(array)
 
     def array(self, tensor: Any) -> Array:

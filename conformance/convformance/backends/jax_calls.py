@@ -20,6 +20,7 @@ from convformance.backends.jax_pools import (
 from convformance.problem import Problem
 
 CONVOLVING = ("conv", "conv1x1", "conv_transpose", "depthwise_conv", "separable_conv")
+BYTE_ORDER = "JAX takes arrays in the machine's byte order alone"
 # Ops whose planes or columns are flat: their channels are never moved.
 FLAT = ("max_unpool", "unfold", "fold")
 
@@ -31,7 +32,7 @@ def body(problem: Problem, last: bool) -> Body:
     if problem.unbatched and problem.op in (*CONVOLVING, "unfold", "fold"):
         raise Unsupported("lax needs a batch axis; jax.vmap would add one")
     if problem.memory == "byteswapped":
-        raise Unsupported("JAX takes arrays in the machine's byte order alone")
+        raise Unsupported(BYTE_ORDER)
     if problem.grad and not problem.is_float:
         raise Unsupported("jax.vjp gives integers no gradient, but an array of float0")
     return _BODIES[problem.op](problem, last)

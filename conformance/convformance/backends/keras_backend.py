@@ -32,6 +32,10 @@ BELOW: Mapping[str, Callable[[], Any]] = {
     "torch": TorchBackend,
 }
 ONE_IN = {"jax": 4}  # XLA compiles each new shape
+# On JAX Keras adds up an adaptive average by lax.reduce_window, in the dtype of its operand.
+NARROW: Mapping[str, dict[str, str]] = {
+    "jax": {f"adaptive_avg_pool {half}": half for half in ("float16", "bfloat16")}
+}
 CHOSEN = "KERAS_BACKEND"
 X64 = 'import jax\n\njax.config.update("jax_enable_x64", True)'  # else JAX cuts what has 64 bits
 
@@ -53,7 +57,7 @@ class KerasBackend:
         self._keras: Any = importlib.import_module("keras")
         self.version = str(self._keras.__version__)
         self.libraries: dict[str, str] = {**self._below.libraries, "keras": self.version}
-        self.accumulators: dict[str, str] = self._below.accumulators
+        self.accumulators: dict[str, str] = self._below.accumulators | NARROW.get(framework, {})
         self.threads: Any = self._below.threads
 
     def run(self, problem: Problem, arrays: dict[str, Array]) -> Result:
