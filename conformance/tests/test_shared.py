@@ -1,8 +1,12 @@
 """What other shards have found is counted and not shrunk; examples are kept where one says."""
 
 import json
+import shutil
+import subprocess
 import sys
 import threading
+import time
+from contextlib import contextmanager
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 
 import pytest
@@ -196,15 +200,38 @@ class Redis(StreamRequestHandler):
         return b"+OK\r\n" if name in (b"PING", b"CLIENT", b"SELECT") else b":1\r\n"
 
 
-@pytest.fixture
-def redis():
+@pytest.fixture(params=["stand-in", "real"])
+def redis(request, tmp_path):
     """The URL of a server."""
     pytest.importorskip("redis", reason="redis is not installed")
+    if request.param == "real":
+        with real_redis(tmp_path) as address:
+            yield address
+        return
     ThreadingTCPServer.daemon_threads = True
     with ThreadingTCPServer(("127.0.0.1", 0), Redis) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"redis://127.0.0.1:{server.server_address[1]}/0?protocol=2"
         server.shutdown()
+
+
+@contextmanager
+def real_redis(folder):
+    """The server itself, where it is installed, behind a socket in a folder."""
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("redis-server is not installed")
+    path = folder / "redis.sock"
+    words = [program, "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(folder)]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL) as process:
+        try:
+            until = time.monotonic() + 30
+            while not path.exists():
+                assert time.monotonic() < until
+                time.sleep(0.05)
+            yield f"unix://{path}"
+        finally:
+            process.terminate()
 
 
 def test_examples_are_kept_in_a_redis(redis, tmp_path):
