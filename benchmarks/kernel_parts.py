@@ -189,7 +189,8 @@ def of_planes(N: int, C: int, size: int, *, stride: int = 1, dtype: str = "float
     """Whole planes as long rows, those of each phase of the stride; some channels at a time."""
     x, w = numbers(N, C, size, size, dtype=dtype), numbers(C, 1, 3, 3, dtype=dtype)
     item, count, side = x.itemsize, (size - 1) // stride + 1, -(-(size + 2) // stride)
-    step = min(C, max(1, (1 << 19) // ((size + 2) ** 2 * item)))
+    step = max(1, (1 << 19) // ((size + 2) ** 2 * item))
+    step = -(-C // -(-C // step))
     phases = [(i, j) for i in range(stride) for j in range(stride)]
     length, spare = side * side, 2 * side + 2
     planes = [np.zeros((step, length + spare), x.dtype) for _ in phases]
@@ -235,6 +236,8 @@ def of_planes(N: int, C: int, size: int, *, stride: int = 1, dtype: str = "float
 
     def in_a_row() -> Array:
         answer = np.empty(y.shape, x.dtype)
+        for plane in planes:
+            plane[...] = 0  # as each call must
 
         def work(n: int, first: int) -> None:
             moved(x[n, first : first + step])

@@ -45,6 +45,7 @@ def channelwise(x: Array, w: Array, axes: Sequence[Axis], dtype: np.dtype[np.gen
     reach = math.prod([axis.held for axis in axes])
     planes = _Planes(axes, dtype) if together * plane >= SHORT else None
     step = max(1, (_BYTES if planes else _INNER) // (together * reach * dtype.itemsize))
+    step = -(-C // -(-C // step))  # blocks of one size: all use the same buffers
     for n in range(0, N, together):
         for c in range(0, C, step):
             part, kernels = x[n : n + together, c : c + step], w[c : c + step]
@@ -159,7 +160,7 @@ def _along_channels(x: Array, w: Array, axes: Sequence[Axis]) -> Array:
         x, axes = padded(x, axes, 0, w.dtype), [_bare(axis) for axis in axes]
     last = np.zeros((N, *[axis.held for axis in axes], C + SPARE), w.dtype)  # [padding.zero]
     inside = [slice(axis.before, axis.before + axis.size) for axis in axes]
-    last[at(slice(None), *inside, slice(C))] = np.moveaxis(x, 1, -1)
+    last[at(slice(None), *inside, slice(C))] = x.transpose(0, *range(2, x.ndim), 1)
     steps = last.strides[1:-1]
     view: Array = np.ndarray(
         (N, *[axis.count for axis in axes], *w.shape[2:], C),
@@ -173,11 +174,11 @@ def _along_channels(x: Array, w: Array, axes: Sequence[Axis]) -> Array:
             last.itemsize,
         ),
     )
-    kernels = np.ascontiguousarray(np.moveaxis(w, 0, -1))  # (multiplier, *kernel, C)
+    kernels = np.ascontiguousarray(w.transpose(*range(1, w.ndim), 0))  # (multiplier, *kernel, C)
     here, taps = _POSITIONS[:rank], _TAPS[:rank]
     sums = np.empty((N, w.shape[1], *[axis.count for axis in axes], C + SPARE), w.dtype)[..., :C]
     np.einsum(f"n{here}{taps}c,m{taps}c->nm{here}c", view, kernels, out=sums)
-    return np.moveaxis(sums, -1, 1)
+    return sums.transpose(0, sums.ndim - 1, *range(1, sums.ndim - 1))
 
 
 def _bare(axis: Axis) -> Axis:
