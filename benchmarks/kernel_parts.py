@@ -52,26 +52,33 @@ def of_convolution(
         "stride": stride, "padding": [(pad, pad)] * 2, "dilation": dilation,
     }  # fmt: skip
     rows = min(count, max(1, 1024 // count))
-    matrix, blocks = w.reshape(M, -1), -(-count // rows)
-    columns = numbers(C, kernel_size, kernel_size, rows, count, dtype=dtype)
-    flat, product = columns.reshape(matrix.shape[1], -1), np.empty((M, rows * count), x.dtype)
+    matrix = w.reshape(M, -1)
     given, weights = torch.from_numpy(x), torch.from_numpy(w)
     canvas = np.pad(x, [(0, 0), (0, 0), (pad, pad), (pad, pad)])
     plane, row, item = canvas.strides[1:]
     steps = (plane, row * dilation, item * dilation, row * stride, item * stride)
-    firsts = [min(block * rows, count - rows) for block in range(blocks)]
+    buffer = np.empty(matrix.shape[1] * rows * count, x.dtype)
+    product = np.empty(M * rows * count, x.dtype)
+    # (first row of windows, columns of the block, the same as a matrix): the last has fewer rows
+    blocks = []
+    for first in range(0, count, rows):
+        shape = (C, kernel_size, kernel_size, min(rows, count - first), count)
+        columns = buffer[: math.prod(shape)].reshape(shape)
+        blocks.append((first, columns, columns.reshape(matrix.shape[1], -1)))
 
-    def windows(sample: Array, first: int) -> Array:
-        return as_strided(sample[:, first * stride :], columns.shape, steps, writeable=False)
+    def lay(sample: Array, first: int, columns: Array) -> None:
+        under = as_strided(sample[:, first * stride :], columns.shape, steps, writeable=False)
+        columns[...] = under
 
     def laid() -> None:
         for sample in canvas:
-            for first in firsts:
-                columns[...] = windows(sample, first)
+            for first, columns, _ in blocks:
+                lay(sample, first, columns)
 
     def products() -> None:
-        for _ in range(N * blocks):
-            np.matmul(matrix, flat, out=product)
+        for _ in range(N):
+            for _, _, flat in blocks:
+                np.matmul(matrix, flat, out=product[: M * flat.shape[1]].reshape(M, -1))
 
     def padded() -> Array:
         held = np.zeros(canvas.shape, x.dtype)
@@ -81,9 +88,10 @@ def of_convolution(
     def in_a_row() -> Array:
         y = np.empty((N, M, count * count), x.dtype)
         for sample, into in zip(padded(), y, strict=True):
-            for first in firsts:
-                columns[...] = windows(sample, first)
-                np.matmul(matrix, flat, out=into[:, first * count : (first + rows) * count])
+            for first, columns, flat in blocks:
+                lay(sample, first, columns)
+                start = first * count
+                np.matmul(matrix, flat, out=into[:, start : start + flat.shape[1]])
         return y.reshape(N, M, count, count)
 
     return {
