@@ -13,7 +13,7 @@ from itertools import combinations
 
 import numpy as np
 
-from convformance.backend import Array, Arrays
+from convformance.backend import Arrays
 from convformance.bounds import EXACT_OPS
 from convformance.expect import Expectation, broken_clause, expectation
 from convformance.facts import PADDED, core, value_points, whole_number_clause
@@ -22,6 +22,7 @@ from convformance.problem import Case, Problem
 from convformance.repairs import repairs, with_less_padding
 from convformance.simpler import comparable, is_maximum, plainer, simpler_problems, sized
 from convformance.tells import LARGEST, NOT_FINITE, Place, in_common
+from convformance.touched import any_between
 from convformance.verdict import Kind, Verdict
 from convoracle import VARIANTS, InvalidProblem
 from convoracle.exact import FORMATS, PARTS, as_floats
@@ -110,14 +111,12 @@ def _has_subnormals(trial: Trial, arrays: Arrays) -> bool:
     forms = [FORMATS[one] for name in names if (one := PARTS.get(name, name)) in FORMATS]
     normal = max((float(one.normal) for one in forms), default=0.0)
     numbers = [*arrays.values(), trial.expected.y, *trial.outcome.arrays.values()]
-    return any(_some_below(one, normal) for one in numbers)
-
-
-def _some_below(array: Array, normal: float) -> bool:
-    if array.dtype.kind == "c":
-        return _some_below(array.real, normal) or _some_below(array.imag, normal)
-    sizes = np.abs(array.astype(np.float64))
-    return bool(((sizes > 0) & (sizes < normal)).any())
+    parts = [
+        part.astype(np.float64)
+        for one in numbers
+        for part in ((one.real, one.imag) if one.dtype.kind == "c" else (one,))
+    ]
+    return any(any_between(one, 0.0, normal) for one in parts)
 
 
 def _nan_beside_ties(trial: Trial, arrays: Arrays, verdict: Verdict) -> set[Place]:

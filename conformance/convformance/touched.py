@@ -160,9 +160,9 @@ def _content_clauses(problem: Problem, arrays: Arrays) -> set[str]:
         labels |= {"value.nan", "max.nan"} if is_maximum(problem) else {"value.nan"}
     if np.isinf(x).any() or np.isinf(w).any():
         labels.add("value.infinity")
-    if _any_between(x, 0.0, float(form.normal)):
+    if any_between(x, 0.0, float(form.normal)):
         labels.add("value.subnormal")
-    if _any_between(x, float(form.largest) / 2, float("inf")):
+    if any_between(x, float(form.largest) / 2, float("inf")):
         labels.add("value.overflow")
     if np.signbit(x[x == 0]).any():
         labels.add("value.zero")
@@ -170,5 +170,6 @@ def _content_clauses(problem: Problem, arrays: Arrays) -> set[str]:
     return labels | {"padding.product"} if padded and not np.isfinite(w).all() else labels
 
 
-def _any_between(x: Array, low: float, high: float) -> bool:
+def any_between(x: Array, low: float, high: float) -> bool:
+    """Whether the magnitude of a number lies between the two, neither included."""
     return bool(((np.abs(x) > low) & (np.abs(x) < high)).any())
