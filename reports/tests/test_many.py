@@ -30,11 +30,15 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_list_answers_within_two_seconds(browser: Any, report: Path) -> None:
-    """Of the processor: on a machine with nothing else to do that is the time one waits."""
-    told = opening.opening(browser, report)
-    assert told["told"] == "833 of 5,000 findings, 250 in the table"
-    assert told["work"] < MOST
-    assert opening.opening(browser, report, before=BUSY)["work"] > MOST  # a slow one is noticed
+    """Of the processor: on a machine with nothing else to do that is the time one waits.
+
+    Other programs take the caches and so lengthen it too, never shorten it: the least of some.
+    """
+    told = [opening.opening(browser, report) for _ in range(5)]
+    assert {one["told"] for one in told} == {"833 of 5,000 findings, 250 in the table"}
+    assert min(one["work"] for one in told) < MOST
+    slow = [opening.opening(browser, report, before=BUSY)["work"] for _ in range(2)]
+    assert min(slow) > MOST  # a slow page is noticed
 
 
 def test_every_finding_stands_there_and_the_new_ones_are_drawn(report: Path) -> None:
