@@ -137,16 +137,13 @@ def of_average() -> Calls:
 
     def in_a_row() -> Array:
         total = np.empty((256, 28, 28), x.dtype)
-        added, shifted = np.empty((83, 28, 56), x.dtype), np.empty((83, 28, 56), x.dtype)
-        for first in range(0, 256, 83):
-            part, into = x[first : first + 83], total[first : first + 83]
-            some, other = added[: len(part)], shifted[: len(part)]
-            np.add(part[:, ::2], part[:, 1::2], out=some)
-            line = some.reshape(-1)
-            np.add(line[:-1], line[1:], out=other.reshape(-1)[:-1])
-            into[...] = other[..., ::2]
-            math.isfinite(into.sum())
-            np.divide(into, by, out=into)
+        added, shifted = np.empty(rows.shape, x.dtype), np.empty(rows.shape, x.dtype)
+        np.add(x[:, ::2], x[:, 1::2], out=added)
+        line = added.reshape(-1)
+        np.add(line[:-1], line[1:], out=shifted.reshape(-1)[:-1])
+        total[...] = shifted[..., ::2]
+        math.isfinite(total.sum())
+        np.divide(total, by, out=total)
         return total[None]
 
     return {
@@ -197,7 +194,7 @@ def of_planes(N: int, C: int, size: int, *, stride: int = 1, dtype: str = "float
     """Whole planes as long rows, those of each phase of the stride; some channels at a time."""
     x, w = numbers(N, C, size, size, dtype=dtype), numbers(C, 1, 3, 3, dtype=dtype)
     item, count, side = x.itemsize, (size - 1) // stride + 1, -(-(size + 2) // stride)
-    step = max(1, (1 << 19) // ((size + 2) ** 2 * item))
+    step = max(1, (1 << 20) // ((size + 2) ** 2 * item))
     step = -(-C // -(-C // step))
     phases = [(i, j) for i in range(stride) for j in range(stride)]
     length, spare = side * side, 2 * side + 2

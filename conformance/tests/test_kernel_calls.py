@@ -29,6 +29,7 @@ def layer_calls():
     volume, long = normal(1, 16, 24, 96, 96), normal(1, 32, 200_000)
     cube, row = normal(16, 16, 3, 3, 3), normal(32, 32, 3)
     volume_size = 16 * 26 * 98 * 98 * 4
+    infinite = np.where(x > 4, np.inf, x)  # a sum is, so that it is summed again in float64
     return [
         ("conv", size, lambda: kernel.conv(x, w, **same)),
         ("conv1x1", size, lambda: kernel.conv1x1(x, w[:, :, 0, 0])),
@@ -41,7 +42,9 @@ def layer_calls():
         ("depthwise by 2", size, lambda: kernel.depthwise_conv(x, w[:, :1], stride=2, **same)),
         ("max", size, lambda: kernel.max_pool(x, 3, **same)),
         ("max, indices", size, lambda: kernel.max_pool(x, 3, return_indices=True, **same)),
+        ("max 3-D", volume_size, lambda: kernel.max_pool(volume, 3, padding="same")),
         ("avg", size, lambda: kernel.avg_pool(x, 3, **same)),
+        ("avg, infinite", size, lambda: kernel.avg_pool(infinite, 3, **same)),
         ("lp", size, lambda: kernel.lp_pool(x, 3, **same)),
         ("distance", size, lambda: kernel.distance_pool(x, abs(w[0, 0]), **same)),
         ("global", size, lambda: kernel.global_avg_pool(x)),

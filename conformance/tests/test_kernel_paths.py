@@ -35,7 +35,7 @@ LIMITS = {
     "phases, one by one": {"phases.DEEP": MANY},
     "phases together, a row at a time": {"phases.DEEP": MANY, "phases.LONG": 1, "phases.WIDTH": 1},
     "phases together, some rows": {"phases.DEEP": MANY, "phases.LONG": 1, "phases.WIDTH": 9},
-    "a plane at a time": {"separable.BYTES": 1},
+    "a plane at a time": {"separable.BYTES": 1, "separable._WIDE_BYTES": 1},
     "everything at once": {"small.CELLS": MANY},
     "as it is": {},
 }

@@ -25,7 +25,7 @@ from convformance.kernel.windows import at, padded
 LONG = 2049
 SPARE = 8  # channels beside one position: lines that are a power of two apart share their cache
 SHORT = 1024  # positions, below which that is too many, and channels go innermost
-_BYTES = 1 << 19  # of the padded planes of a block
+_BYTES = 1 << 20  # of the padded planes of a block; in smaller ones the calls cost more
 _INNER = 1 << 22  # of those whose channels are innermost: as many channels as can be
 _POSITIONS, _TAPS = "uvwxyz", "ijklop"
 

@@ -58,10 +58,11 @@ def avg_pool(
     y = np.empty(output_shape(x, axes), x.dtype)
     passes = Passes(axes, np.add, 0)
     single = divisor.astype(x.dtype) if x.dtype in SUMMED else None
-    for n, channels in planes(x, _WIDE.itemsize if single is None else 0):
+    for n, channels in planes(x):
         part, into = x[n, channels], y[n, channels]
         if single is None or not _quick_mean(part, passes, single, into):
-            y[n, None, channels] = mean(part[None], axes, divisor)
+            for _, some in planes(part[None], _WIDE.itemsize):
+                into[None, some] = mean(part[None, some], axes, divisor)
     return y
 
 

@@ -16,15 +16,17 @@ import numpy as np
 from convformance.kernel.geometry import Array, Axis
 from convformance.kernel.windows import cells
 
-BYTES = 1 << 20  # of a block of planes, in the dtype of its sums
+BYTES = 1 << 22  # of a block of planes; the calls for one more cost more than a lower cache gives
+_WIDE_BYTES = 1 << 20  # of a block whose elements grow: these are copied a number of times
 
 
 def planes(x: Array, wide: int = 0) -> Iterator[tuple[int, slice]]:
-    """Yield (sample, channels) of x (N, C, *spatial), about `BYTES` each.
+    """Yield (sample, channels) of x (N, C, *spatial), `BYTES` each or a little less.
 
-    An element takes `wide` bytes, or those that it has.
+    With `wide`, the bytes that an element will take, `_WIDE_BYTES` each.
     """
-    step = max(1, BYTES // (cells(x.shape[2:]) * max(wide, x.itemsize)))
+    room, item = (_WIDE_BYTES, max(wide, x.itemsize)) if wide else (BYTES, x.itemsize)
+    step = max(1, room // (cells(x.shape[2:]) * item))
     for n in range(x.shape[0]):
         for first in range(0, x.shape[1], step):
             yield n, slice(first, first + step)
