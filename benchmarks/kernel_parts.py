@@ -130,7 +130,7 @@ def of_global(N: int) -> Calls:
 def of_average() -> Calls:
     """Rows are added, then neighbours in them, of which every other is kept."""
     x = numbers(256, 56, 56)
-    rows, y, by = numbers(256, 28, 56), numbers(256, 28, 28), np.full((28, 28), 4, x.dtype)
+    rows, y, by = numbers(256, 28, 56), numbers(256, 28, 28), np.array(4, x.dtype)
     flat, sums = rows.reshape(-1), numbers(256, 28, 56)
     running = sums.reshape(-1)[:-1]
     given = torch.from_numpy(x[None])

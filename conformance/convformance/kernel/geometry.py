@@ -110,6 +110,11 @@ class Axis:
         """Positions of a padded array: as far as padding and windows reach."""
         return max(self.padded, self.reach)
 
+    @functools.cached_property
+    def is_inside(self) -> bool:
+        """Whether every window of a pool sees samples alone, so that all of its taps count."""
+        return self.before <= 0 and self.reach - self.before <= self.kept
+
     def positions(self) -> Array:
         """[window.tap] Return the input position under each tap: (count, kernel_size)."""
         starts = self.stride * np.arange(self.count) - self.before

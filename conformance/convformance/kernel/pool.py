@@ -52,8 +52,7 @@ def avg_pool(
     axes = axes_of(
         x, kernel_size, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
     )
-    per_axis = (axis.counting(count_include_pad).sum(axis=1) for axis in axes)
-    divisor = functools.reduce(np.multiply.outer, per_axis)  # [avg.divisor] (*count)
+    divisor = _divisor(axes, count_include_pad)
     mean = _mean if floating else _integer_mean
     y = np.empty(output_shape(x, axes), x.dtype)
     passes = Passes(axes, np.add, 0)
@@ -64,6 +63,15 @@ def avg_pool(
             for _, some in planes(part[None], _WIDE.itemsize):
                 into[None, some] = mean(part[None, some], axes, divisor)
     return y
+
+
+def _divisor(axes: Sequence[Axis], count_include_pad: bool) -> Array:
+    """[avg.divisor] Return the taps that count, for each window (*count) or for all of them ()."""
+    if all(axis.is_inside for axis in axes):
+        return np.array(math.prod(axis.kernel_size for axis in axes))
+    per_axis = (axis.counting(count_include_pad).sum(axis=1) for axis in axes)
+    divisor: Array = functools.reduce(np.multiply.outer, per_axis)
+    return divisor
 
 
 def _quick_mean(part: Array, passes: Passes, divisor: Array, into: Array) -> bool:
