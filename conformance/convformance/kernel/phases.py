@@ -141,7 +141,7 @@ def _together(
     targets = [_target(w, phases, rows, steps) for phases in itertools.product(*every)]
     taps = _offsets(every, steps)
     most, step = max(target.shift for target in targets), steps[0]
-    height = -(-rows[0].windows // -(-rows[0].windows * step // max(step, WIDTH)))
+    height = -(-rows[0].windows // max(1, round(rows[0].windows * step / max(step, WIDTH))))
     room = max(first, rows[0].windows + height) * step + most + max(taps)
     canvas = np.zeros((C, room), dtype)
     inside = canvas[:, : first * step].reshape(C, first, *sizes)
@@ -167,7 +167,8 @@ def _target(
     w: Array, phases: tuple[Phase, ...], rows: Sequence[_Row], steps: Sequence[int]
 ) -> _Target:
     ahead = [row.before - phase.axis.before for row, phase in zip(rows, phases, strict=True)]
-    kernels = np.moveaxis(_kernels(w, phases, 1), 1, -1).astype(accumulator(w), copy=False)
+    taps = w[at(..., *[phase.taps for phase in phases])]  # (C, M, *taps)
+    kernels = taps.transpose(*range(1, taps.ndim), 0).astype(accumulator(w), copy=False)
     return _Target(kernels.reshape(len(kernels), -1), sum(map(operator.mul, ahead, steps)), phases)
 
 

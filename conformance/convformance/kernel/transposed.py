@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ import numpy as np
 
 from convformance.kernel.convolution import factor, summed
 from convformance.kernel.geometry import (
+    KEPT,
     ArgumentError,
     Array,
     Axis,
@@ -19,6 +21,7 @@ from convformance.kernel.geometry import (
     bare_axes,
     explicit_pairs,
     same_sides,
+    whole,
 )
 from convformance.kernel.phases import by_phases
 from convformance.kernel.scatter import scattered
@@ -90,6 +93,19 @@ def spread_axes(
     dilation: Sizes,
 ) -> tuple[Axis, ...]:
     """Return axes whose `size` is the output's; the windows on them are the input's samples."""
+    sizes = whole(stride), whole(dilation), whole(output_padding)
+    pairs = padding if isinstance(padding, str) else tuple(map(whole, padding))
+    return _spread_axes(tuple(spatial), tuple(kernel_size), sizes, pairs)
+
+
+@functools.lru_cache(maxsize=KEPT)
+def _spread_axes(
+    spatial: tuple[int, ...],
+    kernel_size: tuple[int, ...],
+    sizes: tuple[Sizes, Sizes, Sizes],
+    padding: Padding,
+) -> tuple[Axis, ...]:
+    stride, dilation, output_padding = sizes
     bare = bare_axes(spatial, kernel_size, stride, dilation)
     rank = len(spatial)
     more = (
