@@ -24,9 +24,11 @@ with_threads(1)
 
 import numpy as np  # noqa: E402 -- BLAS reads its threads when it is loaded
 import torch  # noqa: E402 -- as above
+from kernel_contenders import onnxruntime_calls  # noqa: E402 -- as above
 from numpy.lib.stride_tricks import as_strided  # noqa: E402 -- as above
 
 from convformance import kernel  # noqa: E402 -- as above
+from convformance.problem import Problem  # noqa: E402 -- as above
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Calls = dict[str, Callable[[], Any]]
@@ -155,6 +157,46 @@ def of_average() -> Calls:
         "sum, which tells whether one overflowed": lambda: math.isfinite(y.sum()),
         "division": lambda: np.divide(y, by, out=y),
         ROW: in_a_row,
+    }
+
+
+def of_maximum() -> Calls:
+    """Rows, then neighbours in them, written where they belong; what hangs over an edge apart."""
+    problem = Problem.parse("max_pool x=1x480x14x14 kernel=3x3 padding=1+1x1+1 float32")
+    x, y = numbers(480, 14, 14), numbers(480, 14, 14)
+    rows = numbers(480, 14, 14)
+    given = torch.from_numpy(x[None])
+    beside = onnxruntime_calls(problem, {"x": x[None]})
+
+    def by_rows() -> None:
+        rows[...] = x
+        np.maximum(rows[:, 1:], x[:, :-1], out=rows[:, 1:])
+        np.maximum(rows[:, :-1], x[:, 1:], out=rows[:, :-1])
+
+    def along_rows(into: Array) -> None:
+        flat, running = rows.reshape(-1), into.reshape(-1)[1:-1]
+        np.maximum(flat[:-2], flat[1:-1], out=running)
+        np.maximum(running, flat[2:], out=running)
+
+    def edges(into: Array) -> None:
+        for o, inner in ((0, 1), (13, 12)):
+            np.maximum(rows[..., o], rows[..., inner], out=into[..., o])
+
+    def in_a_row() -> Array:
+        found = np.empty(y.shape, x.dtype)
+        by_rows()
+        along_rows(found)
+        edges(found)
+        return found[None]
+
+    return {
+        "torch": lambda: torch.nn.functional.max_pool2d(given, 3, 1, 1),
+        "kernel": partial(kernel.max_pool, x[None], 3, padding=[(1, 1)] * 2),
+        "rows": by_rows,
+        "neighbours in a row": lambda: along_rows(y),
+        "windows over an edge": lambda: edges(y),
+        ROW: in_a_row,
+        **({"onnxruntime": beside} if beside else {}),
     }
 
 
@@ -364,6 +406,7 @@ LAYERS: dict[str, Callable[[], Calls]] = {
     "MobileNet dw3/2, float64": partial(of_planes, 1, 64, 112, stride=2, dtype="float64"),
     "MobileNet dw5": partial(of_planes, 1, 128, 56),
     "MobileNet dw8": of_depthwise,
+    "GoogLeNet pool 3x3": of_maximum,
     "average 2x2/2": of_average,
     "ResNet-50 global": partial(of_global, 1),
     "ResNet-50 global, eight samples": partial(of_global, 8),
