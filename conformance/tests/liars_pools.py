@@ -206,6 +206,12 @@ def divisor_never_counts_padding(problem, arrays):
     return honest(problem, arrays, count_include_pad=False)
 
 
+@liar("avg_pool distance_pool", "avg.divisor distance.divisor")
+def divisor_counts_padding_where_it_must_not(problem, arrays):
+    """count_include_pad is taken for its opposite."""
+    return honest(problem, arrays, count_include_pad=not problem.count_include_pad)
+
+
 @liar("avg_pool", "avg.divisor window.ceil")
 def divisor_counts_what_overruns(problem, arrays):
     """count_include_pad counts what ceil_mode lets overrun too."""

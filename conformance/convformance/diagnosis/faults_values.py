@@ -41,6 +41,11 @@ def _(problem: Problem, arrays: Arrays) -> Asked | None:
     return _counting(problem, arrays, count=False)
 
 
+@before("count_include_pad inverted", "count_include_pad is taken for its opposite")
+def _(problem: Problem, arrays: Arrays) -> Asked | None:
+    return _counting(problem, arrays, count=not problem.count_include_pad)
+
+
 def _counting(problem: Problem, arrays: Arrays, *, count: bool) -> Asked | None:
     if problem.op not in ("avg_pool", "distance_pool"):
         return None

@@ -16,7 +16,7 @@ import numpy as np
 from convformance.kernel.geometry import Array, Axis
 from convformance.kernel.windows import cells
 
-BYTES = 1 << 22  # of a block of planes; the calls for one more cost more than a lower cache gives
+BYTES = 3 << 19  # of a block of planes: fewer calls than of small ones, and still some cache
 _WIDE_BYTES = 1 << 20  # of a block whose elements grow: these are copied a number of times
 
 
