@@ -202,12 +202,6 @@ def ceil_mode_always_on(problem, arrays):
     return honest(problem, arrays, ceil_mode=True)
 
 
-@liar(POOLS, "window.ceil window.count window.stride window.none", Kind.SHAPE)
-def ceil_mode_inverted(problem, arrays):
-    """ceil_mode is taken for its opposite."""
-    return honest(problem, arrays, ceil_mode=not problem.ceil_mode)
-
-
 @liar("max_pool avg_pool", "window.ceil", Kind.SHAPE)
 def ceil_window_in_after_padding_kept(problem, arrays):
     """A last window that starts in the after-padding is kept."""

@@ -262,18 +262,9 @@ def _(problem: Problem, arrays: Arrays) -> Asked | None:
 
 @before("ceil_mode always on", "the number of windows is always rounded up")
 def _(problem: Problem, arrays: Arrays) -> Asked | None:
-    return _rounding(problem, arrays, up=True)
-
-
-@before("ceil_mode inverted", "ceil_mode is taken for its opposite")
-def _(problem: Problem, arrays: Arrays) -> Asked | None:
-    return _rounding(problem, arrays, up=not problem.ceil_mode)
-
-
-def _rounding(problem: Problem, arrays: Arrays, *, up: bool) -> Asked | None:
     if not problem.op.endswith("_pool") or not problem.kernel:
         return None
-    return asked_with(problem, arrays, ceil_mode=up)
+    return asked_with(problem, arrays, ceil_mode=True)
 
 
 @before(
