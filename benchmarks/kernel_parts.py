@@ -398,6 +398,7 @@ LAYERS: dict[str, Callable[[], Calls]] = {
     ),
     "ResNet-50 conv2 3x3": partial(of_convolution, 1, 64, 56, 64),
     "ResNet-50 conv2 3x3, float64": partial(of_convolution, 1, 64, 56, 64, dtype="float64"),
+    "ResNet-50 conv3 3x3/2": partial(of_convolution, 1, 128, 56, 128, stride=2),
     "GoogLeNet 3b 5x5": partial(of_convolution, 1, 32, 28, 96, kernel_size=5),
     "dilated head": partial(of_convolution, 1, 512, 28, 512, dilation=2),
     "MobileNet dw2": partial(of_planes, 1, 32, 112),
