@@ -121,6 +121,29 @@ def by_winograd(x: Array, w: Array) -> Array:
     return y.transpose(0, 1, 3, 2, 4).reshape(1, M, H, W)
 
 
+def by_planes_apart(x: Array, w: Array) -> Array:
+    """Columns of 7x7 by 2, padded by 3, from two planes that each hold every other sample of a row.
+
+    What is under a tap lies side by side there, and not with a gap after each sample.
+    """
+    (_, C, H, W), M = x.shape, len(w)
+    canvas = padded(x, 3)[0]
+    rows = max(one for one in range(1, H // 2 + 1) if H // 2 % one == 0 and one * W // 2 <= 1024)
+    views = []
+    for first in (0, 1):
+        apart = np.ascontiguousarray(canvas[..., first::2])
+        plane, row, item = apart.strides
+        shape, steps = (C, 7, 4 - first, H // 2, W // 2), (plane, row, item, 2 * row, item)
+        views.append(as_strided(apart, shape, steps, writeable=False))
+    columns, y = np.empty((C, 7, 7, rows, W // 2), x.dtype), np.empty((M, H // 2, W // 2), x.dtype)
+    for top in range(0, H // 2, rows):
+        for first, view in enumerate(views):
+            columns[:, :, first::2] = view[..., top : top + rows, :]
+        product = w.reshape(M, -1) @ columns.reshape(C * 49, -1)
+        y[:, top : top + rows] = product.reshape(M, rows, W // 2)
+    return y[None]
+
+
 def margin(design: Callable[[Array, Array], Array]) -> float:
     """Return the error of a convolution over its bound, on numbers with spikes among them.
 
@@ -261,6 +284,10 @@ def layers() -> list[tuple[str, Callable[[], Array], dict[str, Callable[[], Arra
         x, w = normal(1, C, size, size), normal(C, C, 3, 3)
         others = {one: partial(call, x, w) for one, call in CONVOLUTIONS.items()}
         found.append((name, partial(kernel.conv, x, w, **SAME), others))
+    x, w = normal(1, 3, 224, 224), normal(64, 3, 7, 7)
+    ours = partial(kernel.conv, x, w, stride=2, padding=[(3, 3), (3, 3)])
+    apart = {"planes of every other sample": partial(by_planes_apart, x, w)}
+    found.append(("7x7/2, 3 channels of 224x224", ours, apart))
     for name, C, size in (
         ("depthwise, 32 of 112x112", 32, 112),
         ("depthwise, 512 of 14x14", 512, 14),

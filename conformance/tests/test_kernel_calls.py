@@ -60,7 +60,8 @@ def test_a_call_does_not_hang_on_those_before():
             kernel.conv(x, w, **{"stride": 1, "padding": [(1, 1)], **given})
 
 
-def test_what_is_kept_between_calls_is_bounded():
+@pytest.mark.parametrize("call", [kernel.conv, kernel.conv_transpose])
+def test_what_is_kept_between_calls_is_bounded(call):
     """More different geometries than are kept."""
     w = np.ones((1, 1, 3, 3), "float32")
     x = np.ones((1, 1, 40, 40), "float32")
@@ -68,7 +69,7 @@ def test_what_is_kept_between_calls_is_bounded():
     try:
         before = tracemalloc.get_traced_memory()[0]
         for height, width in itertools.product(range(7, 40), repeat=2):
-            kernel.conv(x[..., :height, :width], w, padding=[(1, 1), (1, 1)])
+            call(x[..., :height, :width], w, padding=[(1, 1), (1, 1)])
         kept = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
