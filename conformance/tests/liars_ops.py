@@ -51,6 +51,15 @@ def forgets_output_padding(problem, arrays):
     return honest(problem, arrays, **wrong)
 
 
+@liar(SPREAD, "transpose.same", Kind.SHAPE)
+def adds_nothing_for_same_padding(problem, arrays):
+    """Where the stride is longer than the kernel, same padding leaves out the last zeros."""
+    if problem.grad or explicit(problem):
+        return honest(problem, arrays)
+    cropped = tuple((axis.before, axis.after) for axis in axes_of(problem))
+    return honest(problem, arrays, padding=cropped)
+
+
 @liar(SPREAD, "window.dilation")
 def forgets_dilation_when_transposed(problem, arrays):
     """Taps lie side by side, whatever the dilation."""

@@ -223,6 +223,16 @@ def _(problem: Problem, arrays: Arrays) -> Asked | None:
     return asked_with(problem, arrays, padding=tuple(sides)) if min(map(min, sides)) < 0 else None
 
 
+@before(
+    "same padding adds nothing", "what same padding would add to a transposed output is left out"
+)
+def _(problem: Problem, arrays: Arrays) -> Asked | None:
+    # The stride is longer than the kernel, and the zeros between the last two would be missed.
+    if not is_same(problem) or problem.op != "conv_transpose":
+        return None
+    return asked_with(problem, arrays, padding=padded(problem))
+
+
 @before("same padding without the stride", "same padding is computed as if the stride were 1")
 def _(problem: Problem, arrays: Arrays) -> Asked | None:
     if not is_same(problem) or set(problem.stride) == {1}:
