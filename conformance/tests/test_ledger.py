@@ -370,7 +370,7 @@ def test_an_entry_is_json():
         ({"clause": "conv.grops"}, "there is no clause 'conv.grops'"),
         ({"also": ["conv.grops"]}, "there is no clause 'conv.grops'"),
         ({"dtypes": ["float8"]}, "dtype 'float8' is none of float16,"),
-        ({"when": ["gruoped"]}, "fact 'gruoped' is none of 3 x 3 taps, batch of 16,"),
+        ({"when": ["gruoped"]}, "fact 'gruoped' is none of 3 x 3 taps, 3 taps, batch of 16,"),
         ({"case": "conv x=1x1x5"}, "conv needs w"),
         (
             {"case": VALUES["case"].replace(" float32", "")},
