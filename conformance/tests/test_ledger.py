@@ -193,6 +193,7 @@ FACT_LINES = {
     "grouped": ("conv x=1x2x5 w=2x1x2 groups=2", "conv x=1x2x5 w=2x2x2"),
     "no window": ("conv x=1x1x3x4 w=1x1x2x5", "conv x=1x1x3x4 w=1x1x2x4"),
     "odd channels": ("conv x=1x3x5 w=2x3x2", "conv x=1x2x5 w=3x2x2"),
+    "12 samples": ("conv x=1x1x12x13 w=1x1x3x3", "conv x=1x1x12x11 w=1x1x3x3"),
     "3 taps": ("conv x=1x1x5 w=1x1x3", "conv x=1x1x5x5 w=1x1x3x2"),
     "one deep": ("conv x=1x1x1x2x2 w=1x1x1x2x2", "conv x=1x1x2x1x2 w=1x1x2x1x2"),
     "one column": ("conv x=1x1x4x3 w=1x1x2x3 float32", "conv x=1x1x3x4 w=1x1x3x3 float32"),
@@ -370,7 +371,7 @@ def test_an_entry_is_json():
         ({"clause": "conv.grops"}, "there is no clause 'conv.grops'"),
         ({"also": ["conv.grops"]}, "there is no clause 'conv.grops'"),
         ({"dtypes": ["float8"]}, "dtype 'float8' is none of float16,"),
-        ({"when": ["gruoped"]}, "fact 'gruoped' is none of 3 x 3 taps, 3 taps, batch of 16,"),
+        ({"when": ["gruoped"]}, "fact 'gruoped' is none of 3 x 3 taps, 3 taps, 12 samples,"),
         ({"case": "conv x=1x1x5"}, "conv needs w"),
         (
             {"case": VALUES["case"].replace(" float32", "")},

@@ -87,6 +87,7 @@ def _is_wide(problem: Problem) -> bool:
 FACTS: Mapping[str, Any] = {
     "3 x 3 taps": lambda problem: problem.kernel_size == (3, 3),
     "3 taps": lambda problem: problem.kernel_size in ((3,), (3, 3)),
+    "12 samples": lambda problem: min(problem.x[2:], default=0) >= 12,
     "batch of 16": lambda problem: problem.x[0] >= 16 and not problem.unbatched,
     "batch grouped": lambda problem: problem.batch_groups > 1,
     "biased": lambda problem: problem.bias,
