@@ -226,6 +226,7 @@ FACT_LINES = {
     "gradient by x": ("conv x=1x1x5 w=1x1x2 grad=x", "conv x=1x1x5 w=1x1x2 grad=w"),
     "holes": ("conv x=1x1x5 w=1x1x2 input_dilation=2", "conv x=1x1x5 w=1x1x2 dilation=2"),
     "indexed": (f"{POOL} indices", POOL),
+    "no group": ("conv x=1x1x5 w=1x1x2 groups=0", "conv x=1x1x5 w=1x1x2"),
     "kernel longer": ("conv x=1x1x2 w=1x1x3 padding=1", "conv x=1x1x3 w=1x1x3 padding=1"),
     "memory": (f"{POOL} memory=readonly", POOL),
     "output given": (

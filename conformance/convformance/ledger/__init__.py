@@ -109,6 +109,7 @@ FACTS: Mapping[str, Any] = {
     "holes": lambda problem: max(problem.input_dilation, default=1) > 1,
     "indexed": lambda problem: problem.indices,
     "more than 8 channels": _is_wide,
+    "no group": lambda problem: problem.groups == 0,
     "no output": _has_no_output,
     "odd channels": lambda problem: problem.x[1] % 2 == 1,
     "no window": _has_no_window,
@@ -150,7 +151,7 @@ FACTS: Mapping[str, Any] = {
     "uneven padding": _is_padded_unevenly,
     "unit steps": lambda problem: max((1, *problem.stride, *problem.dilation)) == 1,
     "widened": lambda problem: bool(problem.output_dtype),
-    "zero size": lambda problem: 0 in (*problem.x, *problem.w),
+    "zero size": lambda problem: 0 in (*problem.x, *problem.w, *problem.pointwise),
 }
 
 
