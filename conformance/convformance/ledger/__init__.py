@@ -53,6 +53,20 @@ def _has_gaps(problem: Problem) -> bool:
         return False
 
 
+def _is_longer(problem: Problem) -> bool:
+    try:
+        return any(axis.extent > axis.size for axis in axes_of(problem))
+    except InvalidProblem:
+        return False
+
+
+def _is_padded_unevenly(problem: Problem) -> bool:
+    try:
+        return any(axis.before != axis.after for axis in axes_of(problem))
+    except InvalidProblem:
+        return False
+
+
 def _has_no_output(problem: Problem) -> bool:
     """Whether an op whose axes are those of its output has no element along one of them."""
     try:
@@ -72,6 +86,8 @@ def _is_wide(problem: Problem) -> bool:
 # Facts about a problem that an entry's `when` may ask for.
 FACTS: Mapping[str, Any] = {
     "3 x 3 taps": lambda problem: problem.kernel_size == (3, 3),
+    "3 taps": lambda problem: problem.kernel_size in ((3,), (3, 3)),
+    "12 samples": lambda problem: min(problem.x[2:], default=0) >= 12,
     "batch of 16": lambda problem: problem.x[0] >= 16 and not problem.unbatched,
     "batch grouped": lambda problem: problem.batch_groups > 1,
     "biased": lambda problem: problem.bias,
@@ -93,6 +109,7 @@ FACTS: Mapping[str, Any] = {
     "holes": lambda problem: max(problem.input_dilation, default=1) > 1,
     "indexed": lambda problem: problem.indices,
     "more than 8 channels": _is_wide,
+    "no group": lambda problem: problem.groups == 0,
     "no output": _has_no_output,
     "odd channels": lambda problem: problem.x[1] % 2 == 1,
     "no window": _has_no_window,
@@ -101,6 +118,7 @@ FACTS: Mapping[str, Any] = {
     "one channel": lambda problem: 1 in problem.x[1:2] or problem.w[1:2] == (1,),
     "one output": lambda problem: set(problem.output) == {1},
     "one tap": lambda problem: max(problem.kernel_size, default=1) == 1,
+    "kernel longer": _is_longer,
     "memory": lambda problem: problem.memory != "contiguous",
     "output given": lambda problem: bool(problem.output),
     "output padded": lambda problem: max(problem.output_padding, default=0) > 0,
@@ -124,14 +142,16 @@ FACTS: Mapping[str, Any] = {
     "same_lower": lambda problem: problem.padding == "same_lower",
     "same": lambda problem: isinstance(problem.padding, str) and problem.padding.startswith("same"),
     "several axes": lambda problem: problem.rank > 1,
+    "several channels": lambda problem: problem.x[1] > 1 and not problem.unbatched,
     "several items": lambda problem: problem.x[0] > 1 and not problem.unbatched,
     "stride 0": lambda problem: 0 in problem.stride,
     "stride below 0": lambda problem: min(problem.stride, default=1) < 0,
     "strided": lambda problem: max(problem.stride, default=1) > 1,
     "unbatched": lambda problem: problem.unbatched,
+    "uneven padding": _is_padded_unevenly,
     "unit steps": lambda problem: max((1, *problem.stride, *problem.dilation)) == 1,
     "widened": lambda problem: bool(problem.output_dtype),
-    "zero size": lambda problem: 0 in (*problem.x, *problem.w),
+    "zero size": lambda problem: 0 in (*problem.x, *problem.w, *problem.pointwise),
 }
 
 
