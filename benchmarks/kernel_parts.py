@@ -200,6 +200,48 @@ def of_maximum() -> Calls:
     }
 
 
+def of_halving() -> Calls:
+    """The larger of two rows, then of neighbours in them, of which every other is kept."""
+    x, y = numbers(64, 224, 224), numbers(64, 112, 112)
+    step = (3 << 19) // (224 * 224 * 4)
+    held, shifted = numbers(step, 112, 224), numbers(step, 112, 224)
+    given = torch.from_numpy(x[None])
+
+    def rows(first: int) -> Array:
+        part = x[first : first + step]
+        return np.maximum(part[:, ::2], part[:, 1::2], out=held[: len(part)])
+
+    def neighbours(larger: Array) -> None:
+        line = larger.reshape(-1)
+        np.maximum(line[:-1], line[1:], out=shifted.reshape(-1)[: line.size - 1])
+
+    def kept(into: Array) -> None:
+        into[...] = shifted[: len(into), :, ::2]
+
+    def each(work: Callable[[int], Any]) -> None:
+        for first in range(0, 64, step):
+            work(first)
+
+    def in_a_row() -> Array:
+        found = np.empty(y.shape, x.dtype)
+
+        def work(first: int) -> None:
+            neighbours(rows(first))
+            kept(found[first : first + step])
+
+        each(work)
+        return found[None]
+
+    return {
+        "torch": lambda: torch.nn.functional.max_pool2d(given, 2, 2),
+        "kernel": partial(kernel.max_pool, x[None], 2, stride=2),
+        "rows": lambda: each(rows),
+        "neighbours in a row": lambda: each(lambda first: neighbours(held[: 64 - first])),
+        "every other": lambda: each(lambda first: kept(y[first : first + step])),
+        ROW: in_a_row,
+    }
+
+
 def of_depthwise() -> Calls:
     """Channels innermost, eight to spare: moved there, added up by `einsum`, moved back."""
     x, w = numbers(1, 512, 14, 14), numbers(512, 1, 3, 3)
@@ -407,6 +449,7 @@ LAYERS: dict[str, Callable[[], Calls]] = {
     "MobileNet dw3/2, float64": partial(of_planes, 1, 64, 112, stride=2, dtype="float64"),
     "MobileNet dw5": partial(of_planes, 1, 128, 56),
     "MobileNet dw8": of_depthwise,
+    "VGG-16 pool1": of_halving,
     "GoogLeNet pool 3x3": of_maximum,
     "average 2x2/2": of_average,
     "ResNet-50 global": partial(of_global, 1),
