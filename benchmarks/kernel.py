@@ -303,7 +303,8 @@ def main() -> int:
     versions = limited(options.beside or list(CONTENDERS), options.threads)
     rows = measured(options)
     words = ", ".join(f"{name} {version}" for name, version in versions.items())
-    head = f"# The kernel beside others, {options.threads} thread(s)\n\n{words}"
+    batches = " and ".join(map(str, options.batch))
+    head = f"# The kernel beside others: batch {batches}, {options.threads} thread(s)\n\n{words}"
     options.folder.mkdir(parents=True, exist_ok=True)
     samples = {"threads": options.threads, "versions": versions, "rows": rows}
     (options.folder / "samples.json").write_text(json.dumps(rounded(samples)), encoding="utf-8")
