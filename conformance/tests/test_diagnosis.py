@@ -42,6 +42,7 @@ LINES = (
     "separable_conv x=1x2x5 w=2x2x2 pointwise=4x4 float32",
     "conv_transpose x=1x2x4x4 w=2x3x3x3 stride=3x2 output_padding=1x1 padding=1+0x0+1 float32",
     "conv_transpose x=1x4x4 w=4x2x3 groups=2 float32",
+    "conv_transpose x=1x2x4x4 w=2x3x2x2 stride=3x2 padding=same float32",
     "max_pool x=2x3x8x8 kernel=3x2 stride=3x2 padding=1+0x0+1 ceil_mode float32",
     "max_pool x=1x2x8 kernel=3 stride=2 padding=1 float32",
     "max_pool x=1x2x8 kernel=1 padding=1 float32",
