@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
@@ -31,7 +31,7 @@ from convformance.problem import DTYPES, Case, Problem
 from convformance.registry import parted
 from convformance.sizes import axes_of
 from convformance.verdict import Kind, Verdict
-from convoracle import CLAUSES, InvalidProblem
+from convoracle import CLAUSES, Axis, InvalidProblem
 
 KINDS = ("bug", "limitation", "documented difference")
 OWN = ("id", "backend", "versions", "case")  # what an entry has of its own that is like another
@@ -39,40 +39,16 @@ OR = " or "  # between features of a processor: where it has one of them
 NOT = "not "  # before a processor's feature: where the processor has it, other kernels are chosen
 
 
-def _has_no_window(problem: Problem) -> bool:
-    try:
-        return any(axis.count < 1 for axis in axes_of(problem))
-    except InvalidProblem:  # it has no axes of which to speak
-        return False
+def _of_an_axis(asked: Callable[[Axis], bool]) -> Callable[[Problem], bool]:
+    """Return the fact that this is so of some axis; not of a problem without axes to speak of."""
 
+    def fact(problem: Problem) -> bool:
+        try:
+            return any(map(asked, axes_of(problem)))
+        except InvalidProblem:
+            return False
 
-def _has_gaps(problem: Problem) -> bool:
-    try:
-        return any(axis.stride > axis.extent for axis in axes_of(problem))
-    except InvalidProblem:
-        return False
-
-
-def _is_longer(problem: Problem) -> bool:
-    try:
-        return any(axis.extent > axis.size for axis in axes_of(problem))
-    except InvalidProblem:
-        return False
-
-
-def _is_padded_unevenly(problem: Problem) -> bool:
-    try:
-        return any(axis.before != axis.after for axis in axes_of(problem))
-    except InvalidProblem:
-        return False
-
-
-def _has_no_output(problem: Problem) -> bool:
-    """Whether an op whose axes are those of its output has no element along one of them."""
-    try:
-        return any(axis.size < 1 for axis in axes_of(problem))
-    except InvalidProblem:
-        return False
+    return fact
 
 
 def _is_wide(problem: Problem) -> bool:
@@ -101,7 +77,7 @@ FACTS: Mapping[str, Any] = {
     "dilated": lambda problem: max(problem.dilation, default=1) > 1,
     "flipped": lambda problem: problem.flip,
     "forward": lambda problem: not problem.grad,
-    "gaps": _has_gaps,
+    "gaps": _of_an_axis(lambda axis: axis.stride > axis.extent),
     "gradient": lambda problem: bool(problem.grad),
     "gradient by w": lambda problem: problem.grad == "w",
     "gradient by x": lambda problem: problem.grad == "x",
@@ -110,15 +86,16 @@ FACTS: Mapping[str, Any] = {
     "indexed": lambda problem: problem.indices,
     "more than 8 channels": _is_wide,
     "no group": lambda problem: problem.groups == 0,
-    "no output": _has_no_output,
+    # of an op whose axes are those of its output
+    "no output": _of_an_axis(lambda axis: axis.size < 1),
     "odd channels": lambda problem: problem.x[1] % 2 == 1,
-    "no window": _has_no_window,
+    "no window": _of_an_axis(lambda axis: axis.count < 1),
     "one deep": lambda problem: problem.rank == 3 and problem.x[2] == 1,
     "one column": lambda problem: axes_of(problem)[-1].count == 1,
     "one channel": lambda problem: 1 in problem.x[1:2] or problem.w[1:2] == (1,),
     "one output": lambda problem: set(problem.output) == {1},
     "one tap": lambda problem: max(problem.kernel_size, default=1) == 1,
-    "kernel longer": _is_longer,
+    "kernel longer": _of_an_axis(lambda axis: axis.extent > axis.size),
     "memory": lambda problem: problem.memory != "contiguous",
     "output given": lambda problem: bool(problem.output),
     "output padded": lambda problem: max(problem.output_padding, default=0) > 0,
@@ -148,7 +125,7 @@ FACTS: Mapping[str, Any] = {
     "stride below 0": lambda problem: min(problem.stride, default=1) < 0,
     "strided": lambda problem: max(problem.stride, default=1) > 1,
     "unbatched": lambda problem: problem.unbatched,
-    "uneven padding": _is_padded_unevenly,
+    "uneven padding": _of_an_axis(lambda axis: axis.before != axis.after),
     "unit steps": lambda problem: max((1, *problem.stride, *problem.dilation)) == 1,
     "widened": lambda problem: bool(problem.output_dtype),
     "zero size": lambda problem: 0 in (*problem.x, *problem.w, *problem.pointwise),
