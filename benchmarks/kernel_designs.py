@@ -24,6 +24,7 @@ import numpy as np  # noqa: E402 -- BLAS reads its threads when it is loaded
 from numpy.lib.stride_tricks import as_strided, sliding_window_view  # noqa: E402 -- as above
 
 from convformance import kernel  # noqa: E402 -- as above
+from convformance.kernel import rows  # noqa: E402 -- as above
 
 Array = np.ndarray[Any, np.dtype[Any]]
 SECONDS = 2.0  # of turns for each layer
@@ -142,6 +143,15 @@ def by_planes_apart(x: Array, w: Array) -> Array:
         product = w.reshape(M, -1) @ columns.reshape(C * 49, -1)
         y[:, top : top + rows] = product.reshape(M, rows, W // 2)
     return y[None]
+
+
+def by_all_taps(x: Array, w: Array, **options: Any) -> Array:
+    """The kernel's way with few taps: one product, of columns for all of them."""
+    least, rows.TAPS = rows.TAPS, w.size
+    try:
+        return np.asarray(kernel.conv(x, w, **options))
+    finally:
+        rows.TAPS = least
 
 
 def margin(design: Callable[[Array, Array], Array]) -> float:
@@ -284,6 +294,13 @@ def layers() -> list[tuple[str, Callable[[], Array], dict[str, Callable[[], Arra
         x, w = normal(1, C, size, size), normal(C, C, 3, 3)
         others = {one: partial(call, x, w) for one, call in CONVOLUTIONS.items()}
         found.append((name, partial(kernel.conv, x, w, **SAME), others))
+    for name, x, w in (
+        ("7x7, 64 of 28x28", normal(1, 64, 28, 28), normal(64, 64, 7, 7)),
+        ("3x3x3, 16 of 16x16x16", normal(1, 16, 16, 16, 16), normal(16, 16, 3, 3, 3)),
+    ):
+        options = {"padding": "same"}
+        every = {"one product for all taps": partial(by_all_taps, x, w, **options)}
+        found.append((name, partial(kernel.conv, x, w, **options), every))
     x, w = normal(1, 3, 224, 224), normal(64, 3, 7, 7)
     ours = partial(kernel.conv, x, w, stride=2, padding=[(3, 3), (3, 3)])
     apart = {"planes of every other sample": partial(by_planes_apart, x, w)}

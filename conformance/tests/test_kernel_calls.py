@@ -29,10 +29,12 @@ def layer_calls():
     volume, long = normal(1, 16, 24, 96, 96), normal(1, 32, 200_000)
     cube, row = normal(16, 16, 3, 3, 3), normal(32, 32, 3)
     volume_size = 16 * 26 * 98 * 98 * 4
+    plane, many = np.ones((2, 16, 78, 78), complex), np.ones((80, 16, 5, 5), complex)
     infinite = np.where(x > 4, np.inf, x)  # a sum is, so that it is summed again in float64
     return [
         ("conv", size, lambda: kernel.conv(x, w, **same)),
         ("conv1x1", size, lambda: kernel.conv1x1(x, w[:, :, 0, 0])),
+        ("conv 5x5", 2 * 16 * 82 * 82 * 16, lambda: kernel.conv(plane, many, padding="same")),
         ("conv 3-D", volume_size, lambda: kernel.conv(volume, cube, padding="same")),
         ("conv 1-D", 32 * 200_002 * 4, lambda: kernel.conv(long, row, padding="same")),
         ("by input", size, lambda: kernel.conv_gradient("x", x, w, dy, **same)),

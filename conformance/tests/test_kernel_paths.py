@@ -22,6 +22,12 @@ LIMITS = {
     "blocks of one column": {"columns.COLUMNS": 1},
     "blocks of seven columns": {"columns.COLUMNS": 7},
     "columns that fill the buffer": {"columns._BYTES": 200},
+    "a product for each row of taps": {
+        "rows.TAPS": 1,
+        "rows.PLACES": 1,
+        "rows.HALO": 0,
+        "rows.BYTES": MANY,
+    },
     "integers as integers": {"convolution._EXACT": 0},
     "whole planes": {"channelwise.SHORT": FEW},
     "whole planes, no longer than they are": {"channelwise.SHORT": FEW, "channelwise.LONG": FEW},
@@ -305,6 +311,57 @@ def test_planes_around_the_width_of_a_block(size):
     agree(kernel.conv(x, w, **options), plain_conv(x, w, options))
 
 
+@pytest.fixture
+def rows_taken(monkeypatch):
+    """Return the list of samples that were answered by a product for each row of taps."""
+    from convformance.kernel import convolution
+
+    right, taken = convolution.row_columns, []
+
+    def counted(*given):
+        for columns in right(*given):
+            taken.append(len(columns))
+            yield columns
+
+    monkeypatch.setattr(convolution, "row_columns", counted)
+    return taken
+
+
+@pytest.mark.parametrize(
+    ("kernel_size", "size", "taken"),
+    [
+        ((5, 5), (16, 32), True),
+        ((5, 5), (16, 31), False),  # 496 windows
+        ((5, 5), (8, 64), True),
+        ((5, 5), (7, 74), False),  # taps reach 4 rows beyond 7
+        ((5, 4), (16, 32), False),  # 20 taps
+        ((3, 3, 3), (8, 8, 8), True),
+        ((3, 3, 3), (4, 11, 12), True),
+        ((3, 3, 3), (3, 14, 14), False),
+        ((25,), (512,), False),  # two rows of columns for three of sums
+        ((1, 25), (16, 32), False),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["float16", "float32", "complex128", "int32"])
+@pytest.mark.usefixtures("in_blocks")
+def test_planes_around_the_sizes_of_a_product_for_each_row_of_taps(
+    kernel_size, size, taken, dtype, rows_taken
+):
+    """Two groups, of two channels to three, and a bias; sums of another dtype are one product."""
+    x = (np.arange(8 * math.prod(size)) % 9 - 4.0).reshape(2, 4, *size).astype(dtype)
+    w = (np.arange(12 * math.prod(kernel_size)) % 7 - 3.0).reshape(6, 2, *kernel_size).astype(dtype)
+    bias = np.arange(6).astype(dtype)
+    pads = [((taps - 1) // 2, taps // 2) for taps in kernel_size]
+    if kernel_size == (25,):
+        pads = [(12, 12)]
+    options = {"stride": (1,) * len(size), "dilation": (1,) * len(size)}
+    options |= {"padding": pads, "groups": 2}
+    found = kernel.conv(x, w, bias, **options)
+    agree(found, plain_conv(x, w, options) + bias.reshape(-1, *(1,) * len(size)))
+    is_own = dtype in ("float32", "complex128")
+    assert rows_taken == ([kernel_size[0]] * 2 if taken and is_own else [])
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize("more", [-1, 0, 1])
@@ -396,6 +453,19 @@ def test_a_lost_block_is_noticed(monkeypatch):
     monkeypatch.setattr(np, "empty", lambda shape, dtype=float, **_: np.full(shape, 77, dtype))
     with pytest.raises(AssertionError):
         test_columns_around_the_width_of_a_block(1, 1)
+
+
+def test_a_row_of_taps_that_starts_elsewhere_is_noticed(monkeypatch):
+    from convformance.kernel import convolution
+
+    right = convolution.row_columns
+    monkeypatch.setattr(
+        convolution, "row_columns", lambda *given: (rows[::-1] for rows in right(*given))
+    )
+    with pytest.raises(AssertionError, match="not equal"):
+        test_planes_around_the_sizes_of_a_product_for_each_row_of_taps(
+            (5, 5), (16, 32), True, "float32", [5, 5]
+        )
 
 
 def test_a_window_that_starts_elsewhere_is_noticed_where_all_is_answered_at_once(monkeypatch):

@@ -21,6 +21,7 @@ from convformance.kernel.geometry import (
     axes_of,
     whole,
 )
+from convformance.kernel.rows import pays, row_columns
 from convformance.kernel.small import at_once, is_small, plan
 from convformance.kernel.windows import (
     BFLOAT16,
@@ -147,6 +148,11 @@ def correlated(
     matrix = w.astype(dtype, copy=False).reshape(groups, M // groups, depth)
     added = None if bias is None else bias.reshape(groups, M // groups, 1)
     canvas = padded(x, axes, 0, dtype)  # [padding.zero] zeros that are multiplied as any other
+    if dtype == out and pays(axes, groups, w.shape[1], M // groups, dtype.itemsize):
+        by_row = w.transpose(2, 0, *range(3, w.ndim), 1)
+        matrices = by_row.reshape(len(by_row), groups, M // groups, -1)
+        _add_rows(planes, matrices, row_columns(canvas, axes, groups), added, x)
+        return y
     for samples, places, columns in blocks(canvas, axes, groups):
         values = planes[samples, :, :, places]
         if dtype == out and len(values) == 1:
@@ -156,6 +162,21 @@ def correlated(
         product = product.reshape(groups, M // groups, len(values), values.shape[-1])
         values[...] = product.transpose(2, 0, 1, 3)  # [value.round] [value.wrap] only here
     return y
+
+
+def _add_rows(
+    planes: Array, matrices: Array, samples: Iterator[list[Array]], bias: Array | None, x: Array
+) -> None:
+    """Write to planes (N, groups, M / groups, places) the products of all rows of taps, added up.
+
+    The matrices (row, groups, M / groups, K) are multiplied with columns (groups, K, places).
+    """
+    part = np.empty(planes.shape[1:], planes.dtype)
+    for values, columns in zip(planes, samples, strict=True):
+        np.matmul(matrices[0], columns[0], out=values)
+        for matrix, block in zip(matrices[1:], columns[1:], strict=True):
+            np.add(values, np.matmul(matrix, block, out=part), out=values)
+        summed(values, bias, x)
 
 
 def factor(x: Array, w: Array, terms: int) -> np.dtype[np.generic]:
