@@ -29,6 +29,7 @@ import sys
 from collections import defaultdict
 from math import inf
 from pathlib import Path
+from random import Random
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -47,6 +48,7 @@ MICROSECONDS = {"tiny 1-D": 40.0, "tiny 2-D": 25.0, "tiny 3-D": 40.0}
 SIZE = 1024  # of the matrices of the sgemm that figures are held against
 COPY = 64 << 20
 SHORTEST = 5e-3  # seconds of a turn
+LEAST = 5  # turns
 
 
 def options_of() -> argparse.Namespace:
@@ -107,23 +109,22 @@ def timed(call: Any, number: int = 1) -> float:
 def turns(calls: dict[str, Any], seconds: float) -> dict[str, list[float]]:
     """Return the times of each call, taken in turns; at least five of each, once it is warm.
 
+    The order is drawn anew for each turn: a call finds in the cache what the one before it left.
     A call that takes longer than all of them may is timed once.
     """
-    times: dict[str, list[float]] = {}
-    slow, number = set(), {}
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    quick, number = dict(calls), {}
     for name, call in calls.items():
         call()
         first = timed(call)
         number[name] = max(1, int(SHORTEST / first))
         if first > seconds:
-            times[name], _ = [first], slow.add(name)
-    quick = {name: call for name, call in calls.items() if name not in slow}
-    end = perf_counter() + seconds
-    while quick and (perf_counter() < end or len(next(iter(times.values()), [])) < 5):
-        for name, call in quick.items():
-            times.setdefault(name, []).append(timed(call, number[name]))
-        if min(len(times[name]) for name in quick) >= 5 and perf_counter() >= end:
-            break
+            times[name].append(first)
+            del quick[name]
+    end, order = perf_counter() + seconds, Random(1)
+    while quick and (perf_counter() < end or len(times[next(iter(quick))]) < LEAST):
+        for name in order.sample(list(quick), len(quick)):
+            times[name].append(timed(quick[name], number[name]))
     return times
 
 

@@ -114,16 +114,16 @@ def of_global(N: int) -> Calls:
     given = torch.from_numpy(x)
 
     def in_a_row() -> Array:
-        mean = x.reshape(-1, 49) @ np.ones(49, x.dtype)
-        math.isfinite(mean.sum())
+        mean = x.reshape(-1, 49).dot(np.ones(49, x.dtype))
+        math.isfinite(np.add.reduce(mean))
         mean /= 49
         return mean.reshape(N, 2048, 1, 1)
 
     return {
         "torch": lambda: torch.nn.functional.adaptive_avg_pool2d(given, 1),
         "kernel": partial(kernel.global_avg_pool, x),
-        "product with ones": lambda: planes @ ones,
-        "sum, which tells whether one overflowed": lambda: math.isfinite(y.sum()),
+        "product with ones": lambda: planes.dot(ones),
+        "sum, which tells whether one overflowed": lambda: math.isfinite(np.add.reduce(y)),
         "division": lambda: y.__itruediv__(49),
         ROW: in_a_row,
     }
@@ -238,6 +238,71 @@ def of_halving() -> Calls:
         "rows": lambda: each(rows),
         "neighbours in a row": lambda: each(lambda first: neighbours(held[: 64 - first])),
         "every other": lambda: each(lambda first: kept(y[first : first + step])),
+        ROW: in_a_row,
+    }
+
+
+def of_overlapping(combine: np.ufunc) -> Calls:
+    """3x3 by two, padded by one: three rows, then three in a row, of which every other is kept.
+
+    The first window along an axis sees two samples. Sums are divided by the samples they have.
+    """
+    x, y = numbers(64, 112, 112), numbers(64, 56, 56)
+    step = (3 << 19) // (112 * 112 * 4)
+    held, shifted = numbers(step, 56, 112), numbers(step, 56, 112)
+    given, is_average = torch.from_numpy(x[None]), combine is np.add
+    along = np.array([2.0] + [3.0] * 55, x.dtype)
+    divisor = np.multiply.outer(along, along)
+
+    def rows(first: int) -> Array:
+        part = x[first : first + step]
+        into = held[: len(part)]
+        combine(part[:, ::2], part[:, 1::2], out=into)
+        return combine(into[:, 1:], part[:, 1:-1:2], out=into[:, 1:])
+
+    def neighbours(length: int) -> None:
+        line, running = held[:length].reshape(-1), shifted[:length].reshape(-1)[:-2]
+        combine(line[:-2], line[1:-1], out=running)
+        combine(running, line[2:], out=running)
+
+    def kept(into: Array) -> None:
+        into[..., 1:] = shifted[: len(into), :, 1:-1:2]
+        combine(held[: len(into), :, 0], held[: len(into), :, 1], out=into[..., 0])
+
+    def divided(into: Array) -> None:
+        math.isfinite(into.sum())
+        np.divide(into, divisor, out=into)
+
+    def each(work: Callable[[Array, int], Any], into: Array) -> None:
+        for first in range(0, 64, step):
+            work(into[first : first + step], first)
+
+    def in_a_row() -> Array:
+        found = np.empty(y.shape, x.dtype)
+
+        def work(into: Array, first: int) -> None:
+            rows(first)
+            neighbours(len(into))
+            kept(into)
+            if is_average:
+                divided(into)
+
+        each(work, found)
+        return found[None]
+
+    options: dict[str, Any] = {"stride": 2, "padding": [(1, 1)] * 2}
+    pools = torch.nn.functional
+    average = partial(pools.avg_pool2d, given, 3, 2, 1, count_include_pad=False)
+    maximum = partial(pools.max_pool2d, given, 3, 2, 1)
+    ours = kernel.avg_pool if is_average else kernel.max_pool
+    division = {"sum and division": lambda: each(lambda into, _: divided(into), y)}
+    return {
+        "torch": average if is_average else maximum,
+        "kernel": partial(ours, x[None], 3, **options),
+        "rows": lambda: each(lambda _, first: rows(first), y),
+        "neighbours in a row": lambda: each(lambda into, _: neighbours(len(into)), y),
+        "every other, and windows over an edge": lambda: each(lambda into, _: kept(into), y),
+        **(division if is_average else {}),
         ROW: in_a_row,
     }
 
@@ -450,7 +515,9 @@ LAYERS: dict[str, Callable[[], Calls]] = {
     "MobileNet dw5": partial(of_planes, 1, 128, 56),
     "MobileNet dw8": of_depthwise,
     "VGG-16 pool1": of_halving,
+    "ResNet-50 pool1": partial(of_overlapping, np.maximum),
     "GoogLeNet pool 3x3": of_maximum,
+    "average 3x3/2": partial(of_overlapping, np.add),
     "average 2x2/2": of_average,
     "ResNet-50 global": partial(of_global, 1),
     "ResNet-50 global, eight samples": partial(of_global, 8),

@@ -126,8 +126,8 @@ def global_avg_pool(x: Array) -> Array:
     sizes = _sizes(x, (1,) * (x.ndim - 2))
     if x.dtype in SUMMED and x.size:
         planes = x.reshape(x.shape[0] * x.shape[1], -1)
-        mean = planes @ np.ones(planes.shape[1], x.dtype)
-        if math.isfinite(mean.sum()):  # or a sum has overflowed where its mean does not
+        mean: Array = planes.dot(np.ones(planes.shape[1], x.dtype))
+        if math.isfinite(np.add.reduce(mean)):  # or a sum has overflowed where its mean does not
             mean /= planes.shape[1]
             return mean.reshape(*x.shape[:2], *sizes)
     return adaptive_avg_pool(x, sizes)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from convformance.kernel.geometry import Array, Axis, Padding, Sizes, axes_of
-from convformance.kernel.separable import Passes, planes
+from convformance.kernel.separable import Passes, as_one_sample, planes
 from convformance.kernel.windows import (
     combined,
     is_float,
@@ -51,14 +51,13 @@ def max_pool(
             y[n, None, channels], index[n, None, channels] = first_largest(view, axes, lowest)
         return y, index
     passes = Passes(axes, np.maximum, lowest)
-    for n, channels in planes(x):
-        part = x[n, channels].astype(native(x), copy=False)
-        into = (
-            y[n, channels] if part.dtype == y.dtype else np.empty(y[n, channels].shape, part.dtype)
-        )
-        passes.write(part, into)
-        if into.dtype != y.dtype:
-            y[n, channels] = into
+    samples, found = as_one_sample(x, y)
+    for n, channels in planes(samples):
+        part, into = samples[n, channels].astype(native(x), copy=False), found[n, channels]
+        values = into if part.dtype == y.dtype else np.empty(into.shape, part.dtype)
+        passes.write(part, values)
+        if values is not into:
+            into[...] = values
     return y
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from convformance.kernel.geometry import ArgumentError, Array, Axis, Padding, Sizes, axes_of
 from convformance.kernel.maximum import largest
 from convformance.kernel.scaling import headroom, power, root, unit
-from convformance.kernel.separable import Passes, planes
+from convformance.kernel.separable import Passes, as_one_sample, planes
 from convformance.kernel.windows import (
     combined,
     is_float,
@@ -57,8 +57,9 @@ def avg_pool(
     y = np.empty(output_shape(x, axes), x.dtype)
     passes = Passes(axes, np.add, 0)
     single = divisor.astype(x.dtype) if x.dtype in SUMMED else None
-    for n, channels in planes(x):
-        part, into = x[n, channels], y[n, channels]
+    samples, found = as_one_sample(x, y)
+    for n, channels in planes(samples):
+        part, into = samples[n, channels], found[n, channels]
         if single is None or not _quick_mean(part, passes, single, into):
             for _, some in planes(part[None], _WIDE.itemsize):
                 into[None, some] = mean(part[None, some], axes, divisor)

@@ -18,30 +18,64 @@ from convformance.kernel.windows import cells
 
 BYTES = 3 << 19  # of a block of planes: fewer calls than of small ones, and still some cache
 _WIDE_BYTES = 1 << 20  # of a block whose elements grow: these are copied a number of times
+Index = tuple[Any, ...]
 
 
 def planes(x: Array, wide: int = 0) -> Iterator[tuple[int, slice]]:
-    """Yield (sample, channels) of x (N, C, *spatial), `BYTES` each or a little less.
+    """Yield (sample, channels) of x (N, C, *spatial), as many each, `BYTES` at most.
 
     With `wide`, the bytes that an element will take, `_WIDE_BYTES` each.
     """
     room, item = (_WIDE_BYTES, max(wide, x.itemsize)) if wide else (BYTES, x.itemsize)
-    step = max(1, room // (cells(x.shape[2:]) * item))
+    most = max(1, room // (cells(x.shape[2:]) * item))
+    step = math.ceil(x.shape[1] / max(1, math.ceil(x.shape[1] / most)))
     for n in range(x.shape[0]):
-        for first in range(0, x.shape[1], step):
+        for first in range(0, x.shape[1], step or 1):
             yield n, slice(first, first + step)
 
 
-class Run(NamedTuple):
-    """Where one tap lies over samples."""
+def as_one_sample(x: Array, y: Array) -> tuple[Array, Array]:
+    """Return x (N, C, *spatial) and y (N, C, *count) as (1, N * C, ...), if both may be views."""
+    if not (x.flags.c_contiguous and y.flags.c_contiguous):
+        return x, y
+    lead = (1, x.shape[0] * x.shape[1])
+    return x.reshape(*lead, *x.shape[2:]), y.reshape(*lead, *y.shape[2:])
 
-    windows: slice
-    samples: slice
+
+class _Rows(NamedTuple):
+    """How to combine along an axis that is not the last in memory: rows at a time."""
+
+    windows: int  # along the axis
+    whole: list[Index]  # the samples of each tap that lies over samples in every window
+    rest: list[tuple[Index, Index]]  # the windows, and their samples, of each other one
+
+    @classmethod
+    def along(cls, axis: Axis, place: int) -> _Rows:
+        """Work them out for an axis that is the `place`-th of a block."""
+        lead, whole, rest = (slice(None),) * place, [], []
+        for windows, samples in _runs(axis):
+            if windows == slice(0, axis.count):
+                whole.append((*lead, samples))
+            else:
+                rest.append(((*lead, windows), (*lead, samples)))
+        return cls(axis.count, whole, rest)
+
+    def write(self, part: Array, into: Array, combine: np.ufunc, neutral: float) -> None:
+        """Write to `into` what the taps over `part` combine to."""
+        whole = self.whole
+        if len(whole) > 1:
+            combine(part[whole[0]], part[whole[1]], out=into)
+        else:
+            into[...] = part[whole[0]] if whole else neutral
+        for samples in whole[2:]:
+            combine(into, part[samples], out=into)
+        for windows, samples in self.rest:
+            values = into[windows]
+            combine(values, part[samples], out=values)
 
 
-def _runs(axis: Axis) -> list[Run]:
-    """Return the runs of the taps that see samples, in the order of the taps."""
-    found = []
+def _runs(axis: Axis) -> Iterator[tuple[slice, slice]]:
+    """Yield (windows, samples) of each tap that sees samples, in the order of the taps."""
     for k in range(axis.kernel_size):
         shift = axis.before - k * axis.dilation  # the tap's position is o * stride - shift
         first = max(0, -(-shift // axis.stride))
@@ -49,8 +83,64 @@ def _runs(axis: Axis) -> list[Run]:
         if first < last:
             start = first * axis.stride - shift
             stop = start + (last - first - 1) * axis.stride + 1
-            found.append(Run(slice(first, last), slice(start, stop, axis.stride)))
-    return found
+            yield slice(first, last), slice(start, stop, axis.stride)
+
+
+class _Line(NamedTuple):
+    """How to combine along the last axis, as if all rows were one: long loops, no strides.
+
+    A window that would run on into the next row means nothing; only those that lie within their row
+    are kept, every stride-th. The few that hang over an edge come tap by tap.
+    """
+
+    taps: list[int]  # samples from the first tap to each
+    inside: range  # the windows that see samples alone
+    kept: slice  # where these start
+    edges: list[tuple[int, list[int]]]  # every other window, and the samples that it sees
+    alike: bool  # windows lie as samples do: they are written where they belong
+
+    @classmethod
+    def along(cls, axis: Axis) -> _Line:
+        """Work them out for the last axis."""
+        first = max(0, -(-axis.before // axis.stride))
+        last = (axis.kept - axis.extent + axis.before) // axis.stride + 1  # past the last that fits
+        last = min(max(first, last), axis.count)
+        first = min(first, last)
+        start = first * axis.stride - axis.before
+        stop = start + max(0, last - first - 1) * axis.stride + 1
+        taps = [k * axis.dilation for k in range(axis.kernel_size)]
+        edges = []
+        for o in (*range(first), *range(last, axis.count)):
+            at = [o * axis.stride - axis.before + tap for tap in taps]
+            edges.append((o, [i for i in at if 0 <= i < axis.kept]))
+        alike = axis.stride == 1 and first == axis.before and axis.count == axis.size
+        return cls(taps, range(first, last), slice(start, stop, axis.stride), edges, alike)
+
+    def write(
+        self, part: Array, into: Array, buffer: Array, combine: np.ufunc, neutral: float
+    ) -> None:
+        """Write to `into` every window of `part`; `buffer` has the shape of `part`."""
+        taps, inside = self.taps, self.inside
+        if inside:
+            flat, alike = part.reshape(-1), self.alike and into.flags.c_contiguous
+            sums, size = into if alike else buffer, flat.size - taps[-1]
+            running = sums.reshape(-1)[inside.start if alike else 0 :][:size]
+            if len(taps) == 1:
+                running[...] = flat
+            else:
+                combine(flat[:size], flat[taps[1] :][:size], out=running)
+            for tap in taps[2:]:
+                combine(running, flat[tap:][:size], out=running)
+            if not alike:
+                into[..., inside.start : inside.stop] = sums[..., self.kept]
+        for o, seen in self.edges:
+            values = into[..., o]
+            if len(seen) > 1:
+                combine(part[..., seen[0]], part[..., seen[1]], out=values)
+            else:
+                values[...] = part[..., seen[0]] if seen else neutral
+            for i in seen[2:]:
+                combine(values, part[..., i], out=values)
 
 
 class Passes:
@@ -58,74 +148,31 @@ class Passes:
 
     def __init__(self, axes: Sequence[Axis], combine: np.ufunc, neutral: float) -> None:
         """Take the axes, what combines two taps, and what padding is to it."""
-        *self._leading, self._last = axes
-        self._runs = [_runs(axis) for axis in self._leading]
+        *leading, last = axes
+        self._rows = [_Rows.along(axis, place) for place, axis in enumerate(leading, 1)]
+        self._line = _Line.along(last)
         self._combine, self._neutral = combine, neutral
-        self._buffers: dict[int, Array] = {}
+        self._buffers: list[Array] = []
 
     def write(self, part: Array, into: Array) -> None:
-        """Write to `into` (C, *count) every window of `part` (C, *spatial), combined."""
-        for place, (axis, runs) in enumerate(zip(self._leading, self._runs, strict=True), 1):
-            shape = (*part.shape[:place], axis.count, *part.shape[place + 1 :])
-            rows = self._buffer(place, shape, part.dtype)
-            self._by_rows(part, place, runs, rows)
-            part = rows
-        self._along_rows(np.ascontiguousarray(part), into)
+        """Write to `into` (C, *count) every window of `part` (C, *spatial), combined.
 
-    def _buffer(self, place: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-        held, size = self._buffers.get(place), math.prod(shape)
-        if held is None or held.size < size or held.dtype != dtype:
-            held = self._buffers[place] = np.empty(size, dtype)
-        return held[:size].reshape(shape)
-
-    def _by_rows(self, part: Array, place: int, runs: Sequence[Run], into: Array) -> None:
-        """Combine along an axis that is not the last in memory: rows at a time."""
-        lead = (slice(None),) * place
-        everywhere = slice(0, into.shape[place])
-        whole = [run for run in runs if run.windows == everywhere]
-        rest = [run for run in runs if run.windows != everywhere]
-        if len(whole) > 1:
-            first, second = (part[(*lead, run.samples)] for run in whole[:2])
-            self._combine(first, second, out=into)
-        else:
-            into[...] = part[(*lead, whole[0].samples)] if whole else self._neutral
-        for run in (*whole[2:], *rest):
-            values = into[(*lead, run.windows)]
-            self._combine(values, part[(*lead, run.samples)], out=values)
-
-    def _along_rows(self, part: Array, into: Array) -> None:
-        """Combine along the last axis, as if all rows were one: long loops, no strides.
-
-        A window that would run on into the next row means nothing; only those that lie
-        within their row are kept, every stride-th. The few that hang over an edge come tap by tap.
+        No later part may have more channels than the first.
         """
-        axis, combine = self._last, self._combine
-        first = max(0, -(-axis.before // axis.stride))
-        last = (axis.kept - axis.extent + axis.before) // axis.stride + 1  # past the last that fits
-        last = min(max(first, last), axis.count)
-        first = min(first, last)
-        if first < last:
-            flat, reach = part.reshape(-1), axis.extent - 1
-            # Windows that lie as samples do are written where they belong, and the edges over them.
-            alike = part.shape == into.shape and axis.stride == 1 and first == axis.before
-            alike = alike and into.flags.c_contiguous
-            sums = into if alike else self._buffer(0, part.shape, part.dtype)
-            running = sums.reshape(-1)[first if alike else 0 :][: flat.size - reach]
-            if axis.kernel_size == 1:
-                running[...] = flat
-            else:
-                combine(flat[: running.size], flat[axis.dilation :][: running.size], out=running)
-            for k in range(2, axis.kernel_size):
-                combine(running, flat[k * axis.dilation :][: running.size], out=running)
-            start = first * axis.stride - axis.before
-            stop = start + (last - first - 1) * axis.stride + 1
-            if not alike:
-                into[..., first:last] = sums[..., start : stop : axis.stride]
-        for o in (*range(first), *range(last, axis.count)):
-            under = range(axis.kernel_size)
-            at = [o * axis.stride - axis.before + k * axis.dilation for k in under]
-            inside = [i for i in at if 0 <= i < axis.kept]
-            values = into[..., o]
-            values[...] = part[..., inside[0]] if inside else self._neutral
-            for i in inside[1:]:
-                combine(values, part[..., i], out=values)
+        if not self._buffers:
+            self._buffers = list(self._new_buffers(part))
+        number = len(part)
+        for rows, buffer in zip(self._rows, self._buffers, strict=False):
+            target = buffer[:number]
+            rows.write(part, target, self._combine, self._neutral)
+            part = target
+        sums = self._buffers[-1][:number]
+        self._line.write(np.ascontiguousarray(part), into, sums, self._combine, self._neutral)
+
+    def _new_buffers(self, part: Array) -> Iterator[Array]:
+        """Yield one for what each leading axis gives, and one for the sums along rows."""
+        shape = list(part.shape)
+        for place, rows in enumerate(self._rows, 1):
+            shape[place] = rows.windows
+            yield np.empty(shape, part.dtype)
+        yield np.empty(shape, part.dtype)

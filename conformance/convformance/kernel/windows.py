@@ -24,10 +24,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 def public(function: F) -> F:
     """Make a function of the kernel quiet about overflow, and blind to the order of bytes."""
 
+    quiet = np.errstate(all="ignore")(function)
+
     @functools.wraps(function)
-    @np.errstate(all="ignore")
     def called(*arguments: Any, **options: Any) -> Any:
-        return function(*map(own_order, arguments), **options)
+        return quiet(*[own_order(one) for one in arguments], **options)
 
     return cast(F, called)
 
