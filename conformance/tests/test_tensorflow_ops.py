@@ -74,6 +74,16 @@ def answer(backend: TensorFlowBackend, line: str, **values: list[float]) -> Resu
             "y = tf.nn.conv2d_transpose(x, w, output_shape=[1, 3, 4, 1], strides=[1, 1, 1, 1], "
             "padding=[[0, 0], [1, 0], [0, 0], [0, 0]], dilations=[1, 1, 1, 1])",
         ),
+        (  # padding crops more than there is: the caller's size is 0, no number below it
+            "conv_transpose x=1x1x1x1 w=1x1x1x1 stride=1x2 padding=1x0 float32",
+            "y = tf.nn.conv2d_transpose(x, w, output_shape=[1, 0, 1, 1], strides=[1, 1, 2, 1], "
+            "padding=[[0, 0], [1, 1], [0, 0], [0, 0]], dilations=[1, 1, 1, 1])",
+        ),
+        (  # a negative stride is TensorFlow's to refuse
+            "conv_transpose x=1x1x3 w=1x1x1 stride=-1 float32",
+            "y = tf.nn.conv1d_transpose(x, w, output_shape=[1, -1, 1], strides=[1, -1, 1], "
+            "padding='VALID', dilations=[1, 1, 1])",
+        ),
         (
             "conv_transpose x=1x1x3 w=1x1x2 stride=2 output_padding=1 bias float32",
             "layer = tf.keras.layers.Conv1DTranspose(filters=1, output_padding=(1,), "

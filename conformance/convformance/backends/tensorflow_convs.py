@@ -156,12 +156,21 @@ def _spread_sizes(problem: Problem) -> list[int]:
         return [size * step for size, step in by_axis(problem.x[2:], problem.stride)]
     pairs = [(0, 0)] * problem.rank if isinstance(problem.padding, str) else problem.padding
     return [
-        (size - 1) * stride + dilation * (taps - 1) + 1 - sum(pair) + more if size else 0
+        _spread(size, stride, dilation * (taps - 1) + 1, more - sum(pair)) if size else 0
         for size, taps, stride, dilation, pair, more in by_axis(
             problem.x[2:], problem.kernel_size, problem.stride, problem.dilation, pairs,
             problem.output_padding,
         )
     ]  # fmt: skip
+
+
+def _spread(size: int, stride: int, extent: int, longer: int) -> int:
+    """Return how many elements are left, at least 0; a stride below 1 is TensorFlow's to refuse.
+
+    A number below 0 is no size: in a graph -1 says that the size is not known.
+    """
+    elements = (size - 1) * stride + extent + longer
+    return max(0, elements) if stride > 0 else elements
 
 
 def depthwise_conv(problem: Problem) -> list[str]:
