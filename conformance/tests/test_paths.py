@@ -1,5 +1,6 @@
 """Variants of PyTorch, JAX and TensorFlow: each really takes its path, and says so."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -192,6 +193,19 @@ def test_a_graph_refuses_without_the_stack_of_our_calls():
     outcome = Bench(make_backend("tensorflow[function]")).examine(case).trial.outcome
     words = "CPU implementation of Conv3D currently only supports dilated rates of 1."
     assert outcome.message == f"InvalidArgumentError: {words}"
+
+
+def test_a_graph_refuses_without_the_layer_that_stands_around_the_reason():
+    """Else an input of no sample is refused as one of a sample is: the layer's name hides why."""
+    pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra: tensorflow)")
+    bench = Bench(make_backend("tensorflow[function]"))
+    line = "adaptive_max_pool x=1x1x{} output=1 float32 fill=integers#0"
+    none, one = (bench.examine(Case.parse(line.format(size))) for size in (0, 1))
+    assert "strides` > `window_shape` not supported" in none.trial.outcome.message
+    assert "Negative dimension size caused by subtracting 2 from 1" in one.trial.outcome.message
+    assert not re.search("AdaptiveMaxPooling1D|•", none.trial.outcome.message)
+    assert none.verdict.choices == {"size.spatial": "refuse"}
+    assert one.verdict.kind is Kind.REFUSES
 
 
 def test_onednn_is_off_in_a_process_of_its_own_or_refused():

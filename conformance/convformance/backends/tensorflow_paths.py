@@ -22,11 +22,14 @@ MARKS: Mapping[str, str] = {
 # A compiler takes a tenth of a second and more for a shape: it is asked one problem in as many.
 ONE_IN = {"function": 2, "xla": 8}
 HOW = {"function": "as a graph", "xla": "compiled by XLA"}
-# What a graph tells beside why it refuses: where each node comes from, in files and functions.
+# What a graph tells beside why it refuses: where each node comes from, in files and functions, and
+# the layer of Keras that called, with its arguments. A layer's name is longer than what tells one
+# reason from another.
 STACK = re.compile(
     r"""^(?:Graph\ execution\ error:|in\ user\ code:|Detected\ at\ node\ .*
     |Stack\ trace\ for\ op\ definition:\s*|\s*File\ ".*",\ line\ \d+,\ in\ .*|\s*\[\[\{\{node\ .*
-    |\ttf2xla\ conversion\ failed\ .*)$""",
+    |\ttf2xla\ conversion\ failed\ .*|Exception\ encountered\ when\ calling\ .*
+    |Arguments\ received\ by\ .*|\s*•\ \w+=.*)$""",
     re.X,
 )
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
