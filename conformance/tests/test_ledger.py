@@ -171,6 +171,10 @@ FACT_LINES = {
         f"{SPREAD} output_padding=-1",
         f"{SPREAD} stride=2 output_padding=1",
     ),
+    "output padding of a stride": (
+        f"{SPREAD} stride=2 dilation=3 output_padding=2",
+        f"{SPREAD} stride=3 dilation=3 output_padding=2",
+    ),
     "padding left out": (
         "avg_pool x=1x1x5 kernel=2",
         "avg_pool x=1x1x5 kernel=2 count_include_pad",
@@ -243,6 +247,10 @@ FACT_LINES = {
     "reversed": (f"{POOL} memory=reversed", f"{POOL} memory=strided"),
     "same": (f"{POOL} padding=same_upper", f"{POOL} padding=1"),
     "unbatched": (f"{POOL} unbatched", POOL),
+    "uneven dilation": (
+        "conv x=1x1x5x5x5 w=1x1x2x2x2 dilation=1x1x2",
+        "conv x=1x1x5x5x5 w=1x1x2x2x2 dilation=2x1x1",
+    ),
     "uneven padding": (f"{POOL} padding=0+1", f"{POOL} padding=1"),
     "unit steps": (f"{POOL} padding=1", f"{POOL} dilation=2"),
     "widened": ("conv x=1x1x5 w=1x1x2 output_dtype=int32 int8", "conv x=1x1x5 w=1x1x2 int8"),

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
-from operator import gt
+from operator import gt, le
 from typing import Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -99,6 +99,9 @@ FACTS: Mapping[str, Any] = {
     "memory": lambda problem: problem.memory != "contiguous",
     "output given": lambda problem: bool(problem.output),
     "output padded": lambda problem: max(problem.output_padding, default=0) > 0,
+    "output padding of a stride": lambda problem: any(
+        map(le, problem.stride, problem.output_padding)
+    ),
     "output padding below 0": lambda problem: min(problem.output_padding, default=0) < 0,
     "odd p": lambda problem: problem.p in (1, 3),
     "p inf": lambda problem: problem.p == float("inf"),
@@ -125,6 +128,7 @@ FACTS: Mapping[str, Any] = {
     "stride below 0": lambda problem: min(problem.stride, default=1) < 0,
     "strided": lambda problem: max(problem.stride, default=1) > 1,
     "unbatched": lambda problem: problem.unbatched,
+    "uneven dilation": lambda problem: len({*problem.dilation[-2:]}) > 1,  # of the last two axes
     "uneven padding": _of_an_axis(lambda axis: axis.before != axis.after),
     "unit steps": lambda problem: max((1, *problem.stride, *problem.dilation)) == 1,
     "widened": lambda problem: bool(problem.output_dtype),
