@@ -34,8 +34,8 @@ def test_a_script_prints_what_stands_below_it(title: str) -> None:
         pytest.skip("tinygrad compiles with clang, and there is none: name one in CC")
     assert imported <= {
         "ai_edge_litert", "cv2", "flatbuffers", "keras", "ml_dtypes", "mlx", "ncnn", "numpy",
-        "onnx", "onnxruntime", "openvino", "os", "scipy", "tempfile", "tinygrad", "torch",
-        "tract",
+        "onnx", "onnxruntime", "openvino", "os", "scipy", "tempfile", "tensorflow", "tinygrad",
+        "torch", "tract",
     }  # fmt: skip
     ran = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
