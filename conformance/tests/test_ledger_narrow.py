@@ -134,6 +134,9 @@ def test_an_index_one_too_large_is_new_where_strides_or_dilations_are_larger(
 REFUSED = "output shape cannot be null or negative"
 DECONVOLUTION = "could not create a primitive descriptor for the deconvolution"
 DIVIDED = "Floating point exception (signal 8)"
+FEW_WEIGHTS = "filter_size does not have enough elements, requested 4, got 2"
+FIVE_OF_3 = "Negative dimension size caused by subtracting 5 from 3 for '{{node Conv3D}} = Conv3D["
+COUNTED = "Size of out_backprop doesn't match computed: actual = 1, computed = 2"
 TWO_AXES = "fold x=1x4x1 kernel=2x1 dilation=2x1 output=3x1 float32"
 BESIDE = [
     ("onnx-max-pads", "max_pool x=1x1x4x4 kernel=2x2 stride=2x2 float32", ""),
@@ -177,6 +180,30 @@ BESIDE = [
     ("lrt-conv-leak", "conv x=1x2x2x2 w=1x2x1x1 float32", ", each NaN where none is due"),
     ("lrt-conv3d-limits", "conv x=1x1x2x2 w=1x1x1x1 float32", ""),
     ("lrt-max-no-window", "max_pool x=1x1x2x2 kernel=1x2 float32", ""),
+    ("tf-conv-gradient-groups", "conv x=1x2x1x1 w=2x2x1x1 grad=w float32", FEW_WEIGHTS),
+    ("tf-conv3d-graph-dilation", "conv x=1x1x1x3x3 w=1x1x1x3x3 dilation=1x2x2 float32", FIVE_OF_3),
+    (
+        "tf-transpose-cropped-away",
+        "conv_transpose x=1x1x2x2 w=1x1x1x1 padding=0x0 float32",
+        COUNTED,
+    ),
+    ("tf-transpose-graph-stride-zero", "conv_transpose x=1x1x1 w=1x1x1 float32", DIVIDED),
+    ("tf-avg-graph-kernel-zero", "avg_pool x=1x1x1x1x1 kernel=0x1x1 grad=x float64", ""),
+    (
+        "tf-transpose-gradient-graph-cropped-away",
+        "conv_transpose x=1x1x1x1 w=1x1x1x3 padding=0x1 grad=x float32",
+        "dx: expected shape",
+    ),
+    (
+        "tf-transpose-gradient-graph-same",
+        "conv_transpose x=1x1x1x1 w=1x1x1x1 stride=1x2 padding=same grad=x float32",
+        "",
+    ),
+    (
+        "tf-transpose-gradient-graph-output-padding",
+        "conv_transpose x=1x1x2 w=1x1x1 stride=3 output_padding=2 grad=x float32",
+        "",
+    ),
 ]
 
 
