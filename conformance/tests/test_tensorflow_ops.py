@@ -393,6 +393,7 @@ AGREEING = [
     "separable_conv x=2x3x5 w=3x2x2 pointwise=4x6 padding=same float32",
     "conv x=1x2x4x5 w=3x2x2x3 padding=full bias float32",
     "conv_transpose x=1x2x5x5 w=2x3x2x3 padding=full float32",
+    "conv_transpose x=1x1x1x1 w=1x1x1x1 stride=2x1 padding=1x0 float32",  # of -1 elements, none
     "depthwise_conv x=2x3x4x4 w=3x2x2x3 padding=full float32",
     "max_pool x=2x3x5x4 kernel=2x2 padding=full float32",
     "unfold x=2x3x4x5 kernel=2x3 stride=1x2 padding=same int32",
