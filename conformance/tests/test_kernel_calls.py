@@ -12,6 +12,7 @@ import pytest
 from convformance import kernel
 from convformance.backends.numpy_backend import NumpyBackend
 from convformance.bench import Bench
+from convformance.kernel import geometry, pool, separable
 from convformance.problem import Case, Problem
 from convformance.verdict import Kind
 
@@ -62,16 +63,30 @@ def test_a_call_does_not_hang_on_those_before():
             kernel.conv(x, w, **{"stride": 1, "padding": [(1, 1)], **given})
 
 
-@pytest.mark.parametrize("call", [kernel.conv, kernel.conv_transpose])
+W = np.ones((1, 1, 3, 3), "float32")
+PADDED = {"padding": [(1, 1), (1, 1)]}
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: kernel.conv(x, W, **PADDED),
+        lambda x: kernel.conv_transpose(x, W, **PADDED),
+        lambda x: kernel.max_pool(x, 12, stride=5, ceil_mode=True, padding=[(6, 6)] * 2),
+        lambda x: kernel.avg_pool(x, 2, stride=2, **PADDED),
+    ],
+    ids=["conv", "conv_transpose", "max_pool", "avg_pool"],
+)
 def test_what_is_kept_between_calls_is_bounded(call):
     """More different geometries than are kept."""
-    w = np.ones((1, 1, 3, 3), "float32")
     x = np.ones((1, 1, 40, 40), "float32")
+    for kept in (geometry._axes_of, separable._kept_steps, pool._kept_divisor):
+        kept.cache_clear()
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]
         for height, width in itertools.product(range(7, 40), repeat=2):
-            call(x[..., :height, :width], w, padding=[(1, 1), (1, 1)])
+            call(x[..., :height, :width])
         kept = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()

@@ -11,7 +11,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from convformance.kernel.geometry import ArgumentError, Array, Axis, Padding, Sizes, axes_of
+from convformance.kernel.geometry import (
+    KEPT_SHORT,
+    ArgumentError,
+    Array,
+    Axes,
+    Axis,
+    Padding,
+    Sizes,
+    axes_of,
+)
 from convformance.kernel.maximum import largest
 from convformance.kernel.scaling import headroom, power, root, unit
 from convformance.kernel.separable import Passes, as_one_sample, planes
@@ -52,7 +61,7 @@ def avg_pool(
     axes = axes_of(
         x, kernel_size, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
     )
-    divisor = _divisor(axes, count_include_pad)
+    divisor = (_kept_divisor if axes.is_short else _divisor)(axes, bool(count_include_pad))
     mean = _mean if floating else _integer_mean
     y = np.empty(output_shape(x, axes), x.dtype)
     passes = Passes(axes, np.add, 0)
@@ -66,13 +75,17 @@ def avg_pool(
     return y
 
 
-def _divisor(axes: Sequence[Axis], count_include_pad: bool) -> Array:
+def _divisor(axes: Axes, count_include_pad: bool) -> Array:
     """[avg.divisor] Return the taps that count, for each window (*count) or for all of them ()."""
     if all(axis.is_inside for axis in axes):
         return np.array(math.prod(axis.kernel_size for axis in axes))
     per_axis = (axis.counting(count_include_pad).sum(axis=1) for axis in axes)
     divisor: Array = functools.reduce(np.multiply.outer, per_axis)
+    divisor.flags.writeable = False
     return divisor
+
+
+_kept_divisor = functools.lru_cache(maxsize=KEPT_SHORT)(_divisor)
 
 
 def _quick_mean(part: Array, passes: Passes, divisor: Array, into: Array) -> bool:

@@ -7,13 +7,14 @@ a sample lies under it.
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from convformance.kernel.geometry import Array, Axis
+from convformance.kernel.geometry import KEPT_SHORT, Array, Axes, Axis
 from convformance.kernel.windows import cells
 
 BYTES = 3 << 19  # of a block of planes: fewer calls than of small ones, and still some cache
@@ -143,14 +144,20 @@ class _Line(NamedTuple):
                 combine(values, part[..., i], out=values)
 
 
+def _steps(axes: Axes) -> tuple[list[_Rows], _Line]:
+    *leading, last = axes
+    return [_Rows.along(axis, place) for place, axis in enumerate(leading, 1)], _Line.along(last)
+
+
+_kept_steps = functools.lru_cache(maxsize=KEPT_SHORT)(_steps)
+
+
 class Passes:
     """The passes of one call over all of its blocks, which take turns in the same buffers."""
 
-    def __init__(self, axes: Sequence[Axis], combine: np.ufunc, neutral: float) -> None:
+    def __init__(self, axes: Axes, combine: np.ufunc, neutral: float) -> None:
         """Take the axes, what combines two taps, and what padding is to it."""
-        *leading, last = axes
-        self._rows = [_Rows.along(axis, place) for place, axis in enumerate(leading, 1)]
-        self._line = _Line.along(last)
+        self._rows, self._line = (_kept_steps if axes.is_short else _steps)(axes)
         self._combine, self._neutral = combine, neutral
         self._buffers: list[Array] = []
 
