@@ -289,6 +289,24 @@ def test_pools_are_the_same_on_every_path(special):
     check()
 
 
+@given(
+    st.builds(
+        geometry.Axis,
+        size=st.integers(0, 12),
+        kernel_size=st.integers(1, 5),
+        stride=st.integers(1, 4),
+        dilation=st.integers(1, 4),
+        before=st.integers(-3, 6),
+        after=st.integers(-3, 6),
+        ceil_mode=st.booleans(),
+    ),
+    st.booleans(),
+)
+@settings(max_examples=500, deadline=None, derandomize=True)
+def test_the_taps_of_an_average_are_counted_as_they_lie(axis, include):
+    agree(axis.counted(include), axis.counting(include).sum(axis=1))
+
+
 # Sizes where the paths change over, limits as they are.
 
 

@@ -133,6 +133,25 @@ class Axis:
             return padded
         return padded & (positions >= 0) & (positions < self.size)
 
+    def counted(self, count_include_pad: bool) -> Array:
+        """Return how many taps count for an average, those of `counting`: (count,).
+
+        Windows that lie within what counts have all of their taps; the few others are asked.
+        """
+        low, high = -self.before, self.size + self.after
+        if not count_include_pad:
+            low, high = max(0, low), min(self.size, high)
+        first = min(max(0, -(-(low + self.before) // self.stride)), self.count)
+        last = (high - self.extent + self.before) // self.stride + 1  # past the last within
+        last = min(max(first, last), self.count)
+        found = np.full(self.count, self.kernel_size)
+        for o in (*range(first), *range(last, self.count)):
+            start = o * self.stride - self.before
+            ends = (-((start - end) // self.dilation) for end in (low, high))  # taps before each
+            skipped, reached = (min(max(0, taps), self.kernel_size) for taps in ends)
+            found[o] = max(0, reached - skipped)
+        return found
+
 
 class Axes(tuple[Axis, ...]):
     """All spatial axes of an array, and what one call works out of them for the next."""

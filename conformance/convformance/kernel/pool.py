@@ -79,7 +79,7 @@ def _divisor(axes: Axes, count_include_pad: bool) -> Array:
     """[avg.divisor] Return the taps that count, for each window (*count) or for all of them ()."""
     if all(axis.is_inside for axis in axes):
         return np.array(math.prod(axis.kernel_size for axis in axes))
-    per_axis = (axis.counting(count_include_pad).sum(axis=1) for axis in axes)
+    per_axis = (axis.counted(count_include_pad) for axis in axes)
     divisor: Array = functools.reduce(np.multiply.outer, per_axis)
     divisor.flags.writeable = False
     return divisor

@@ -81,7 +81,7 @@ def avg_pool_gradient(
     axes = _axes(
         x, dy, kernel_size, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
     )
-    per_axis = (axis.counting(count_include_pad).sum(axis=1) for axis in axes)
+    per_axis = (axis.counted(count_include_pad) for axis in axes)
     share = dy.astype(_WIDE) / functools.reduce(np.multiply.outer, per_axis)  # [avg.divisor]
     return _summed(x, axes, ((k, share) for k in _kernel(axes)))
 
