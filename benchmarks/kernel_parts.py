@@ -168,33 +168,33 @@ def of_maximum() -> Calls:
     given = torch.from_numpy(x[None])
     beside = onnxruntime_calls(problem, {"x": x[None]})
 
-    def by_rows() -> None:
-        rows[...] = x
-        np.maximum(rows[:, 1:], x[:, :-1], out=rows[:, 1:])
-        np.maximum(rows[:, :-1], x[:, 1:], out=rows[:, :-1])
+    def by_rows(into: Array) -> None:
+        into[...] = x
+        np.maximum(into[:, 1:], x[:, :-1], out=into[:, 1:])
+        np.maximum(into[:, :-1], x[:, 1:], out=into[:, :-1])
 
-    def along_rows(into: Array) -> None:
+    def along_rows(rows: Array, into: Array) -> None:
         flat, running = rows.reshape(-1), into.reshape(-1)[1:-1]
         np.maximum(flat[:-2], flat[1:-1], out=running)
         np.maximum(running, flat[2:], out=running)
 
-    def edges(into: Array) -> None:
+    def edges(rows: Array, into: Array) -> None:
         for o, inner in ((0, 1), (13, 12)):
             np.maximum(rows[..., o], rows[..., inner], out=into[..., o])
 
     def in_a_row() -> Array:
-        found = np.empty(y.shape, x.dtype)
-        by_rows()
-        along_rows(found)
-        edges(found)
+        larger, found = np.empty(x.shape, x.dtype), np.empty(y.shape, x.dtype)
+        by_rows(larger)
+        along_rows(larger, found)
+        edges(larger, found)
         return found[None]
 
     return {
         "torch": lambda: torch.nn.functional.max_pool2d(given, 3, 1, 1),
         "kernel": partial(kernel.max_pool, x[None], 3, padding=[(1, 1)] * 2),
-        "rows": by_rows,
-        "neighbours in a row": lambda: along_rows(y),
-        "windows over an edge": lambda: edges(y),
+        "rows": lambda: by_rows(rows),
+        "neighbours in a row": lambda: along_rows(rows, y),
+        "windows over an edge": lambda: edges(rows, y),
         ROW: in_a_row,
         **({"onnxruntime": beside} if beside else {}),
     }
@@ -204,19 +204,19 @@ def of_halving() -> Calls:
     """The larger of two rows, then of neighbours in them, of which every other is kept."""
     x, y = numbers(64, 224, 224), numbers(64, 112, 112)
     step = (3 << 19) // (224 * 224 * 4)
-    held, shifted = numbers(step, 112, 224), numbers(step, 112, 224)
+    held, shifted = numbers(2, step, 112, 224)
     given = torch.from_numpy(x[None])
 
-    def rows(first: int) -> Array:
+    def rows(first: int, into: Array) -> Array:
         part = x[first : first + step]
-        return np.maximum(part[:, ::2], part[:, 1::2], out=held[: len(part)])
+        return np.maximum(part[:, ::2], part[:, 1::2], out=into[: len(part)])
 
-    def neighbours(larger: Array) -> None:
+    def neighbours(larger: Array, into: Array) -> None:
         line = larger.reshape(-1)
-        np.maximum(line[:-1], line[1:], out=shifted.reshape(-1)[: line.size - 1])
+        np.maximum(line[:-1], line[1:], out=into.reshape(-1)[: line.size - 1])
 
-    def kept(into: Array) -> None:
-        into[...] = shifted[: len(into), :, ::2]
+    def kept(moved: Array, into: Array) -> None:
+        into[...] = moved[: len(into), :, ::2]
 
     def each(work: Callable[[int], Any]) -> None:
         for first in range(0, 64, step):
@@ -224,10 +224,11 @@ def of_halving() -> Calls:
 
     def in_a_row() -> Array:
         found = np.empty(y.shape, x.dtype)
+        larger, moved = np.empty_like(held), np.empty_like(shifted)
 
         def work(first: int) -> None:
-            neighbours(rows(first))
-            kept(found[first : first + step])
+            neighbours(rows(first, larger), moved)
+            kept(moved, found[first : first + step])
 
         each(work)
         return found[None]
@@ -235,9 +236,9 @@ def of_halving() -> Calls:
     return {
         "torch": lambda: torch.nn.functional.max_pool2d(given, 2, 2),
         "kernel": partial(kernel.max_pool, x[None], 2, stride=2),
-        "rows": lambda: each(rows),
-        "neighbours in a row": lambda: each(lambda first: neighbours(held[: 64 - first])),
-        "every other": lambda: each(lambda first: kept(y[first : first + step])),
+        "rows": lambda: each(lambda first: rows(first, held)),
+        "neighbours in a row": lambda: each(lambda first: neighbours(held[: 64 - first], shifted)),
+        "every other": lambda: each(lambda first: kept(shifted, y[first : first + step])),
         ROW: in_a_row,
     }
 
@@ -248,26 +249,26 @@ def of_overlapping(combine: np.ufunc) -> Calls:
     The first window along an axis sees two samples. Sums are divided by the samples they have.
     """
     x, y = numbers(64, 112, 112), numbers(64, 56, 56)
-    step = (3 << 19) // (112 * 112 * 4)
-    held, shifted = numbers(step, 56, 112), numbers(step, 56, 112)
+    step = 22  # three blocks, of at most 1.5 MB
+    held, shifted = numbers(2, step, 56, 112)
     given, is_average = torch.from_numpy(x[None]), combine is np.add
     along = np.array([2.0] + [3.0] * 55, x.dtype)
     divisor = np.multiply.outer(along, along)
 
-    def rows(first: int) -> Array:
+    def rows(first: int, into: Array) -> Array:
         part = x[first : first + step]
-        into = held[: len(part)]
-        combine(part[:, ::2], part[:, 1::2], out=into)
-        return combine(into[:, 1:], part[:, 1:-1:2], out=into[:, 1:])
+        found = combine(part[:, ::2], part[:, 1::2], out=into[: len(part)])
+        combine(found[:, 1:], part[:, 1:-1:2], out=found[:, 1:])
+        return found
 
-    def neighbours(length: int) -> None:
-        line, running = held[:length].reshape(-1), shifted[:length].reshape(-1)[:-2]
+    def neighbours(three: Array, into: Array) -> None:
+        line, running = three.reshape(-1), into[: len(three)].reshape(-1)[:-2]
         combine(line[:-2], line[1:-1], out=running)
         combine(running, line[2:], out=running)
 
-    def kept(into: Array) -> None:
-        into[..., 1:] = shifted[: len(into), :, 1:-1:2]
-        combine(held[: len(into), :, 0], held[: len(into), :, 1], out=into[..., 0])
+    def kept(three: Array, moved: Array, into: Array) -> None:
+        into[..., 1:] = moved[: len(into), :, 1:-1:2]
+        combine(three[: len(into), :, 0], three[: len(into), :, 1], out=into[..., 0])
 
     def divided(into: Array) -> None:
         math.isfinite(into.sum())
@@ -279,11 +280,12 @@ def of_overlapping(combine: np.ufunc) -> Calls:
 
     def in_a_row() -> Array:
         found = np.empty(y.shape, x.dtype)
+        total, moved = np.empty_like(held), np.empty_like(shifted)
 
         def work(into: Array, first: int) -> None:
-            rows(first)
-            neighbours(len(into))
-            kept(into)
+            three = rows(first, total)
+            neighbours(three, moved)
+            kept(three, moved, into)
             if is_average:
                 divided(into)
 
@@ -299,9 +301,13 @@ def of_overlapping(combine: np.ufunc) -> Calls:
     return {
         "torch": average if is_average else maximum,
         "kernel": partial(ours, x[None], 3, **options),
-        "rows": lambda: each(lambda _, first: rows(first), y),
-        "neighbours in a row": lambda: each(lambda into, _: neighbours(len(into)), y),
-        "every other, and windows over an edge": lambda: each(lambda into, _: kept(into), y),
+        "rows": lambda: each(lambda _, first: rows(first, held), y),
+        "neighbours in a row": lambda: each(
+            lambda into, _: neighbours(held[: len(into)], shifted), y
+        ),
+        "every other, and windows over an edge": lambda: each(
+            lambda into, _: kept(held, shifted, into), y
+        ),
         **(division if is_average else {}),
         ROW: in_a_row,
     }

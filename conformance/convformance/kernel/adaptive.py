@@ -117,17 +117,18 @@ def global_max_pool(x: Array) -> Array:
     return largest.reshape(*x.shape[:2], *sizes)
 
 
-@public
+@np.errstate(all="ignore")
 def global_avg_pool(x: Array) -> Array:
     """[global.window] Return the mean of each plane of x: (N, C, 1, ...).
 
-    A sum is a product with ones, which is faster than NumPy's own sum of short rows.
+    A sum is a product with ones, which is faster than NumPy's own sum of short rows. Raises
+    `ArgumentError`.
     """
-    sizes = _sizes(x, (1,) * (x.ndim - 2))
-    if x.dtype in SUMMED and x.size:
+    ones = (1,) * (x.ndim - 2)
+    if ones and x.dtype in SUMMED and x.size:
         planes = x.reshape(x.shape[0] * x.shape[1], -1)
         mean: Array = planes.dot(np.ones(planes.shape[1], x.dtype))
         if math.isfinite(np.add.reduce(mean)):  # or a sum has overflowed where its mean does not
             mean /= planes.shape[1]
-            return mean.reshape(*x.shape[:2], *sizes)
-    return adaptive_avg_pool(x, sizes)
+            return mean.reshape(*x.shape[:2], *ones)
+    return np.asarray(adaptive_avg_pool(x, _sizes(x, ones)))

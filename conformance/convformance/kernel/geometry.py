@@ -19,8 +19,9 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Sizes = int | Sequence[int]
 Padding = str | Sequence[tuple[int, int]]
 KEPT = 1024  # calls whose axes are kept for the next of the same sizes, some 3 KB each
-SHORT = 256  # windows of a plane, and taps along an axis, up to which a pool keeps more
-KEPT_SHORT = 256  # pools of which it does, some 3 KB each
+SHORT = 512  # taps of all windows along an axis, up to which a pool keeps more
+SMALL = 4096  # windows of its plane, as many
+KEPT_SHORT = 64  # pools of which it does, at most 32 KB of divisors each
 _NUMPY_MODES: dict[str, Any] = {
     "reflect": "reflect",  # [padding.reflect]
     "symmetric": "symmetric",  # [padding.symmetric]
@@ -162,7 +163,7 @@ class Axes(tuple[Axis, ...]):
     def is_short(self) -> bool:
         """Whether what a pool works out of them takes few bytes, so that it may be kept."""
         per_axis = [axis.count * axis.kernel_size for axis in self]
-        return max(per_axis) <= SHORT and math.prod(axis.count for axis in self) <= SHORT
+        return max(per_axis) <= SHORT and math.prod(axis.count for axis in self) <= SMALL
 
     @functools.cached_property
     def is_plain(self) -> bool:
