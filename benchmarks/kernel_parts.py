@@ -503,6 +503,8 @@ def of_tiny(dtype: str) -> Calls:
 
 
 LAYERS: dict[str, Callable[[], Calls]] = {
+    "VGG-16 conv1_1": partial(of_convolution, 1, 3, 224, 64),
+    "VGG-16 conv1_1, float64": partial(of_convolution, 1, 3, 224, 64, dtype="float64"),
     "VGG-16 conv2_2": partial(of_convolution, 1, 128, 112, 128),
     "VGG-16 conv2_2, eight samples": partial(of_convolution, 8, 128, 112, 128),
     "ResNet-50 conv1": partial(of_convolution, 1, 3, 224, 64, kernel_size=7, stride=2),
