@@ -31,11 +31,14 @@ def layer_calls():
     cube, row = normal(16, 16, 3, 3, 3), normal(32, 32, 3)
     volume_size = 16 * 26 * 98 * 98 * 4
     plane, many = np.ones((2, 16, 78, 78), complex), np.ones((80, 16, 5, 5), complex)
+    many_groups = normal(64, 8, 5, 5)
+    row_of_one, wide = normal(1, 1, 2000), normal(8, 16_384, 1, 1)
     infinite = np.where(x > 4, np.inf, x)  # a sum is, so that it is summed again in float64
     return [
         ("conv", size, lambda: kernel.conv(x, w, **same)),
         ("conv1x1", size, lambda: kernel.conv1x1(x, w[:, :, 0, 0])),
         ("conv 5x5", 2 * 16 * 82 * 82 * 16, lambda: kernel.conv(plane, many, padding="same")),
+        ("conv 5x5, groups", size, lambda: kernel.conv(x, many_groups, padding="same", groups=8)),
         ("conv 3-D", volume_size, lambda: kernel.conv(volume, cube, padding="same")),
         ("conv 1-D", 32 * 200_002 * 4, lambda: kernel.conv(long, row, padding="same")),
         ("by input", size, lambda: kernel.conv_gradient("x", x, w, dy, **same)),
@@ -51,6 +54,10 @@ def layer_calls():
         ("lp", size, lambda: kernel.lp_pool(x, 3, **same)),
         ("distance", size, lambda: kernel.distance_pool(x, abs(w[0, 0]), **same)),
         ("global", size, lambda: kernel.global_avg_pool(x)),
+        ("global, infinite", size, lambda: kernel.global_avg_pool(infinite)),
+        ("as long as its row", 16_000, lambda: kernel.max_pool(row_of_one, 2001, padding="same")),
+        ("far beyond", 4 << 19, lambda: kernel.max_pool(wide, 1, padding=[(20, 20), (0, 0)])),
+        ("no window", 8000, lambda: kernel.max_pool(row_of_one, 10**6)),
     ]  # fmt: skip
 
 
@@ -74,8 +81,9 @@ PADDED = {"padding": [(1, 1), (1, 1)]}
         lambda x: kernel.conv_transpose(x, W, **PADDED),
         lambda x: kernel.max_pool(x, 12, stride=5, ceil_mode=True, padding=[(6, 6)] * 2),
         lambda x: kernel.avg_pool(x, 2, stride=2, **PADDED),
+        lambda x: kernel.max_pool(x, 5000),
     ],
-    ids=["conv", "conv_transpose", "max_pool", "avg_pool"],
+    ids=["conv", "conv_transpose", "max_pool", "avg_pool", "no window"],
 )
 def test_what_is_kept_between_calls_is_bounded(call):
     """More different geometries than are kept."""

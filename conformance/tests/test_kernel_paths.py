@@ -25,6 +25,7 @@ LIMITS = {
     "columns that fill the buffer": {"columns._BYTES": 200},
     "a product for each row of taps": {
         "rows.TAPS": 1,
+        "rows.INNER": 1,
         "rows.PLACES": 1,
         "rows.HALO": 0,
         "rows.BYTES": MANY,
@@ -360,10 +361,12 @@ def rows_taken(monkeypatch):
         ((5, 5), (8, 64), True),
         ((5, 5), (7, 74), False),  # taps reach 4 rows beyond 7
         ((5, 4), (16, 32), False),  # 20 taps
+        ((9, 3), (16, 32), True),
+        ((13, 2), (32, 32), False),  # 62 rows of columns
         ((3, 3, 3), (8, 8, 8), True),
         ((3, 3, 3), (4, 11, 12), True),
         ((3, 3, 3), (3, 14, 14), False),
-        ((25,), (512,), False),  # two rows of columns for three of sums
+        ((25,), (512,), True),
         ((1, 25), (16, 32), False),
     ],
 )
@@ -372,9 +375,11 @@ def rows_taken(monkeypatch):
 def test_planes_around_the_sizes_of_a_product_for_each_row_of_taps(
     kernel_size, size, taken, dtype, rows_taken
 ):
-    """Two groups, of two channels to three, and a bias; sums of another dtype are one product."""
-    x = (np.arange(8 * math.prod(size)) % 9 - 4.0).reshape(2, 4, *size).astype(dtype)
-    w = (np.arange(12 * math.prod(kernel_size)) % 7 - 3.0).reshape(6, 2, *kernel_size).astype(dtype)
+    """Two groups of 64 rows of columns or some more, but for one that has too few, and a bias."""
+    C = 31 if kernel_size == (13, 2) else -(-64 // math.prod(kernel_size[1:]))
+    x = (np.arange(4 * C * math.prod(size)) % 9 - 4.0).reshape(2, 2 * C, *size).astype(dtype)
+    w = (np.arange(6 * C * math.prod(kernel_size)) % 7 - 3.0).reshape(6, C, *kernel_size)
+    w = w.astype(dtype)
     bias = np.arange(6).astype(dtype)
     pads = [((taps - 1) // 2, taps // 2) for taps in kernel_size]
     if kernel_size == (25,):
@@ -434,6 +439,22 @@ def test_depthwise_planes_around_the_lengths_where_their_path_changes(stride, wi
     w = (np.arange(18) % 5 - 2.0).reshape(2, 1, 3, 3).astype("float32")
     options = {"stride": (stride,) * 2, "dilation": (1, 2), "padding": [(1, 1)] * 2, "groups": 2}
     agree(kernel.conv(x, w, **options), plain_conv(x, w, options))
+
+
+@pytest.mark.parametrize("pool", [kernel.max_pool, kernel.avg_pool])
+@pytest.mark.parametrize("pads", list(itertools.product(range(-2, 6), repeat=2)), ids=str)
+@pytest.mark.parametrize("kernel_size", [1, 2, 3])
+def test_a_pool_by_one_with_any_padding(pool, pads, kernel_size):
+    """As many windows as samples are written where samples lie, unless the padding is too long."""
+    x = np.arange(16.0).reshape(1, 2, 8)
+    cropped = x[..., max(0, -pads[0]) : 8 + min(0, pads[1])]
+    lowest = -math.inf if pool is kernel.max_pool else 0.0
+    filled = [(0, 0), (0, 0), tuple(max(0, pad) for pad in pads)]
+    canvas = np.pad(cropped, filled, constant_values=lowest)
+    windows = np.lib.stride_tricks.sliding_window_view(canvas, kernel_size, 2)
+    expected = windows.max(-1) if pool is kernel.max_pool else windows.sum(-1) / kernel_size
+    options = {} if pool is kernel.max_pool else {"count_include_pad": True}
+    agree(pool(x, kernel_size, stride=1, padding=[pads], **options), expected)
 
 
 def test_integers_whose_sums_pass_float64_wrap_as_integers():

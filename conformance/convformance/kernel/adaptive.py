@@ -10,7 +10,8 @@ import numpy as np
 
 from convformance.kernel.geometry import ArgumentError, Array
 from convformance.kernel.pool import SUMMED, halves, quotient
-from convformance.kernel.windows import is_float, narrow, native, public
+from convformance.kernel.separable import planes
+from convformance.kernel.windows import is_float, narrow, native, own_order, public
 
 _WIDE = np.dtype(np.float64)
 
@@ -112,8 +113,8 @@ def global_max_pool(x: Array) -> Array:
     if x.size == 0 or not is_float(x):
         found = adaptive_max_pool(x, sizes)
         return found if isinstance(found, np.ndarray) else found[0]
-    planes = x.astype(native(x), copy=False).reshape(*x.shape[:2], -1)
-    largest: Array = planes.max(axis=2).astype(x.dtype)
+    flat = x.astype(native(x), copy=False).reshape(*x.shape[:2], -1)
+    largest: Array = flat.max(axis=2).astype(x.dtype)
     return largest.reshape(*x.shape[:2], *sizes)
 
 
@@ -126,9 +127,14 @@ def global_avg_pool(x: Array) -> Array:
     """
     ones = (1,) * (x.ndim - 2)
     if ones and x.dtype in SUMMED and x.size:
-        planes = x.reshape(x.shape[0] * x.shape[1], -1)
-        mean: Array = planes.dot(np.ones(planes.shape[1], x.dtype))
+        flat = x.reshape(x.shape[0] * x.shape[1], -1)
+        mean: Array = flat.dot(np.ones(flat.shape[1], x.dtype))
         if math.isfinite(np.add.reduce(mean)):  # or a sum has overflowed where its mean does not
-            mean /= planes.shape[1]
+            mean /= flat.shape[1]
             return mean.reshape(*x.shape[:2], *ones)
-    return np.asarray(adaptive_avg_pool(x, _sizes(x, ones)))
+    x, sizes = own_order(x), _sizes(x, ones)
+    y = np.empty((*x.shape[:2], *sizes), x.dtype)
+    is_float(x)  # or another number: anything else is refused, with elements or without
+    for n, channels in planes(x, _WIDE.itemsize):
+        y[n, channels] = adaptive_avg_pool(x[n, None, channels], sizes)[0]
+    return y

@@ -145,7 +145,6 @@ def correlated(
     y = np.empty((N, M, *[axis.count for axis in axes]), out)
     planes = y.reshape(N, groups, M // groups, math.prod(y.shape[2:]))
     # [conv.groups] group g is rows g * M / groups and on of w, and channels g * C / groups and on
-    matrix = w.astype(dtype, copy=False).reshape(groups, M // groups, depth)
     added = None if bias is None else bias.reshape(groups, M // groups, 1)
     canvas = padded(x, axes, 0, dtype)  # [padding.zero] zeros that are multiplied as any other
     if dtype == out and pays(axes, groups, w.shape[1], M // groups, dtype.itemsize):
@@ -153,6 +152,7 @@ def correlated(
         matrices = by_row.reshape(len(by_row), groups, M // groups, -1)
         _add_rows(planes, matrices, row_columns(canvas, axes, groups), added, x)
         return y
+    matrix = w.astype(dtype, copy=False).reshape(groups, M // groups, depth)
     for samples, places, columns in blocks(canvas, axes, groups):
         values = planes[samples, :, :, places]
         if dtype == out and len(values) == 1:

@@ -162,7 +162,7 @@ class Axes(tuple[Axis, ...]):
     @functools.cached_property
     def is_short(self) -> bool:
         """Whether what a pool works out of them takes few bytes, so that it may be kept."""
-        per_axis = [axis.count * axis.kernel_size for axis in self]
+        per_axis = [max(1, axis.count) * axis.kernel_size for axis in self]
         return max(per_axis) <= SHORT and math.prod(axis.count for axis in self) <= SMALL
 
     @functools.cached_property

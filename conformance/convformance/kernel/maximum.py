@@ -52,7 +52,7 @@ def max_pool(
         return y, index
     passes = Passes(axes, np.maximum, lowest)
     samples, found = as_one_sample(x, y)
-    for n, channels in planes(samples):
+    for n, channels in planes(samples, counts=axes.counts):
         part, into = samples[n, channels].astype(native(x), copy=False), found[n, channels]
         values = into if part.dtype == y.dtype else np.empty(into.shape, part.dtype)
         passes.write(part, values)

@@ -67,7 +67,7 @@ def avg_pool(
     passes = Passes(axes, np.add, 0)
     single = divisor.astype(x.dtype) if x.dtype in SUMMED else None
     samples, found = as_one_sample(x, y)
-    for n, channels in planes(samples):
+    for n, channels in planes(samples, counts=axes.counts):
         part, into = samples[n, channels], found[n, channels]
         if single is None or not _quick_mean(part, passes, single, into):
             for _, some in planes(part[None], _WIDE.itemsize):

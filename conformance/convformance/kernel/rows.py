@@ -17,6 +17,7 @@ from convformance.kernel.geometry import Array, Axis
 from convformance.kernel.windows import sliding
 
 TAPS = 25  # from which on it is faster; of 3x3 one product is as quick as three
+INNER = 64  # rows of columns of a group, below which the sums cost more than the copies
 BYTES = 1 << 23  # of the columns of a sample, and of the weights, at most
 PLACES = 512  # windows of a sample, below which many products cost more than one
 HALO = 2  # windows along the first axis for each that its taps reach beyond them
@@ -37,9 +38,10 @@ def pays(axes: Sequence[Axis], groups: int, depth: int, width: int, itemsize: in
         and first.stride == 1
         and HALO * (first.extent - 1) <= first.count
         and first.count * line >= PLACES
-        and inner * (first.count + first.extent - 1) * line * itemsize <= BYTES
-        and width * inner * first.kernel_size * groups * itemsize <= BYTES
+        and inner >= INNER
         and 0 < width <= inner
+        and groups * inner * (first.count + first.extent - 1) * line * itemsize <= BYTES
+        and groups * inner * width * first.kernel_size * itemsize <= BYTES
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,13 +22,16 @@ _WIDE_BYTES = 1 << 20  # of a block whose elements grow: these are copied a numb
 Index = tuple[Any, ...]
 
 
-def planes(x: Array, wide: int = 0) -> Iterator[tuple[int, slice]]:
+def planes(x: Array, wide: int = 0, counts: Sequence[int] = ()) -> Iterator[tuple[int, slice]]:
     """Yield (sample, channels) of x (N, C, *spatial), as many each, `BYTES` at most.
 
-    With `wide`, the bytes that an element will take, `_WIDE_BYTES` each.
+    With `wide`, the bytes that an element will take, `_WIDE_BYTES` each. With the `counts` of
+    windows along the axes, what comes of the first of them is no larger either.
     """
     room, item = (_WIDE_BYTES, max(wide, x.itemsize)) if wide else (BYTES, x.itemsize)
-    most = max(1, room // (cells(x.shape[2:]) * item))
+    sizes = x.shape[2:]
+    shapes = ((*counts[:place], *sizes[place:]) for place in range(len(counts) + 1))
+    most = max(1, room // (max(map(cells, shapes)) * item))
     step = math.ceil(x.shape[1] / max(1, math.ceil(x.shape[1] / most)))
     for n in range(x.shape[0]):
         for first in range(0, x.shape[1], step or 1):
@@ -94,11 +97,11 @@ class _Line(NamedTuple):
     are kept, every stride-th. The few that hang over an edge come tap by tap.
     """
 
-    taps: list[int]  # samples from the first tap to each
+    axis: Axis
+    taps: range  # samples from the first tap to each
     inside: range  # the windows that see samples alone
     kept: slice  # where these start
-    edges: list[tuple[int, list[int]]]  # every other window, and the samples that it sees
-    alike: bool  # windows lie as samples do: they are written where they belong
+    alike: bool  # windows lie as samples do: they may be written where they belong
 
     @classmethod
     def along(cls, axis: Axis) -> _Line:
@@ -109,32 +112,28 @@ class _Line(NamedTuple):
         first = min(first, last)
         start = first * axis.stride - axis.before
         stop = start + max(0, last - first - 1) * axis.stride + 1
-        taps = [k * axis.dilation for k in range(axis.kernel_size)]
-        edges = []
-        for o in (*range(first), *range(last, axis.count)):
-            at = [o * axis.stride - axis.before + tap for tap in taps]
-            edges.append((o, [i for i in at if 0 <= i < axis.kept]))
-        alike = axis.stride == 1 and first == axis.before and axis.count == axis.size
-        return cls(taps, range(first, last), slice(start, stop, axis.stride), edges, alike)
+        taps = range(0, axis.extent, axis.dilation)
+        alike = axis.stride == 1 and axis.count == axis.size and first == axis.before <= taps[-1]
+        return cls(axis, taps, range(first, last), slice(start, stop, axis.stride), alike)
 
     def write(
-        self, part: Array, into: Array, buffer: Array, combine: np.ufunc, neutral: float
+        self, part: Array, into: Array, sums: Array, combine: np.ufunc, neutral: float
     ) -> None:
-        """Write to `into` every window of `part`; `buffer` has the shape of `part`."""
+        """Write to `into` every window of `part`; `sums` has the shape of `part`, or is `into`."""
         taps, inside = self.taps, self.inside
         if inside:
-            flat, alike = part.reshape(-1), self.alike and into.flags.c_contiguous
-            sums, size = into if alike else buffer, flat.size - taps[-1]
-            running = sums.reshape(-1)[inside.start if alike else 0 :][:size]
+            flat = part.reshape(-1)
+            size = flat.size - taps[-1]
+            running = sums.reshape(-1)[inside.start if sums is into else 0 :][:size]
             if len(taps) == 1:
                 running[...] = flat
             else:
                 combine(flat[:size], flat[taps[1] :][:size], out=running)
             for tap in taps[2:]:
                 combine(running, flat[tap:][:size], out=running)
-            if not alike:
+            if sums is not into:
                 into[..., inside.start : inside.stop] = sums[..., self.kept]
-        for o, seen in self.edges:
+        for o, seen in self._edges():
             values = into[..., o]
             if len(seen) > 1:
                 combine(part[..., seen[0]], part[..., seen[1]], out=values)
@@ -142,6 +141,14 @@ class _Line(NamedTuple):
                 values[...] = part[..., seen[0]] if seen else neutral
             for i in seen[2:]:
                 combine(values, part[..., i], out=values)
+
+    def _edges(self) -> Iterator[tuple[int, range]]:
+        """Yield every other window, and the samples that it sees."""
+        axis, inside = self.axis, self.inside
+        for o in (*range(inside.start), *range(inside.stop, axis.count)):
+            start = o * axis.stride - axis.before
+            skipped = max(0, -(start // axis.dilation))  # taps before the first sample
+            yield o, range(start, min(axis.kept, start + axis.extent), axis.dilation)[skipped:]
 
 
 def _steps(axes: Axes) -> tuple[list[_Rows], _Line]:
@@ -166,20 +173,18 @@ class Passes:
 
         No later part may have more channels than the first.
         """
-        if not self._buffers:
-            self._buffers = list(self._new_buffers(part))
         number = len(part)
-        for rows, buffer in zip(self._rows, self._buffers, strict=False):
-            target = buffer[:number]
+        for place, rows in enumerate(self._rows):
+            shape = (*part.shape[: place + 1], rows.windows, *part.shape[place + 2 :])
+            target = self._buffer(place, shape, part)[:number]
             rows.write(part, target, self._combine, self._neutral)
             part = target
-        sums = self._buffers[-1][:number]
+        is_own = self._line.alike and into.flags.c_contiguous and into.shape == part.shape
+        sums = into if is_own else self._buffer(len(self._rows), part.shape, part)[:number]
         self._line.write(np.ascontiguousarray(part), into, sums, self._combine, self._neutral)
 
-    def _new_buffers(self, part: Array) -> Iterator[Array]:
-        """Yield one for what each leading axis gives, and one for the sums along rows."""
-        shape = list(part.shape)
-        for place, rows in enumerate(self._rows, 1):
-            shape[place] = rows.windows
-            yield np.empty(shape, part.dtype)
-        yield np.empty(shape, part.dtype)
+    def _buffer(self, place: int, shape: tuple[int, ...], like: Array) -> Array:
+        """Return the buffer of an axis; the first part makes it."""
+        if place == len(self._buffers):
+            self._buffers.append(np.empty(shape, like.dtype))
+        return self._buffers[place]

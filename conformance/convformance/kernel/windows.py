@@ -28,7 +28,8 @@ def public(function: F) -> F:
 
     @functools.wraps(function)
     def called(*arguments: Any, **options: Any) -> Any:
-        return quiet(*[own_order(one) for one in arguments], **options)
+        named = {name: own_order(one) for name, one in options.items()}
+        return quiet(*[own_order(one) for one in arguments], **named)
 
     return cast(F, called)
 
