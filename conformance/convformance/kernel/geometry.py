@@ -134,6 +134,12 @@ class Axis:
             return padded
         return padded & (positions >= 0) & (positions < self.size)
 
+    def within(self, low: int, high: int) -> range:
+        """Return the windows all of whose taps lie from position `low` to before `high`."""
+        first = min(max(0, -(-(low + self.before) // self.stride)), self.count)
+        past = (high - self.extent + self.before) // self.stride + 1
+        return range(first, min(max(first, past), self.count))
+
     def counted(self, count_include_pad: bool) -> Array:
         """Return how many taps count for an average, those of `counting`: (count,).
 
@@ -142,11 +148,9 @@ class Axis:
         low, high = -self.before, self.size + self.after
         if not count_include_pad:
             low, high = max(0, low), min(self.size, high)
-        first = min(max(0, -(-(low + self.before) // self.stride)), self.count)
-        last = (high - self.extent + self.before) // self.stride + 1  # past the last within
-        last = min(max(first, last), self.count)
+        inside = self.within(low, high)
         found = np.full(self.count, self.kernel_size)
-        for o in (*range(first), *range(last, self.count)):
+        for o in (*range(inside.start), *range(inside.stop, self.count)):
             start = o * self.stride - self.before
             ends = (-((start - end) // self.dilation) for end in (low, high))  # taps before each
             skipped, reached = (min(max(0, taps), self.kernel_size) for taps in ends)

@@ -106,15 +106,12 @@ class _Line(NamedTuple):
     @classmethod
     def along(cls, axis: Axis) -> _Line:
         """Work them out for the last axis."""
-        first = max(0, -(-axis.before // axis.stride))
-        last = (axis.kept - axis.extent + axis.before) // axis.stride + 1  # past the last that fits
-        last = min(max(first, last), axis.count)
-        first = min(first, last)
-        start = first * axis.stride - axis.before
-        stop = start + max(0, last - first - 1) * axis.stride + 1
-        taps = range(0, axis.extent, axis.dilation)
-        alike = axis.stride == 1 and axis.count == axis.size and first == axis.before <= taps[-1]
-        return cls(axis, taps, range(first, last), slice(start, stop, axis.stride), alike)
+        inside, taps = axis.within(0, axis.kept), range(0, axis.extent, axis.dilation)
+        start = inside.start * axis.stride - axis.before
+        stop = start + max(0, len(inside) - 1) * axis.stride + 1
+        alike = axis.stride == 1 and axis.count == axis.size
+        alike = alike and inside.start == axis.before <= taps[-1]
+        return cls(axis, taps, inside, slice(start, stop, axis.stride), alike)
 
     def write(
         self, part: Array, into: Array, sums: Array, combine: np.ufunc, neutral: float
