@@ -44,10 +44,15 @@ class Format:
         """The smallest number above zero."""
         return self.normal / two_to(self.precision - 1)
 
+    @property
+    def largest_exponent(self) -> int:
+        """That of the largest finite number."""
+        return 1 - self.least_exponent
+
     @cached_property
     def largest(self) -> Fraction:
         """The largest finite number."""
-        return (2 - two_to(1 - self.precision)) * two_to(1 - self.least_exponent)
+        return (2 - two_to(1 - self.precision)) * two_to(self.largest_exponent)
 
 
 FORMATS = {
@@ -63,7 +68,7 @@ PARTS = {"complex64": "float32", "complex128": "float64"}  # real and imaginary 
 
 def size(number: Number) -> Number:
     """Return the absolute value."""
-    return -number if number < 0 else number
+    return number.__abs__()  # abs(), of which mypy takes that of the union for an object
 
 
 def is_finite(number: Number) -> bool:
@@ -90,16 +95,17 @@ def operand(number: Number, dtype: str) -> Number:
 
 def exact_sum(terms: Sequence[Number]) -> Number:
     """Return the exact sum; [value.nan] and [value.infinity] decide where it is not finite."""
-    special = [float(term) for term in terms if not is_finite(term)]
-    if special:
-        return sum(special)  # NaN, or inf - inf = NaN, or that infinity
-    if all(isinstance(term, int) for term in terms):
+    kinds = set(map(type, terms))
+    if kinds <= {int}:
         return sum(terms)
-    if all(isinstance(term, float) for term in terms):
-        with contextlib.suppress(OverflowError):  # a partial sum past the largest float
+    if kinds == {float}:
+        with contextlib.suppress(OverflowError, ValueError):  # past the largest float; inf - inf
             total = math.fsum(terms)
             if math.fsum([*terms, -total]) == 0:
                 return total
+    special = [float(term) for term in terms if not is_finite(term)]
+    if special:
+        return sum(special)  # NaN, or inf - inf = NaN, or that infinity
     # It has more bits than a float: put all over one denominator, which needs one reduction.
     ratios = [term.as_integer_ratio() for term in terms]
     denominator = math.lcm(*(one for _, one in ratios))
@@ -110,10 +116,10 @@ def quotient(total: Number, divisor: Number) -> Number:
     """Return total / divisor exactly; IEEE 754 for a zero or an infinite operand."""
     if not is_finite(total) or not is_finite(divisor):
         return _ieee_quotient(total, divisor)
-    if divisor == 0:
-        return math.nan if total == 0 else _infinity(total)
     top, below = total.as_integer_ratio()
     more, less = divisor.as_integer_ratio()
+    if more == 0:
+        return math.nan if top == 0 else _infinity(total)
     return Fraction(top * less, below * more)
 
 
@@ -154,10 +160,12 @@ def _integer_root(number: int, p: int) -> int:
     return found
 
 
-def floor_log2(number: Fraction) -> int:
-    """Return the exponent e with 2**e <= number < 2**(e + 1), for number > 0."""
-    guess = number.numerator.bit_length() - number.denominator.bit_length()
-    return guess if two_to(guess) <= number else guess - 1
+def floor_log2(number: Number) -> int:
+    """Return the exponent e with 2**e <= |number| < 2**(e + 1), for a finite number but 0."""
+    top, bottom = number.as_integer_ratio()
+    guess = top.bit_length() - bottom.bit_length()
+    reached = bottom << max(0, guess) <= abs(top) << max(0, -guess)
+    return guess if reached else guess - 1
 
 
 def largest(terms: Iterable[Number], lowest: Number) -> Number:
@@ -194,13 +202,13 @@ def round_float(number: Number, form: Format) -> float:
     """[value.round] Round once, ties to even; [value.overflow] past the largest is infinite."""
     if not is_finite(number):
         return float(number)
-    if number == int(number) and size(number) <= 1 << form.precision:
-        return float(number)  # already an element, and the common case
-    exponent = max(floor_log2(Fraction(size(number))), form.least_exponent)
-    step = exponent - form.precision + 1  # [value.subnormal] the quantum is never below that
     top, bottom = number.as_integer_ratio()
+    if bottom == 1 and abs(top) <= 1 << form.precision:
+        return float(number)  # already an element, and the common case
+    exponent = max(floor_log2(number), form.least_exponent)
+    step = exponent - form.precision + 1  # [value.subnormal] the quantum is never below that
     many = _nearest(top << max(0, -step), bottom << max(0, step))  # of the quantum 2**step
-    if size(many) * two_to(step) > form.largest:
+    if many.bit_length() - 1 + step > form.largest_exponent:
         return _infinity(number)
     return math.ldexp(many, step)
 
