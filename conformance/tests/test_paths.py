@@ -162,6 +162,7 @@ def test_a_path_of_jax_answers_and_says_which_it_is(path, said):
     assert f"# {said}" in text
     assert ("jax.jit" in text.partition(said)[2]) == (path != "eager")
     assert ("jax_default_matmul_precision" in text) == (path == "highest")
+    assert backend.one_in == (8 if path == "eager" else 1)  # each operation is compiled there
 
 
 @pytest.mark.parametrize("path", ["function", "xla"])

@@ -45,6 +45,7 @@ MOVED = {"y": (-1, 1), "dx": (-1, 1), "dw": ((-1, -2), (0, 1))}
 # Other paths: every problem as people write it, call by call without jax.jit, and with the
 # precision of products that JAX calls the highest.
 PATHS = ("default_options", "eager", "highest")
+ONE_IN = {"eager": 8}  # where each operation of a call is compiled for each shape
 Move = tuple[Any, Any]  # the axes that np.moveaxis takes and where they go
 
 
@@ -72,6 +73,7 @@ class JaxBackend:
         import jax
 
         self._path = path
+        self.one_in = ONE_IN.get(path, 1)
         jax.config.update("jax_enable_x64", True)
         self.version: str = jax.__version__
         self.libraries = {
