@@ -75,6 +75,7 @@ FACTS: Mapping[str, Any] = {
         not isinstance(problem.padding, str) and min(map(min, problem.padding), default=0) < 0
     ),
     "dilated": lambda problem: max(problem.dilation, default=1) > 1,
+    "fewer windows than the dilation": _of_an_axis(lambda axis: axis.count < axis.dilation),
     "flipped": lambda problem: problem.flip,
     "forward": lambda problem: not problem.grad,
     "gaps": _of_an_axis(lambda axis: axis.stride > axis.extent),
