@@ -223,6 +223,10 @@ FACT_LINES = {
     "byteswapped": (f"{POOL} memory=byteswapped", f"{POOL} memory=reversed"),
     "channels last": (f"{POOL} layout=channels_last", POOL),
     "cropped": ("conv x=1x1x5 w=1x1x2 padding=0+-1", "conv x=1x1x5 w=1x1x2 padding=0+1"),
+    "fewer windows than the dilation": (
+        "conv x=1x1x3 w=1x1x2 dilation=2",
+        "conv x=1x1x4 w=1x1x2 dilation=2",
+    ),
     "flipped": ("conv x=1x1x5 w=1x1x2 flip", "conv x=1x1x5 w=1x1x2"),
     "forward": (POOL, f"{POOL} grad=x"),
     "gradient": (f"{POOL} grad=x", POOL),
