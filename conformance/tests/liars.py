@@ -115,11 +115,11 @@ class Catch:
     examined: Examined
 
 
-def hunt(backend: Liar) -> Catch | None:
+def hunt(backend: Liar, *, shrink: bool = True) -> Catch | None:
     """Return the first news of the default explorations of the liar's op, in their order.
 
     What an exploration draws hangs on its name alone, so those that only hear honest answers
-    are counted and not run.
+    are counted and not run. Without `shrink` the news is as it was met.
     """
     bench = Bench(backend, seed=1)
     cases = 0
@@ -129,7 +129,12 @@ def hunt(backend: Liar) -> Catch | None:
         drawn, found = one.examples, None
         if backend.may_show_in(one):
             drawn, found = first_news(
-                bench, one.strategy, one.examples, one.name, by_margin=one.area == "accuracy"
+                bench,
+                one.strategy,
+                one.examples,
+                one.name,
+                by_margin=one.area == "accuracy",
+                shrink=shrink,
             )
         cases += drawn
         if found:

@@ -1,6 +1,8 @@
 """Every liar is caught by a default run, with a right verdict and a right clause."""
 
 from collections import Counter
+from dataclasses import replace
+from math import prod
 
 import liars_data
 import liars_ops
@@ -24,19 +26,46 @@ from convoracle import CLAUSES
 FEW = 12  # of each exploration: a default run of the kernel asks all
 
 
+AS_MET = {one.name for i, one in enumerate(LIARS) if i % 4}  # of which the first case may do
+
+
 @pytest.mark.parametrize("one", LIARS, ids=[one.name for one in LIARS])
 def test_a_default_run_catches_the_liar(one):
-    catch = hunt(one)
-    assert catch is not None, f"nothing shows that it lies: {one.lie}"
+    """Every fourth as a run does, which makes the case small; of others the case as it was met.
+
+    Where that does not tell the right thing, it is made small too.
+    """
+    if one.name in AS_MET and not what_is_wrong(one, hunt(one, shrink=False)):
+        return
+    assert what_is_wrong(one, hunt(one)) == ""
+
+
+def what_is_wrong(one, catch):
+    """Return what is wrong with the verdict, its clause or the diagnosis, or nothing."""
+    if catch is None:
+        return f"nothing shows that it lies: {one.lie}"
     verdict = catch.examined.verdict
-    assert one.speaks_of(catch.examined.case.problem)
     told = f"{catch.examined.case.line}: {verdict.kind} [{verdict.clause}] {verdict.message}"
-    if verdict.kind is Kind.BOUND and Kind.VALUE in one.kinds:
-        assert set(diagnosed(one, catch)) <= may_be(one)
-        return  # met on real numbers first, where a wrong value is one beyond the bound
-    assert verdict.kind in one.kinds, told
-    assert verdict.clause in one.clauses, told
-    assert set(diagnosed(one, catch)) <= may_be(one)
+    # A wrong value may be met on real numbers first, where it is one beyond the bound.
+    beyond = verdict.kind is Kind.BOUND and Kind.VALUE in one.kinds
+    if not beyond and (verdict.kind not in one.kinds or verdict.clause not in one.clauses):
+        return told
+    names = set(diagnosed(one, catch)) - may_be(one)
+    lies = one.speaks_of(catch.examined.case.problem)
+    return f"{told}: {names or 'it does not lie there'}" if names or not lies else ""
+
+
+def test_what_is_wrong_with_a_catch_is_told():
+    one = next(one for one in LIARS if one.name == "conv pads-swapped")
+    as_met, small = hunt(one, shrink=False), hunt(one)
+    assert prod(small.examined.case.problem.x) < prod(as_met.examined.case.problem.x)
+    assert what_is_wrong(one, as_met) == what_is_wrong(one, small) == ""
+    assert one.lie in what_is_wrong(one, None)
+    assert "[padding" in what_is_wrong(replace(one, clauses=("conv.bias",)), small)
+    assert "differs in value" in what_is_wrong(replace(one, kinds=(Kind.SHAPE,)), small)
+    assert "pads swapped" in what_is_wrong(replace(one, name="conv of-another-name"), small)
+    elsewhere = replace(one, op="avg_pool", name="avg-pool pads-swapped")
+    assert "does not lie there" in what_is_wrong(elsewhere, small)
 
 
 def test_what_a_liar_may_be_is_of_the_catalogue_and_of_a_liar():
