@@ -100,6 +100,8 @@ def test_the_diagnosis_of_every_entry_is_the_one_that_was_read(backend: Isolated
     sought = [one for one in must if one.verdict in DIAGNOSED]
     if parted(backend.name)[1]:  # what holds of the plain backend too need not occur here
         sought = [one for one in sought if one.variants]
+    if backend.one_in > 1:  # a compiler makes each shape: left to the entry that it is like
+        sought = [one for one in sought if not one.like]
     assert sought
     assert [text for one in sought if (text := problems_of(backend, one))] == []
 
