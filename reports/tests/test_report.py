@@ -294,7 +294,7 @@ def _fail(*_: object) -> None:
     raise OSError("disk")
 
 
-def test_the_profile_and_what_was_met_of_the_small_geometries_stand_among_the_runs(
+def test_the_profile_and_what_was_met_of_the_small_geometries_are_told_of_each_run(
     make_run: MakeRun,
 ) -> None:
     met = (Geometries("conv", 330, 8640, 295, 2045), Geometries("global_avg_pool", 8, 8, 8, 8))
@@ -307,7 +307,7 @@ def test_the_profile_and_what_was_met_of_the_small_geometries_stand_among_the_ru
     assert "303 of 2,053 tap maps" in render([run])
 
 
-def test_the_pairs_and_triples_that_answered_cases_met_stand_among_the_runs(
+def test_the_pairs_and_triples_that_answered_cases_met_are_told_of_each_run(
     make_run: MakeRun,
 ) -> None:
     line = "global_max_pool x=1x1x2 float32 fill=integers#0"  # of 8 factors
@@ -331,7 +331,7 @@ def test_the_words_under_the_accuracy_axis_never_touch(low, high):
     assert all(after - before >= LABEL for before, after in pairwise(told))
 
 
-def test_the_head_tells_how_many_layers_were_compared_whole(make_run: MakeRun) -> None:
+def test_it_is_told_how_many_layers_were_compared_whole(make_run: MakeRun) -> None:
     by = "the kernel, after 39 of the oracle's samples agreed"
     line = "conv x=1x64x56x56 w=64x64x3x3 padding=1x1 float32 fill=integers#0"
     whole = CaseRecord(line, "c-1", "large", Kind.AGREES, reference=by)
