@@ -32,6 +32,8 @@ def test_a_script_prints_what_stands_below_it(title: str) -> None:
         pytest.skip(f"{', '.join(missing)} is not installed")
     if "tinygrad" in imported and shutil.which(os.environ.get("CC", "clang")) is None:
         pytest.skip("tinygrad compiles with clang, and there is none: name one in CC")
+    if "torch.compile(" in script and shutil.which(os.environ.get("CXX", "g++")) is None:
+        pytest.skip("torch.compile needs a C++ compiler, and there is none: name one in CXX")
     assert imported <= {
         "ai_edge_litert", "cv2", "flatbuffers", "keras", "ml_dtypes", "mlx", "ncnn", "numpy",
         "onnx", "onnxruntime", "openvino", "os", "scipy", "tempfile", "tensorflow", "tinygrad",

@@ -25,6 +25,7 @@ TOLD: dict[str, list[str]] = tomllib.loads(
 DIAGNOSED = {str(one) for one in (Kind.VALUE, Kind.SHAPE, Kind.BOUND)}
 SOUGHT = [one for one in ledger.load_all() if one.verdict in DIAGNOSED]
 SECONDS = 60.0  # for one that must be named, on a processor that has time for it
+COMPILED = 20.0  # the same, where a compiler makes each shape
 SHORT = 4.0  # for one that must not be
 LEAK = "leak"  # told by one NaN in one cell
 UNSTEADY = "unsteady"  # told by asking again
@@ -72,7 +73,8 @@ def problems_of(backend: Isolated, entry: Entry) -> str:
     wanted = TOLD.get(entry.id, TOLD.get(entry.like, []))
     must = {one for one in wanted if not one.endswith("?")}
     may = {one.rstrip("?") for one in wanted}
-    until = time.monotonic() + (SECONDS if wanted else SHORT)
+    named = COMPILED if backend.one_in > 1 else SECONDS
+    until = time.monotonic() + (named if wanted else SHORT)
     found = diagnose(
         backend,
         Case.parse(entry.case),
