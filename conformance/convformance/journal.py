@@ -7,13 +7,15 @@ is asked anew, and nothing is counted twice. At the end the records become the r
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from convformance.runfile import (
     JOURNAL,
@@ -131,19 +133,36 @@ def _signed(lines: Iterable[str]) -> dict[str, str]:
 
 
 class Journal:
-    """Takes what each test told; `close` makes the run file of it. Raises `OSError`."""
+    """Takes what each test told; `close` makes the run file of it. Raises `OSError`.
+
+    Another run that would write the same file is kept out; the system lets go with the process.
+    """
 
     def __init__(self, path: Path, header: Header, resumed: Begun | None = None) -> None:
         self.path, self.header = path, header
         self.partial = path.with_name(path.name + PARTIAL)
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self._alone()
         if resumed is not None:
             self.header = replace(resumed.header, resumed=(*resumed.resumed, header.started))
             self._begin_anew(resumed, header.started)
+            self._file.close()
+            self._file = self._alone()  # it is another file now
         path.unlink(missing_ok=True)  # an older run must not pass for this one
-        self._file = self.partial.open("a" if resumed else "w", encoding="utf-8")
         if resumed is None:
+            self._file.truncate(0)
             self._write([to_line(header)])
+
+    def _alone(self) -> TextIO:
+        """Open the journal to append to it, unless a run that goes on has it."""
+        file = self.partial.open("a", encoding="utf-8")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            busy = "another run is writing it; give this one another file by -o"
+            raise OSError(errno.EAGAIN, busy, str(self.partial)) from None
+        return file
 
     def _begin_anew(self, resumed: Begun, started: str) -> None:
         """Write what is kept of the cut-off run, without what was cut off in the midst."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from convformance.journal import Done, Journal, write_run
+from convformance.journal import Begun, Done, Journal, write_run
 from convformance.runfile import (
     FORMAT,
     ArrayText,
@@ -132,6 +132,19 @@ def test_a_new_run_does_not_append_to_an_older_partial_file(path):
     first.abandon()
     Journal(path, HEADER).close((), replace(FOOTER, cases=0, findings=0))
     assert load(path).cases == []
+
+
+def test_two_runs_never_write_one_file(path):
+    first = Journal(path, HEADER)
+    first.take([to_line(CASE)], Done("t"))
+    before = first.partial.read_bytes()
+    with pytest.raises(OSError, match="another run is writing it"):
+        Journal(path, HEADER)
+    with pytest.raises(OSError, match="another run is writing it"):
+        Journal(path, HEADER, Begun(path, HEADER))
+    assert first.partial.read_bytes() == before
+    first.abandon()
+    Journal(path, HEADER, Begun(path, HEADER)).abandon()
 
 
 def test_a_missing_footer_is_told(path):
