@@ -79,7 +79,7 @@ def first_news(
 ) -> tuple[int, Examined | None]:
     """Return the number of cases that `explore` tries until its first news, and that news.
 
-    Without `shrink` it is the news as it was met, in a tenth of the time.
+    Without `shrink` it is the news as it was met, which is found sooner.
     """
     drawn = 0
     search = _Search(bench, strategy, examples, by_margin, shrink=shrink)
