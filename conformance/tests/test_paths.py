@@ -1,6 +1,8 @@
 """Variants of PyTorch, JAX and TensorFlow: each really takes its path, and says so."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 from convformance.bench import Bench
+from convformance.perform import perform
 from convformance.problem import Case
 from convformance.registry import BackendError, make_backend, variants_of
 from convformance.verdict import Kind
@@ -136,6 +139,17 @@ def test_a_compiler_is_asked_a_share_of_the_problems(name, said, one_in):
     assert said in backend.script(problem, {"x": np.ones(problem.x), "w": np.ones(problem.w)})
     assert backend.one_in == Bench(backend).one_in == one_in
     assert make_backend("torch").one_in == 1
+
+
+def test_a_compiled_call_is_answered_again_by_the_process_that_answered_it():
+    """Its trace names what stands in the globals of the call that was traced, and of no other."""
+    pytest.importorskip("torch", reason="PyTorch is not installed (extra: torch)")
+    if shutil.which(os.environ.get("CXX", "g++")) is None:
+        pytest.skip("torch.compile needs a C++ compiler, and there is none: name one in CXX")
+    backend, problem = make_backend("torch[compile]"), problem_of(CONV)
+    for number in (1, 2):
+        x, w = np.full(problem.x, number, np.float32), np.ones(problem.w, np.float32)
+        assert perform(backend, problem, {"x": x, "w": w}).arrays["y"].flat[-1] == 27 * number
 
 
 def test_torch_export_runs_the_traced_program():

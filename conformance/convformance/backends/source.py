@@ -13,12 +13,16 @@ from convformance.backend import Array
 from convformance.problem import Problem
 
 
-def execute(source: str, names: dict[str, Any]) -> dict[str, Any]:
+def execute(
+    source: str, names: dict[str, Any], scope: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """Run `source` with `names` as its globals; return the globals afterwards.
 
-    The text is written by our adapters from a problem's numbers, never from user input.
+    The text is written by our adapters from a problem's numbers, never from user input. A `scope`
+    is the globals of an earlier call of it, for a tracer that has put names of its own there.
     """
-    scope = dict(names)
+    scope = {} if scope is None else scope
+    scope.update(names)
     exec(_compiled(source), scope)
     return scope
 

@@ -70,6 +70,7 @@ class TorchBackend:
 
         self._path = PATHS.get(path)
         self.one_in = ONE_IN.get(path, 1)
+        self._traced: dict[str, dict[str, Any]] = {}  # by source, the globals of its calls
         if path == "one_thread":
             reason = "this path has one thread"
             self.threads = reason  # type: ignore[method-assign, assignment]  # a reason has its place
@@ -90,7 +91,9 @@ class TorchBackend:
             warnings.simplefilter("ignore")  # torch's advice on speed is no answer
             names = {name: self.tensor(array) for name, array in arrays.items()}
             names |= {"torch": self._torch, "F": self._torch.nn.functional, "inf": math.inf}
-            scope = execute(call.source, names)
+            is_traced = self.one_in > 1
+            kept = self._traced.setdefault(call.source, {}) if is_traced else None
+            scope = execute(call.source, names, kept)
         outputs = {name: self.array(scope[name]) for name in problem.answers}
         order = "NHWC" if problem.layout == "channels_last" else "NCHW"
         how = f"CPU, {order}" if self._path else f"CPU, {order}, default flags"
