@@ -7,13 +7,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from convformance.bench import Bench
 from convformance.perform import perform
-from convformance.problem import Case
+from convformance.problem import Case, Problem
 from convformance.registry import BackendError, make_backend, variants_of
 from convformance.verdict import Kind
 
@@ -141,15 +142,33 @@ def test_a_compiler_is_asked_a_share_of_the_problems(name, said, one_in):
     assert make_backend("torch").one_in == 1
 
 
-def test_a_compiled_call_is_answered_again_by_the_process_that_answered_it():
-    """Its trace names what stands in the globals of the call that was traced, and of no other."""
+@pytest.fixture
+def compiling() -> Any:
+    """The path of torch.compile, where there is what it needs."""
     pytest.importorskip("torch", reason="PyTorch is not installed (extra: torch)")
     if shutil.which(os.environ.get("CXX", "g++")) is None:
         pytest.skip("torch.compile needs a C++ compiler, and there is none: name one in CXX")
-    backend, problem = make_backend("torch[compile]"), problem_of(CONV)
+    return make_backend("torch[compile]")
+
+
+def test_a_compiled_call_is_answered_again_by_the_process_that_answered_it(compiling):
+    """Its trace names what stands in the globals of the call that was traced, and of no other."""
+    problem = problem_of(CONV)
     for number in (1, 2):
         x, w = np.full(problem.x, number, np.float32), np.ones(problem.w, np.float32)
-        assert perform(backend, problem, {"x": x, "w": w}).arrays["y"].flat[-1] == 27 * number
+        assert perform(compiling, problem, {"x": x, "w": w}).arrays["y"].flat[-1] == 27 * number
+
+
+def test_every_shape_of_a_call_is_compiled(compiling):
+    """torch.compile gives up at the ninth, by default, and calls eagerly from then on."""
+    from torch._dynamo.utils import counters
+
+    before = counters["stats"]["unique_graphs"]
+    for size in range(3, 13):
+        problem = Problem.parse(f"conv x=1x1x{size} w=1x1x2 float32")
+        ones = {"x": np.ones(problem.x, np.float32), "w": np.ones(problem.w, np.float32)}
+        assert perform(compiling, problem, ones).kind == "arrays"
+    assert counters["stats"]["unique_graphs"] == before + 10
 
 
 def test_torch_export_runs_the_traced_program():

@@ -18,6 +18,7 @@ from convformance.backends.torch_paths import ONE_IN, PATHS
 from convformance.problem import EXTRAS, Problem
 
 _IMPORTS = "import torch\nimport torch.nn.functional as F\n"
+MOST = 1_000_000  # programs of one text in a process
 NO_REVERSAL = "torch tensors have no negative strides"
 _NON_FINITE = "from math import inf, nan\n"  # the names that `nested` and repr write
 
@@ -75,6 +76,11 @@ class TorchBackend:
             reason = "this path has one thread"
             self.threads = reason  # type: ignore[method-assign, assignment]  # a reason has its place
 
+        if path == "compile":
+            # Beyond 8 shapes of one text a call would be eager, and only a warning would say so.
+            import torch._dynamo as dynamo
+
+            dynamo.config.cache_size_limit = dynamo.config.accumulated_cache_size_limit = MOST
         full = str(torch.__version__)
         self._torch: Any = torch
         self.version = full.partition("+")[0]
